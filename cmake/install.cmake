@@ -1,0 +1,3 @@
+include(GNUInstallDirs)
+install(TARGETS paired RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS engine LIBRARY DESTINATION lib/paired)

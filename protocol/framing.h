@@ -1,0 +1,40 @@
+// Message framing of the two stdio protocols. Bytes in, messages out; does no I/O, knows no loop,
+// one owner. Sources: LSP 3.17 "Base Protocol" (Content-Length header); MCP 2025-11-25 "Transports,
+// stdio" (one JSON per line).
+#pragma once
+
+#include "core/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum framing_kind { FRAMING_CONTENT_LENGTH, FRAMING_LINES };
+enum {
+    FRAMING_BODY_BYTES_MAX = 64 * 1024 * 1024,
+    FRAMING_HEADER_BYTES_MAX = 4096,
+    FRAMING_HEAD_BYTES = 64 * 1024
+};
+
+struct framing;
+
+struct framing_events {
+    // One complete body, borrowed. A negative return stops the feed and becomes its result.
+    int (*message)(void *ctx, const char *body, size_t n, struct err *err);
+    // A body over the maximum: its first FRAMING_HEAD_BYTES and its length so far; the rest is
+    // skipped, memory stays bounded, and the stream goes on with the next message. FRAMING_LINES
+    // only.
+    int (*oversize)(void *ctx, const char *head, size_t head_bytes, size_t total_bytes,
+                    struct err *err);
+};
+
+// `body_max` <= FRAMING_BODY_BYTES_MAX. NULL when out of memory.
+struct framing *framing_new(enum framing_kind kind, size_t body_max,
+                            const struct framing_events *ev, void *ctx);
+void framing_free(struct framing *f); // accepts NULL
+
+// Any split of the byte stream. 0, or ERR_PARSE (cannot be resynchronised: bad header), ERR_LIMIT
+// (Content-Length over the maximum; nothing was allocated), ERR_NOMEM, or what a callback returned.
+// Lines: CR before LF is dropped, empty lines are ignored; the last line without LF is delivered by
+// framing_end.
+int framing_feed(struct framing *f, const void *bytes, size_t n, struct err *err);
+int framing_end(struct framing *f, struct err *err);

@@ -1,0 +1,57 @@
+// Reading JSON-RPC 2.0 envelopes without building a tree: one pass over the bytes checks the
+// grammar (RFC 8259), UTF-8, depth and member counts, and marks where id, method, params, result
+// and error stand, so that an id can be answered byte for byte and a relay needs no parser. No
+// allocation, no I/O. Any thread. Source: JSON-RPC 2.0, sections 4-6.
+#pragma once
+
+#include "core/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    JSONRPC_DEPTH_MAX = 128,
+    JSONRPC_MEMBERS_MAX = 20000, // members and elements in one message
+    JSONRPC_ID_BYTES_MAX = 1024
+};
+enum {
+    JSONRPC_PARSE_ERROR = -32700,
+    JSONRPC_INVALID_REQUEST = -32600,
+    JSONRPC_METHOD_NOT_FOUND = -32601,
+    JSONRPC_INVALID_PARAMS = -32602,
+    JSONRPC_INTERNAL_ERROR = -32603
+};
+
+struct span {
+    const char *data; // NULL when the member is absent
+    size_t len;
+};
+
+enum jsonrpc_kind {
+    JSONRPC_REQUEST,      // method and id
+    JSONRPC_NOTIFICATION, // method, no id
+    JSONRPC_RESPONSE,     // id and result or error
+    JSONRPC_BATCH,        // a non-empty array
+    JSONRPC_INVALID       // valid JSON, but none of these; `why` says it
+};
+
+struct jsonrpc_message {
+    enum jsonrpc_kind kind;
+    struct span id;     // raw bytes: 1, "a\u0062", 1e3 …; null counts as an id of a response only
+    struct span method; // raw bytes between the quotes; escapes make it INVALID (no method has any)
+    struct span params, result, error;
+    const char *why; // JSONRPC_INVALID: static text
+};
+
+// 0; ERR_PARSE (not JSON, not UTF-8: answer -32700), ERR_LIMIT (too deep, too many members: answer
+// -32600). On failure ret->id is filled when it had been passed already. Duplicate members of the
+// envelope are INVALID.
+int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struct err *err);
+
+// Best effort on a cut-off head (a message over the size limit): top-level id if it stands before
+// the cut.
+struct span jsonrpc_find_id(const char *head, size_t n);
+
+// Calls fn for each element of a batch. Stops at a negative return.
+int jsonrpc_each(const char *batch, size_t n, int (*fn)(void *ctx, const char *element, size_t n),
+                 void *ctx);

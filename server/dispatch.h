@@ -1,0 +1,115 @@
+// The one call through which every face (MCP, CLI, later LSP, ACP, A2A, peers) reaches
+// capabilities. A capability is a row: name, fields in, fields out, run. run() works on a pool
+// worker and may block on the store; its answer is delivered on the main loop. Main loop only,
+// except where said.
+#pragma once
+
+#include "core/base/buf.h"
+#include "core/base/conf.h"
+#include "core/base/err.h"
+#include "core/base/fields.h"
+#include "core/loop/pool.h"
+#include "core/store/store.h"
+
+#include <jansson.h>
+
+enum capability_flags {
+    CAP_READ_ONLY = 1,
+    CAP_DESTRUCTIVE = 2,
+    CAP_IDEMPOTENT = 4,
+    CAP_TOOL = 8,      // published as an MCP tool
+    CAP_CLI_ONLY = 16, // refused to every face but the CLI (keys, export, erase everything)
+    CAP_LOCAL = 32,    // needs no store
+    CAP_LONG =
+        64 // may take seconds: background priority, progress expected, may become an MCP task
+};
+
+struct caller {            // who asks; strings live until the answer
+    const char *face;      // "mcp", "cli"
+    char session[33];      // hex
+    uint64_t seq;          // of the request; 0 = not repeatable
+    const char *client;    // name the client gave itself, "" unknown
+    const char *workspace; // absolute path or NULL
+};
+
+struct answer {
+    json_t *structured; // object following the capability's output fields; owned
+    struct buf text;    // the same facts for people and models
+    json_t *ask; // not NULL: run again with `confirmed` after the user agrees: {"message": "..."};
+                 // owned
+    json_t *changed;   // array of resource URIs that changed; owned, may be NULL
+    bool list_changed; // resources were added or removed
+};
+void answer_done(struct answer *a);
+
+struct services { // what a capability may use; filled by the engine, read-only after start
+    struct store *(*store)(
+        struct services *s,
+        struct err *err); // any thread; waits for the opening; NULL + err when failed
+    struct conf *conf;
+    const struct dirs *dirs;
+    json_t *(*status)(struct services *s); // any thread: engine's figures as a new object
+    void *engine;
+};
+
+struct call { // handed to run(); lives until run returns
+    struct services *services;
+    const struct caller *caller;
+    struct job *job;    // job_cancelled(call->job)
+    bool confirmed;     // the user has agreed to what `ask` said
+    int64_t now_ms;     // wall clock at dispatch
+    void *progress_ctx; // for call_progress
+};
+// From run(): at most ten a second reach the client. total < 0: unknown.
+void call_progress(struct call *c, double done, double total, const char *message);
+
+typedef int capability_fn(struct call *call, const void *input, struct answer *answer,
+                          struct err *err);
+
+struct capability {
+    const char *name; // MCP tool name, CLI verb
+    const char *title;
+    const char *description; // for a model: what, when to use, what comes back
+    const char *search_hint; // words a client's tool search should match
+    unsigned flags;
+    const struct field *input;
+    size_t input_size;
+    const struct field *output;
+    capability_fn *run;
+};
+extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
+extern const struct capability capabilities_admin[];  // server/cap_admin.c
+
+struct dispatch;
+struct dispatch_config {
+    struct loop *loop;
+    struct pool *pool;
+    struct services *services;
+    const struct capability *const *tables; // NULL-terminated list of tables
+    void (*changed)(void *ctx, json_t *uris,
+                    bool list_changed); // after a successful write; borrowed
+    void *ctx;
+};
+int dispatch_new(const struct dispatch_config *config, struct dispatch **ret, struct err *err);
+void dispatch_free(struct dispatch *d);
+const struct capability *dispatch_find(const struct dispatch *d, const char *name); // NULL unknown
+const struct capability *dispatch_at(const struct dispatch *d,
+                                     size_t i); // in table order; NULL past the end
+
+struct dispatch_request {
+    const char *capability;
+    json_t *arguments;    // object or NULL (= {}); borrowed until done
+    struct caller caller; // copied (its strings are borrowed until done)
+    uint64_t deadline_ms; // 0 = 60 s
+    bool confirmed;
+    void (*progress)(void *ctx, double done, double total,
+                     const char *message); // on the loop; may be NULL
+    // Exactly once, on the loop. r < 0: err says why (ERR_INVAL: arguments; ERR_NOT_FOUND: no such
+    // capability only when dispatch_call itself returned it). The answer is borrowed.
+    void (*done)(void *ctx, int r, struct answer *answer, const struct err *err);
+    void *ctx;
+};
+// Handle > 0, or at once: ERR_NOT_FOUND (unknown), ERR_INVAL (arguments, with path), ERR_PERM (CLI
+// only), ERR_BUSY.
+int64_t dispatch_call(struct dispatch *d, const struct dispatch_request *req, struct err *err);
+void dispatch_cancel(struct dispatch *d, int64_t handle); // done is called with ERR_CANCELLED
