@@ -1,9 +1,8 @@
 # Compiler flags of every target.
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes
-                    -Wmissing-prototypes -Wno-gnu-statement-expression -Wno-unknown-warning-option)
+                    -Wmissing-prototypes)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-  # Statement expressions are marked __extension__; -Wpedantic stays quiet about them.
-  add_compile_options(-fdiagnostics-color=auto)
+  add_compile_options(-Wno-format-truncation) # messages are cut on purpose
 endif()
 if(PAIRED_WERROR)
   add_compile_options(-Werror)
