@@ -1,0 +1,21 @@
+// The engine's library as the executable sees it: lib/paired/engine.so exports these two functions
+// and nothing else. The executable refuses a library whose build id is not its own.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine_start {
+    const char *profile; // NULL: the user's own directories
+    int ready_fd;        // -1, or: gets "R" once clients can connect, or "E" and a sentence; taken
+    int lock_fd;         // -1, or engine.lock, held already; taken
+    int client_fd; // -1, or one end of a socket pair: the client for whom --standalone runs. The
+                   // engine ends with it and leaves signals to its process; taken
+};
+
+// Serves until it is told to stop or has been idle for long. The exit code.
+int paired_engine_main(const struct engine_start *start);
+const char *paired_engine_build(void);
+
+typedef int engine_main_fn(const struct engine_start *start);
+typedef const char *engine_build_fn(void);
