@@ -39,7 +39,8 @@ struct jsonrpc_message {
     enum jsonrpc_kind kind;
     struct span id;     // raw bytes: 1, "a\u0062", 1e3 …; null counts as an id of a response only
     struct span method; // raw bytes between the quotes; escapes make it INVALID (no method has any)
-    struct span params, result, error;
+    struct span params; // an object or an array; null is taken for absent
+    struct span result, error;
     const char *why; // JSONRPC_INVALID: static text
 };
 

@@ -43,8 +43,9 @@ struct rpc_config {
 };
 
 int rpc_new(const struct rpc_config *config, struct rpc **ret, struct err *err);
-// Fails what is pending with ERR_CLOSED (callbacks run), forgets open requests: later answers to
-// them are dropped.
+// Fails our own pending calls with ERR_CLOSED (callbacks run) and lets go of the open requests:
+// each stays valid for its holder until it is answered, which then only frees it. Their `cancelled`
+// is not called (rpc_cancel_all does that). May be called from within any callback of this engine.
 void rpc_free(struct rpc *r);
 
 // One message. Answers bad ones itself: -32700, -32600 with the id where it is known, -32601
@@ -76,15 +77,18 @@ void rpc_drop(
 // By the id as it stands in params of a cancel notification. NULL when not in progress.
 struct rpc_request *rpc_find(struct rpc *r, const json_t *id);
 void rpc_cancel(struct rpc_request *req); // marks it and calls its `cancelled`
+void rpc_cancel_all(struct rpc *r);       // every open request, once
 size_t rpc_open_requests(const struct rpc *r);
 
 // --- our own calls
 // ------------------------------------------------------------------------------------------------
-// result or error (JSON-RPC error object) is borrowed; err is set for ERR_TIMEOUT, ERR_CLOSED,
-// ERR_CANCELLED.
+// result or error (JSON-RPC error object) is borrowed; otherwise err is set: ERR_TIMEOUT,
+// ERR_CLOSED, ERR_CANCELLED, ERR_PARSE (an answer that cannot be read), ERR_LIMIT (an answer that
+// is too large).
 typedef void rpc_answer_fn(void *ctx, const json_t *result, const json_t *error,
                            const struct err *err);
-// params is stolen (may be NULL). Returns the call's number > 0, or ERR_*.
+// params is stolen (may be NULL). deadline_ms 0: none. Returns the call's number > 0, or ERR_BUSY,
+// ERR_CLOSED, ERR_NOMEM.
 int64_t rpc_call(struct rpc *r, const char *method, json_t *params, uint64_t deadline_ms,
                  rpc_answer_fn *fn, void *ctx, struct err *err);
 void rpc_call_cancel(struct rpc *r,

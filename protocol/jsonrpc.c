@@ -1,0 +1,492 @@
+#include "protocol/jsonrpc.h"
+
+#include "core/base/utf.h"
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+// The scanner is a loop over values with one bit of state per open bracket, so that depth costs no
+// stack. Everything it learns about the envelope it notes while passing by.
+
+enum member {
+    ENVELOPE_VERSION,
+    ENVELOPE_ID,
+    ENVELOPE_METHOD,
+    ENVELOPE_PARAMS,
+    ENVELOPE_RESULT,
+    ENVELOPE_ERROR,
+    ENVELOPE_COUNT,
+    ENVELOPE_OTHER = ENVELOPE_COUNT
+};
+
+static const struct {
+    const char *name;
+    size_t len;
+} envelope[ENVELOPE_COUNT] = {
+    [ENVELOPE_VERSION] = {"jsonrpc", 7}, [ENVELOPE_ID] = {"id", 2},
+    [ENVELOPE_METHOD] = {"method", 6},   [ENVELOPE_PARAMS] = {"params", 6},
+    [ENVELOPE_RESULT] = {"result", 6},   [ENVELOPE_ERROR] = {"error", 5},
+};
+// Longest envelope name with every character written as \uXXXX.
+enum { ENVELOPE_KEY_BYTES_MAX = 7 * 6 };
+
+struct scan {
+    const char *begin, *p, *end;
+    size_t depth;
+    size_t members;
+    uint64_t arrays[JSONRPC_DEPTH_MAX / 64]; // bit set: the bracket at this depth is an array
+    struct span value[ENVELOPE_COUNT];       // raw values of the envelope's members
+    enum member current;                     // member whose value is being read at depth 1
+    const char *current_begin;
+    bool duplicate;
+    bool batch;
+    size_t elements; // of the outermost array
+};
+
+enum { C_SPACE = 1, C_DIGIT = 2, C_HEX = 4, C_ESCAPE = 8 };
+
+static const unsigned char classes[256] = {
+    [' '] = C_SPACE,         ['\t'] = C_SPACE,
+    ['\n'] = C_SPACE,        ['\r'] = C_SPACE,
+    ['0'] = C_DIGIT | C_HEX, ['1'] = C_DIGIT | C_HEX,
+    ['2'] = C_DIGIT | C_HEX, ['3'] = C_DIGIT | C_HEX,
+    ['4'] = C_DIGIT | C_HEX, ['5'] = C_DIGIT | C_HEX,
+    ['6'] = C_DIGIT | C_HEX, ['7'] = C_DIGIT | C_HEX,
+    ['8'] = C_DIGIT | C_HEX, ['9'] = C_DIGIT | C_HEX,
+    ['a'] = C_HEX,           ['b'] = C_HEX | C_ESCAPE,
+    ['c'] = C_HEX,           ['d'] = C_HEX,
+    ['e'] = C_HEX,           ['f'] = C_HEX | C_ESCAPE,
+    ['A'] = C_HEX,           ['B'] = C_HEX,
+    ['C'] = C_HEX,           ['D'] = C_HEX,
+    ['E'] = C_HEX,           ['F'] = C_HEX,
+    ['"'] = C_ESCAPE,        ['\\'] = C_ESCAPE,
+    ['/'] = C_ESCAPE,        ['n'] = C_ESCAPE,
+    ['r'] = C_ESCAPE,        ['t'] = C_ESCAPE,
+};
+
+static bool is(char c, unsigned char class) {
+    return (classes[(unsigned char)c] & class) != 0;
+}
+
+static int bad(const struct scan *s, struct err *err, const char *what) {
+    if (s->p >= s->end)
+        return err_set(err, ERR_PARSE, "not JSON: the text ends too early");
+    return err_set(err, ERR_PARSE, "not JSON at byte %zu: %s", (size_t)(s->p - s->begin), what);
+}
+
+static void skip_space(struct scan *s) {
+    while (s->p < s->end && is(*s->p, C_SPACE))
+        s->p++;
+}
+
+// First byte at or after p that is not plain: a quote, a backslash, a control character or the
+// start of a longer sequence. Eight bytes at a time; in each test the lowest marked byte is exact
+// (a borrow can only mark bytes above a true hit), so the lowest of all is.
+static const char *skip_plain(const char *p, const char *end) {
+    const uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+    while (end - p >= 8) {
+        uint64_t x;
+        memcpy(&x, p, sizeof x);
+        x = le64toh(x);
+        uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
+        uint64_t hit =
+            x | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x);
+        hit &= tops;
+        if (hit)
+            return p + (__builtin_ctzll(hit) >> 3);
+        p += 8;
+    }
+    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+           *p != '\\')
+        p++;
+    return p;
+}
+
+static int read_escape(struct scan *s, struct err *err) {
+    s->p++; // the backslash
+    if (s->p < s->end && is(*s->p, C_ESCAPE)) {
+        s->p++;
+        return 0;
+    }
+    if (s->p >= s->end || *s->p != 'u')
+        return bad(s, err, "unknown escape in a string");
+    s->p++;
+    for (int i = 0; i < 4; i++, s->p++)
+        if (s->p >= s->end || !is(*s->p, C_HEX))
+            return bad(s, err, "\\u needs four hexadecimal digits");
+    return 0;
+}
+
+// At the opening quote; leaves p behind the closing one.
+static int read_string(struct scan *s, struct err *err) {
+    s->p++;
+    for (;;) {
+        s->p = skip_plain(s->p, s->end);
+        if (s->p >= s->end)
+            return bad(s, err, "");
+        unsigned char c = (unsigned char)*s->p;
+        if (c == '"') {
+            s->p++;
+            return 0;
+        }
+        if (c == '\\') {
+            int r = read_escape(s, err);
+            if (r < 0)
+                return r;
+            continue;
+        }
+        if (c < 0x20)
+            return bad(s, err, "control character in a string");
+        // Runs of other scripts: stay here while it lasts.
+        while (s->p < s->end && (unsigned char)*s->p >= 0x80) {
+            size_t step = utf_sequence_bytes(s->p, (size_t)(s->end - s->p));
+            if (!step)
+                return bad(s, err, "not UTF-8");
+            s->p += step;
+        }
+    }
+}
+
+static int read_digits(struct scan *s, struct err *err) {
+    if (s->p >= s->end || !is(*s->p, C_DIGIT))
+        return bad(s, err, "a digit is missing in a number");
+    while (s->p < s->end && is(*s->p, C_DIGIT))
+        s->p++;
+    return 0;
+}
+
+// RFC 8259 §6: -? (0 | [1-9][0-9]*) (.[0-9]+)? ([eE][+-]?[0-9]+)?
+static int read_number(struct scan *s, struct err *err) {
+    int r = 0;
+    if (*s->p == '-')
+        s->p++;
+    if (s->p < s->end && *s->p == '0')
+        s->p++;
+    else
+        r = read_digits(s, err);
+    if (r == 0 && s->p < s->end && *s->p == '.') {
+        s->p++;
+        r = read_digits(s, err);
+    }
+    if (r == 0 && s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+        s->p++;
+        if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
+            s->p++;
+        r = read_digits(s, err);
+    }
+    return r;
+}
+
+static int read_word(struct scan *s, const char *word, size_t n, struct err *err) {
+    for (size_t i = 0; i < n; i++, s->p++)
+        if (s->p >= s->end || *s->p != word[i])
+            return bad(s, err, "unknown word");
+    return 0;
+}
+
+static int read_scalar(struct scan *s, struct err *err) {
+    switch (*s->p) {
+    case '"':
+        return read_string(s, err);
+    case 't':
+        return read_word(s, "true", 4, err);
+    case 'f':
+        return read_word(s, "false", 5, err);
+    case 'n':
+        return read_word(s, "null", 4, err);
+    case '-':
+        return read_number(s, err);
+    default:
+        return is(*s->p, C_DIGIT) ? read_number(s, err) : bad(s, err, "a value is missing");
+    }
+}
+
+static bool in_array(const struct scan *s) {
+    size_t i = s->depth - 1;
+    return (s->arrays[i / 64] >> (i % 64)) & 1U;
+}
+
+static int open_bracket(struct scan *s, struct err *err) {
+    if (s->depth == JSONRPC_DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "nested deeper than %d levels", JSONRPC_DEPTH_MAX);
+    size_t i = s->depth++;
+    uint64_t bit = UINT64_C(1) << (i % 64);
+    if (*s->p == '[')
+        s->arrays[i / 64] |= bit;
+    else
+        s->arrays[i / 64] &= ~bit;
+    s->p++;
+    return 0;
+}
+
+static int count_member(struct scan *s, struct err *err) {
+    if (++s->members > JSONRPC_MEMBERS_MAX)
+        return err_set(err, ERR_LIMIT, "more than %d members in one message", JSONRPC_MEMBERS_MAX);
+    if (s->batch && s->depth == 1)
+        s->elements++;
+    return 0;
+}
+
+static unsigned hex_value(char c) {
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+// An envelope name may be written with escapes ("\u0069d" is id): a parser behind us would see a
+// duplicate that we had not. Returns the length, or 0 when it cannot be an envelope name.
+static size_t unescape_key(const char *key, size_t n, char out[ENVELOPE_KEY_BYTES_MAX]) {
+    size_t len = 0;
+    for (size_t i = 0; i < n; len++) {
+        if (key[i] != '\\') {
+            out[len] = key[i++];
+            continue;
+        }
+        if (key[i + 1] != 'u')
+            return 0;
+        unsigned code = 0;
+        for (size_t k = 2; k < 6; k++)
+            code = code << 4 | hex_value(key[i + k]);
+        if (code < 0x20 || code > 0x7E)
+            return 0;
+        out[len] = (char)code;
+        i += 6;
+    }
+    return len;
+}
+
+static enum member find_member(const char *key, size_t n) {
+    char plain[ENVELOPE_KEY_BYTES_MAX];
+    if (n > sizeof plain)
+        return ENVELOPE_OTHER;
+    if (memchr(key, '\\', n)) {
+        n = unescape_key(key, n, plain);
+        key = plain;
+    }
+    for (size_t i = 0; i < ENVELOPE_COUNT; i++)
+        if (n == envelope[i].len && memcmp(key, envelope[i].name, n) == 0)
+            return (enum member)i;
+    return ENVELOPE_OTHER;
+}
+
+// At a key; leaves p at the value.
+static int read_key(struct scan *s, struct err *err) {
+    skip_space(s);
+    if (s->p >= s->end || *s->p != '"')
+        return bad(s, err, "a member's name is missing");
+    const char *key = s->p + 1;
+    int r = count_member(s, err);
+    if (r == 0)
+        r = read_string(s, err);
+    if (r < 0)
+        return r;
+    if (s->depth == 1)
+        s->current = find_member(key, (size_t)(s->p - 1 - key));
+    skip_space(s);
+    if (s->p >= s->end || *s->p != ':')
+        return bad(s, err, "a colon is missing after a member's name");
+    s->p++;
+    return 0;
+}
+
+// A value ended at p. At the very end of the text it may have been cut: 12 of 1234.
+static void note_value(struct scan *s) {
+    if (s->depth != 1 || s->batch || s->current == ENVELOPE_OTHER || s->p == s->end)
+        return;
+    struct span *slot = &s->value[s->current];
+    s->duplicate |= slot->data != NULL;
+    *slot = (struct span){s->current_begin, (size_t)(s->p - s->current_begin)};
+}
+
+// Behind a value: closes what closes, until another value is due (1), the text is whole (0), or it
+// is wrong.
+static int read_after_value(struct scan *s, struct err *err) {
+    for (;;) {
+        note_value(s);
+        if (s->depth == 0)
+            return 0;
+        skip_space(s);
+        bool array = in_array(s);
+        if (s->p >= s->end)
+            return bad(s, err, "");
+        if (*s->p == ',') {
+            s->p++;
+            int r = array ? count_member(s, err) : read_key(s, err);
+            return r < 0 ? r : 1;
+        }
+        if (*s->p != (array ? ']' : '}'))
+            return bad(s, err, "a comma or a closing bracket is missing");
+        s->p++;
+        s->depth--;
+    }
+}
+
+// At a bracket. 1: its first value is due; 0: it is empty and closed.
+static int read_open(struct scan *s, struct err *err) {
+    bool array = *s->p == '[';
+    int r = open_bracket(s, err);
+    if (r < 0)
+        return r;
+    skip_space(s);
+    if (s->p < s->end && *s->p == (array ? ']' : '}')) {
+        s->p++;
+        s->depth--;
+        return 0;
+    }
+    r = array ? count_member(s, err) : read_key(s, err);
+    return r < 0 ? r : 1;
+}
+
+static int scan_value(struct scan *s, struct err *err) {
+    for (;;) {
+        skip_space(s);
+        if (s->p >= s->end)
+            return bad(s, err, "");
+        if (s->depth == 1)
+            s->current_begin = s->p;
+        int r;
+        if (*s->p == '{' || *s->p == '[') {
+            r = read_open(s, err);
+            if (r < 0)
+                return r;
+            if (r == 1)
+                continue;
+        } else {
+            r = read_scalar(s, err);
+            if (r < 0)
+                return r;
+        }
+        r = read_after_value(s, err);
+        if (r <= 0)
+            return r;
+    }
+}
+
+static struct scan scan_begin(const char *bytes, size_t n) {
+    struct scan s = {.begin = bytes, .p = bytes, .end = bytes + n, .current = ENVELOPE_OTHER};
+    skip_space(&s);
+    s.batch = s.p < s.end && *s.p == '[';
+    return s;
+}
+
+static bool id_kind_ok(struct span id) {
+    return id.data && (id.data[0] == '"' || id.data[0] == '-' || is(id.data[0], C_DIGIT));
+}
+
+static bool is_null(struct span value) {
+    return value.len == 4 && value.data[0] == 'n';
+}
+
+static int invalid(struct jsonrpc_message *m, const char *why) {
+    m->kind = JSONRPC_INVALID;
+    m->why = why;
+    return 0;
+}
+
+// JSON-RPC 2.0 §4: which of the messages an object is.
+static int classify(const struct scan *s, struct jsonrpc_message *m) {
+    struct span version = s->value[ENVELOPE_VERSION], id = s->value[ENVELOPE_ID];
+    struct span method = s->value[ENVELOPE_METHOD];
+    bool id_given = id.data != NULL;
+    if (id_kind_ok(id) && id.len <= JSONRPC_ID_BYTES_MAX)
+        m->id = id;
+    m->params = s->value[ENVELOPE_PARAMS];
+    m->result = s->value[ENVELOPE_RESULT];
+    m->error = s->value[ENVELOPE_ERROR];
+    if (method.len >= 2 && method.data[0] == '"')
+        m->method = (struct span){method.data + 1, method.len - 2};
+
+    if (s->duplicate) {
+        m->id = (struct span){0}; // which of two ids was meant is not for us to say
+        return invalid(m, "a member of the message is given twice");
+    }
+    if (version.len != 5 || memcmp(version.data, "\"2.0\"", 5) != 0)
+        return invalid(m, "\"jsonrpc\" must be \"2.0\"");
+    if (id_given && !m->id.data && !is_null(id))
+        return invalid(m, id_kind_ok(id) ? "\"id\" is too long"
+                                         : "\"id\" must be a string or a number");
+    if (!method.data) {
+        if (!m->result.data == !m->error.data)
+            return invalid(m, m->result.data ? "a response has a result or an error, not both"
+                                             : "\"method\" is missing");
+        if (!id_given)
+            return invalid(m, "a response needs an \"id\"");
+        m->id = id;
+        m->kind = JSONRPC_RESPONSE;
+        return 0;
+    }
+    if (!m->method.data || memchr(m->method.data, '\\', m->method.len))
+        return invalid(m, "\"method\" must be a plain string");
+    if (m->result.data || m->error.data)
+        return invalid(m, "a request has no \"result\" or \"error\"");
+    if (id_given && !m->id.data)
+        return invalid(m, "\"id\" must be a string or a number");
+    // §4.2 wants an object or an array; some editors write null where they mean "absent".
+    if (m->params.data && is_null(m->params))
+        m->params = (struct span){0};
+    if (m->params.data && m->params.data[0] != '{' && m->params.data[0] != '[')
+        return invalid(m, "\"params\" must be an object or an array");
+    m->kind = m->id.data ? JSONRPC_REQUEST : JSONRPC_NOTIFICATION;
+    return 0;
+}
+
+int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struct err *err) {
+    struct scan s = scan_begin(bytes, n);
+    *ret = (struct jsonrpc_message){.kind = JSONRPC_INVALID};
+    bool object = s.p < s.end && *s.p == '{';
+    int r = scan_value(&s, err);
+    if (r == 0) {
+        skip_space(&s);
+        if (s.p < s.end)
+            r = bad(&s, err, "text behind the message");
+    }
+    if (r < 0) {
+        struct span id = s.value[ENVELOPE_ID];
+        if (!s.duplicate && id_kind_ok(id) && id.len <= JSONRPC_ID_BYTES_MAX)
+            ret->id = id;
+        return r;
+    }
+    if (s.batch) {
+        if (s.elements == 0)
+            return invalid(ret, "an empty batch");
+        ret->kind = JSONRPC_BATCH;
+        return 0;
+    }
+    return object ? classify(&s, ret) : invalid(ret, "a message must be an object");
+}
+
+struct span jsonrpc_find_id(const char *head, size_t n) {
+    struct scan s = scan_begin(head, n);
+    (void)scan_value(&s, NULL); // fails at the cut, or before
+    struct span id = s.value[ENVELOPE_ID];
+    if (s.duplicate || !id_kind_ok(id) || id.len > JSONRPC_ID_BYTES_MAX)
+        return (struct span){0};
+    return id;
+}
+
+int jsonrpc_each(const char *batch, size_t n, int (*fn)(void *ctx, const char *element, size_t n),
+                 void *ctx) {
+    struct scan s = scan_begin(batch, n);
+    if (!s.batch)
+        return ERR_INVAL;
+    s.p++;
+    for (;;) {
+        // Each element is scanned as a text of its own, its depth counted from zero.
+        struct scan element = {.begin = s.p, .p = s.p, .end = s.end, .current = ENVELOPE_OTHER};
+        skip_space(&element);
+        if (s.elements == 0 && element.p < element.end && *element.p == ']')
+            return 0;
+        const char *begin = element.p;
+        int r = scan_value(&element, NULL);
+        if (r == 0)
+            r = fn(ctx, begin, (size_t)(element.p - begin));
+        if (r < 0)
+            return r;
+        s.elements++;
+        s.p = element.p;
+        skip_space(&s);
+        if (s.p >= s.end || (*s.p != ',' && *s.p != ']'))
+            return ERR_PARSE;
+        if (*s.p++ == ']')
+            return 0;
+    }
+}

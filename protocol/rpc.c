@@ -1,0 +1,628 @@
+#include "protocol/rpc.h"
+
+#include "core/base/mem.h"
+#include "core/base/utf.h"
+#include "protocol/rpc_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ANSWER_BYTES_MAX = 63 * 1024 * 1024, // below what one frame carries
+    KEEP_BYTES = 64 * 1024,              // a larger scratch buffer is given back
+    METHOD_SHOWN_BYTES = 120             // of an unknown method's name in the error
+};
+
+// Answers of one batch, collected until the last of its requests is answered.
+struct rpc_batch {
+    struct rpc *rpc;
+    struct buf answers;
+    size_t pending; // requests, and one for the reader of the batch itself
+    uint64_t seq;
+    bool silent;
+};
+
+struct rpc_request {
+    struct rpc *rpc; // NULL once the engine is gone: the answer is dropped
+    struct rpc_request *next, *prev;
+    struct rpc_batch *batch;
+    uint64_t seq;
+    json_t *params;
+    void *data;
+    void (*cancelled_fn)(void *data);
+    bool cancelled;
+    bool silent;
+    uint32_t hash;
+    size_t id_bytes;
+    const char *method; // in `bytes`, behind the id
+    char bytes[];
+};
+
+// Where an answer goes: to the other side, into a batch, or nowhere.
+struct place {
+    struct rpc *rpc;
+    struct rpc_batch *batch;
+    uint64_t seq;
+    bool silent;
+};
+
+static uint32_t hash_bytes(const char *p, size_t n) { // FNV-1a
+    uint32_t h = 2166136261U;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)p[i]) * 16777619U;
+    return h;
+}
+
+// --- life ---------------------------------------------------------------------------------------
+
+static int index_methods(struct rpc *r, struct err *err) {
+    size_t count = 0;
+    while (r->config.methods && r->config.methods[count].name)
+        count++;
+    size_t slots = 8;
+    while (slots < count * 2)
+        slots *= 2;
+    assert(count < UINT16_MAX);
+    r->slots = mem_zalloc(slots * sizeof *r->slots);
+    if (!r->slots)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r->slot_mask = slots - 1;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = r->config.methods[i].name;
+        size_t at = hash_bytes(name, strlen(name)) & r->slot_mask;
+        while (r->slots[at])
+            at = (at + 1) & r->slot_mask;
+        r->slots[at] = (uint16_t)(i + 1);
+    }
+    return 0;
+}
+
+static const struct rpc_method *find_method(const struct rpc *r, const char *name, size_t n) {
+    for (size_t at = hash_bytes(name, n) & r->slot_mask; r->slots[at];
+         at = (at + 1) & r->slot_mask) {
+        const struct rpc_method *m = &r->config.methods[r->slots[at] - 1];
+        if (strncmp(m->name, name, n) == 0 && m->name[n] == '\0')
+            return m;
+    }
+    return NULL;
+}
+
+static void destroy(struct rpc *r) {
+    buf_done(&r->out);
+    mem_free(r->slots);
+    mem_free(r->id_prefix);
+    mem_free(r);
+}
+
+int rpc_new(const struct rpc_config *config, struct rpc **ret, struct err *err) {
+    struct rpc *r = mem_zalloc(sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r->config = *config;
+    r->out = BUF_INIT(ANSWER_BYTES_MAX);
+    r->id_prefix = mem_strdup(config->id_prefix ? config->id_prefix : "");
+    int code = r->id_prefix ? index_methods(r, err) : err_set(err, ERR_NOMEM, "out of memory");
+    if (code < 0) {
+        destroy(r);
+        return code;
+    }
+    *ret = r;
+    return 0;
+}
+
+void rpc_enter(struct rpc *r) {
+    r->entered++;
+}
+
+void rpc_leave(struct rpc *r) {
+    if (--r->entered == 0 && r->closed)
+        destroy(r);
+}
+
+void rpc_free(struct rpc *r) {
+    if (!r || r->closed)
+        return;
+    r->closed = true;
+    rpc_enter(r);
+    for (size_t i = 0; i < RPC_BUCKETS; i++) {
+        for (struct rpc_request *q = r->buckets[i]; q; q = q->next) {
+            q->rpc = NULL;
+            if (q->batch)
+                q->batch->rpc = NULL;
+        }
+        r->buckets[i] = NULL;
+    }
+    r->open = 0;
+    rpc_calls_close(r);
+    rpc_leave(r);
+}
+
+void rpc_set_batches(struct rpc *r, bool on) {
+    r->config.batches = on;
+}
+
+// --- writing ------------------------------------------------------------------------------------
+
+struct buf rpc_take_out(struct rpc *r) {
+    struct buf out = r->out;
+    r->out = BUF_INIT(ANSWER_BYTES_MAX);
+    return out;
+}
+
+void rpc_give_out(struct rpc *r, struct buf *out) {
+    if (out->cap > KEEP_BYTES || r->out.data) {
+        buf_done(out);
+        return;
+    }
+    buf_clear(out);
+    r->out = *out;
+}
+
+static int put_chunk(const char *bytes, size_t n, void *ctx) {
+    return buf_append(ctx, bytes, n) < 0 ? -1 : 0;
+}
+
+int rpc_put_json(struct buf *out, const json_t *value) {
+    if (json_dump_callback(value, put_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+        return 0;
+    return out->failed ? ERR_LIMIT : ERR_INVAL;
+}
+
+static void finish_batch(struct rpc_batch *b) {
+    if (--b->pending)
+        return;
+    struct rpc *r = b->rpc;
+    if (r && !b->silent && (b->answers.len || b->answers.failed)) {
+        static const char lost[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
+                                   "\"message\":\"The answers of the batch do not fit\"}}";
+        if (!b->answers.failed)
+            (void)buf_putc(&b->answers, ']');
+        bool ok = !b->answers.failed;
+        r->config.send(r->config.ctx, ok ? b->answers.data : lost,
+                       ok ? b->answers.len : sizeof lost - 1, b->seq);
+    }
+    buf_done(&b->answers);
+    mem_free(b);
+}
+
+// Hands on one whole answer.
+static void emit(const struct place *at, const char *json, size_t n) {
+    if (!at->rpc || at->rpc->closed || at->silent)
+        return;
+    if (!at->batch) {
+        at->rpc->config.send(at->rpc->config.ctx, json, n, at->seq);
+        return;
+    }
+    struct buf *answers = &at->batch->answers;
+    if (answers->failed)
+        return;
+    (void)buf_putc(answers, answers->len ? ',' : '[');
+    if (!answers->failed)
+        (void)buf_append(answers, json, n);
+}
+
+static void put_head(struct buf *out, struct span id) {
+    (void)buf_puts(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+    if (id.data)
+        (void)buf_append(out, id.data, id.len);
+    else
+        (void)buf_puts(out, "null");
+}
+
+// Needs no memory, so that a request is answered even when there is none.
+static void emit_internal_error(const struct place *at, struct span id, const char *message) {
+    char text[JSONRPC_ID_BYTES_MAX + 256];
+    int n = snprintf(text, sizeof text,
+                     "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":%d,\"message\":\"%s\"}}",
+                     id.data ? (int)id.len : 4, id.data ? id.data : "null", JSONRPC_INTERNAL_ERROR,
+                     message);
+    assert(n > 0 && (size_t)n < sizeof text);
+    emit(at, text, (size_t)n);
+}
+
+static void emit_error(const struct place *at, struct span id, int code, const char *message,
+                       const json_t *data) {
+    if (!at->rpc || at->silent)
+        return;
+    struct buf out = rpc_take_out(at->rpc);
+    put_head(&out, id);
+    (void)buf_printf(&out, ",\"error\":{\"code\":%d,\"message\":", code);
+    (void)buf_put_json_string(&out, message, strlen(message));
+    if (data) {
+        (void)buf_puts(&out, ",\"data\":");
+        if (rpc_put_json(&out, data) < 0)
+            out.failed = true;
+    }
+    (void)buf_puts(&out, "}}");
+    if (out.failed)
+        emit_internal_error(at, id, "The error could not be written");
+    else
+        emit(at, out.data, out.len);
+    rpc_give_out(at->rpc, &out);
+}
+
+// --- requests -----------------------------------------------------------------------------------
+
+static struct rpc_request *find_id(const struct rpc *r, const char *id, size_t n, uint32_t hash) {
+    for (struct rpc_request *q = r->buckets[hash % RPC_BUCKETS]; q; q = q->next)
+        if (q->hash == hash && q->id_bytes == n && memcmp(q->bytes, id, n) == 0)
+            return q;
+    return NULL;
+}
+
+static struct rpc_request *request_new(const struct place *at, const struct jsonrpc_message *m,
+                                       uint32_t hash) {
+    struct rpc *r = at->rpc;
+    struct rpc_request *q = mem_alloc(sizeof *q + m->id.len + m->method.len + 1);
+    if (!q)
+        return NULL;
+    *q = (struct rpc_request){.rpc = r,
+                              .batch = at->batch,
+                              .seq = at->seq,
+                              .silent = at->silent,
+                              .hash = hash,
+                              .id_bytes = m->id.len};
+    memcpy(q->bytes, m->id.data, m->id.len);
+    char *method = q->bytes + m->id.len;
+    memcpy(method, m->method.data, m->method.len);
+    method[m->method.len] = '\0';
+    q->method = method;
+    struct rpc_request **bucket = &r->buckets[hash % RPC_BUCKETS];
+    q->next = *bucket;
+    if (q->next)
+        q->next->prev = q;
+    *bucket = q;
+    r->open++;
+    if (q->batch)
+        q->batch->pending++;
+    return q;
+}
+
+// Takes q out of the engine; it is no longer found.
+static struct place unlink_request(struct rpc_request *q) {
+    struct rpc *r = q->rpc;
+    if (r) {
+        if (q->prev)
+            q->prev->next = q->next;
+        else
+            r->buckets[q->hash % RPC_BUCKETS] = q->next;
+        if (q->next)
+            q->next->prev = q->prev;
+        r->open--;
+        rpc_enter(r);
+    }
+    return (struct place){r, q->batch, q->seq, q->silent};
+}
+
+static void request_free(struct rpc_request *q, const struct place *at) {
+    if (at->batch)
+        finish_batch(at->batch);
+    json_decref(q->params);
+    mem_free(q);
+    if (at->rpc)
+        rpc_leave(at->rpc);
+}
+
+static void answer_result(struct rpc_request *q, const json_t *result, const char *raw, size_t n) {
+    struct place at = unlink_request(q);
+    if (at.rpc && !at.silent) {
+        struct span id = {q->bytes, q->id_bytes};
+        struct buf out = rpc_take_out(at.rpc);
+        put_head(&out, id);
+        (void)buf_puts(&out, ",\"result\":");
+        if (raw)
+            (void)buf_append(&out, raw, n);
+        else if (!result || rpc_put_json(&out, result) < 0)
+            out.failed = true;
+        (void)buf_putc(&out, '}');
+        if (out.failed)
+            emit_internal_error(&at, id, "The result could not be written");
+        else
+            emit(&at, out.data, out.len);
+        rpc_give_out(at.rpc, &out);
+    }
+    request_free(q, &at);
+}
+
+void rpc_reply(struct rpc_request *req, json_t *result) {
+    answer_result(req, result, NULL, 0);
+    json_decref(result);
+}
+
+void rpc_reply_raw(struct rpc_request *req, const char *result_json, size_t n) {
+    answer_result(req, NULL, result_json, n);
+}
+
+void rpc_fail(struct rpc_request *req, int code, const char *message, json_t *data) {
+    struct place at = unlink_request(req);
+    emit_error(&at, (struct span){req->bytes, req->id_bytes}, code, message, data);
+    json_decref(data);
+    request_free(req, &at);
+}
+
+void rpc_drop(struct rpc_request *req) {
+    struct place at = unlink_request(req);
+    request_free(req, &at);
+}
+
+struct span rpc_request_id(const struct rpc_request *req) {
+    return (struct span){req->bytes, req->id_bytes};
+}
+
+json_t *rpc_request_params(const struct rpc_request *req) {
+    return req->params;
+}
+
+const char *rpc_request_method(const struct rpc_request *req) {
+    return req->method;
+}
+
+uint64_t rpc_request_seq(const struct rpc_request *req) {
+    return req->seq;
+}
+
+void rpc_request_set_data(struct rpc_request *req, void *data, void (*cancelled)(void *data)) {
+    req->data = data;
+    req->cancelled_fn = cancelled;
+}
+
+void *rpc_request_data(const struct rpc_request *req) {
+    return req->data;
+}
+
+bool rpc_request_cancelled(const struct rpc_request *req) {
+    return req->cancelled;
+}
+
+size_t rpc_open_requests(const struct rpc *r) {
+    return r->open;
+}
+
+// Is this how we would write the id's value? 1e3, -0 and "a\u0062" are not.
+static bool canonical_id(const char *id, size_t n) {
+    if (id[0] == '"')
+        return !memchr(id, '\\', n);
+    for (size_t i = 0; i < n; i++)
+        if (id[i] == '.' || id[i] == 'e' || id[i] == 'E')
+            return false;
+    return !(n == 2 && id[0] == '-' && id[1] == '0');
+}
+
+static struct rpc_request *find_value(const struct rpc *r, const json_t *id) {
+    for (size_t i = 0; i < RPC_BUCKETS; i++) {
+        for (struct rpc_request *q = r->buckets[i]; q; q = q->next) {
+            if (canonical_id(q->bytes, q->id_bytes) && !json_is_real(id))
+                continue; // would have been found by its bytes
+            json_t *own = json_loadb(q->bytes, q->id_bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+            bool same =
+                own && (json_equal(own, id) || (json_is_number(own) && json_is_number(id) &&
+                                                json_number_value(own) == json_number_value(id)));
+            json_decref(own);
+            if (same)
+                return q;
+        }
+    }
+    return NULL;
+}
+
+struct rpc_request *rpc_find(struct rpc *r, const json_t *id) {
+    if (!json_is_string(id) && !json_is_number(id))
+        return NULL;
+    char text[JSONRPC_ID_BYTES_MAX];
+    size_t n = json_dumpb(id, text, sizeof text, JSON_COMPACT | JSON_ENCODE_ANY);
+    struct rpc_request *q = NULL;
+    if (n > 0 && n <= sizeof text)
+        q = find_id(r, text, n, hash_bytes(text, n));
+    return q ? q : find_value(r, id);
+}
+
+void rpc_cancel(struct rpc_request *req) {
+    if (req->cancelled)
+        return;
+    req->cancelled = true;
+    void (*fn)(void *data) = req->cancelled_fn;
+    if (fn)
+        fn(req->data); // may answer and free req
+}
+
+void rpc_cancel_all(struct rpc *r) {
+    rpc_enter(r);
+    for (size_t i = 0; i < RPC_BUCKETS; i++) {
+        struct rpc_request *q = r->buckets[i];
+        while (q && q->cancelled)
+            q = q->next;
+        if (!q)
+            continue;
+        rpc_cancel(q);
+        i--; // the list may be another now
+    }
+    rpc_leave(r);
+}
+
+// --- receiving ----------------------------------------------------------------------------------
+
+static json_t *load_params(struct span params, int *ret_code, char *why, size_t why_bytes) {
+    json_error_t e;
+    json_t *v = json_loadb(params.data, params.len, JSON_ALLOW_NUL, &e);
+    if (v)
+        return v;
+    enum json_error_code code = json_error_code(&e);
+    *ret_code = code == json_error_out_of_memory ? JSONRPC_INTERNAL_ERROR : JSONRPC_INVALID_PARAMS;
+    switch (code) {
+    case json_error_out_of_memory:
+        (void)snprintf(why, why_bytes, "Out of memory");
+        break;
+    case json_error_numeric_overflow:
+        (void)snprintf(why, why_bytes, "Invalid params: a number does not fit into 64 bits");
+        break;
+    default: // what the grammar allows and cannot be kept: half a surrogate pair, NUL in a name
+        (void)snprintf(why, why_bytes, "Invalid params: %s", e.text);
+        break;
+    }
+    return NULL;
+}
+
+static void receive_request(const struct place *at, const struct jsonrpc_message *m) {
+    struct rpc *r = at->rpc;
+    uint32_t hash = hash_bytes(m->id.data, m->id.len);
+    if (find_id(r, m->id.data, m->id.len, hash)) {
+        emit_error(at, m->id, JSONRPC_INVALID_REQUEST,
+                   "Invalid request: a request with this id is in progress", NULL);
+        return;
+    }
+    if (r->open >= RPC_REQUESTS_MAX) {
+        emit_error(at, m->id, JSONRPC_INVALID_REQUEST,
+                   "Server busy: too many requests are waiting for their answers", NULL);
+        return;
+    }
+    struct rpc_request *q = request_new(at, m, hash);
+    if (!q) {
+        emit_internal_error(at, m->id, "Out of memory");
+        return;
+    }
+    if (m->params.data) {
+        char why[JSON_ERROR_TEXT_LENGTH + 32];
+        int code = 0;
+        q->params = load_params(m->params, &code, why, sizeof why);
+        if (!q->params) {
+            rpc_fail(q, code, why, NULL);
+            return;
+        }
+    }
+    if (r->config.before && r->config.before(r->config.ctx, q, q->method, q->params))
+        return;
+    const struct rpc_method *method = find_method(r, m->method.data, m->method.len);
+    if (method && method->request) {
+        method->request(r->config.ctx, q, q->params);
+        return;
+    }
+    char text[METHOD_SHOWN_BYTES + 32];
+    (void)snprintf(text, sizeof text, "Method not found: %.*s",
+                   (int)utf_cut(m->method.data, m->method.len, METHOD_SHOWN_BYTES), m->method.data);
+    rpc_fail(q, JSONRPC_METHOD_NOT_FOUND, text, NULL);
+}
+
+// Never answered, whatever is wrong with it (JSON-RPC 2.0 §4.1).
+static void receive_notification(struct rpc *r, const struct jsonrpc_message *m) {
+    const struct rpc_method *method = find_method(r, m->method.data, m->method.len);
+    if (!method || !method->notification)
+        return;
+    json_t *params = NULL;
+    if (m->params.data) {
+        params = json_loadb(m->params.data, m->params.len, JSON_ALLOW_NUL, NULL);
+        if (!params)
+            return;
+    }
+    method->notification(r->config.ctx, params);
+    json_decref(params);
+}
+
+static void receive_invalid(const struct place *at, const struct jsonrpc_message *m) {
+    // Two sides that answer each other's broken answers would never stop.
+    if ((m->result.data || m->error.data) && !m->method.data)
+        return;
+    char text[160];
+    (void)snprintf(text, sizeof text, "Invalid request: %s", m->why);
+    emit_error(at, m->id, JSONRPC_INVALID_REQUEST, text, NULL);
+}
+
+static void receive_one(const struct place *at, const struct jsonrpc_message *m) {
+    switch (m->kind) {
+    case JSONRPC_REQUEST:
+        receive_request(at, m);
+        break;
+    case JSONRPC_NOTIFICATION:
+        receive_notification(at->rpc, m);
+        break;
+    case JSONRPC_RESPONSE:
+        rpc_calls_answer(at->rpc, m);
+        break;
+    case JSONRPC_BATCH: // only inside another batch
+        emit_error(at, (struct span){0}, JSONRPC_INVALID_REQUEST,
+                   "Invalid request: a batch within a batch", NULL);
+        break;
+    case JSONRPC_INVALID:
+        receive_invalid(at, m);
+        break;
+    }
+}
+
+static int receive_element(void *ctx, const char *element, size_t n) {
+    const struct place *at = ctx;
+    struct jsonrpc_message m;
+    if (at->rpc->closed)
+        return ERR_CLOSED;
+    int code = jsonrpc_read(element, n, &m, NULL);
+    if (code == 0)
+        receive_one(at, &m);
+    return code;
+}
+
+static void receive_batch(const struct place *outer, const char *body, size_t n) {
+    struct rpc *r = outer->rpc;
+    if (!r->config.batches) {
+        emit_error(outer, (struct span){0}, JSONRPC_INVALID_REQUEST,
+                   "Invalid request: batches are not part of this protocol revision", NULL);
+        return;
+    }
+    struct rpc_batch *b = mem_zalloc(sizeof *b);
+    if (!b) {
+        emit_internal_error(outer, (struct span){0}, "Out of memory");
+        return;
+    }
+    *b = (struct rpc_batch){.rpc = r,
+                            .answers = BUF_INIT(ANSWER_BYTES_MAX),
+                            .pending = 1,
+                            .seq = outer->seq,
+                            .silent = outer->silent};
+    struct place at = *outer;
+    at.batch = b;
+    (void)jsonrpc_each(body, n, receive_element, &at);
+    if (r->closed)
+        b->rpc = NULL;
+    finish_batch(b);
+}
+
+static void receive_unreadable(const struct place *at, struct span id, int code,
+                               const struct err *e) {
+    char text[ERR_MESSAGE_BYTES_MAX + 32];
+    bool parse = code == ERR_PARSE;
+    (void)snprintf(text, sizeof text, "%s: %s", parse ? "Parse error" : "Invalid request",
+                   err_text(e));
+    emit_error(at, id, parse ? JSONRPC_PARSE_ERROR : JSONRPC_INVALID_REQUEST, text, NULL);
+}
+
+void rpc_receive(struct rpc *r, const char *body, size_t n, uint64_t seq, bool silent) {
+    if (r->closed)
+        return;
+    struct place at = {.rpc = r, .seq = seq, .silent = silent};
+    struct jsonrpc_message m;
+    struct err e = {0};
+    rpc_enter(r);
+    int code = jsonrpc_read(body, n, &m, &e);
+    if (code < 0)
+        receive_unreadable(&at, m.id, code, &e);
+    else if (m.kind == JSONRPC_BATCH)
+        receive_batch(&at, body, n);
+    else
+        receive_one(&at, &m);
+    rpc_leave(r);
+}
+
+void rpc_receive_oversize(struct rpc *r, const char *head, size_t n, size_t total, size_t max,
+                          uint64_t seq) {
+    if (r->closed)
+        return;
+    struct place at = {.rpc = r, .seq = seq};
+    struct span id = jsonrpc_find_id(head, n);
+    rpc_enter(r);
+    if (!id.data || !rpc_calls_oversize(r, id, total, max)) {
+        char text[128];
+        (void)snprintf(text, sizeof text,
+                       "Invalid request: a message of %zu bytes is over the maximum of %zu", total,
+                       max);
+        emit_error(&at, id, JSONRPC_INVALID_REQUEST, text, NULL);
+    }
+    rpc_leave(r);
+}
