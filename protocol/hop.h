@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 enum { HOP_MAJOR = 1, HOP_MINOR = 0, HOP_HEADER_BYTES = 16, HOP_BODY_BYTES_MAX = 64 * 1024 * 1024 };
+// Largest message of a client that is relayed whole; of a larger one the head goes as HOP_OVERSIZE.
+enum { HOP_CLIENT_BYTES_MAX = 4 * 1024 * 1024 };
 
 enum hop_type {
     HOP_HELLO = 1,   // front end → engine, first frame, JSON: struct hop_hello

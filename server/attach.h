@@ -54,6 +54,11 @@ void attach_new_session(char out[ATTACH_SESSION_BYTES]);
 // false: none. Resolved (realpath).
 bool attach_workspace(const char *option, char out[DIRS_PATH_BYTES_MAX]);
 
-// Takes engine.lock without waiting: the descriptor (close-on-exec), or ERR_BUSY when an engine
-// holds it. `runtime` exists. Used by the engine role and by --standalone.
-int attach_lock_engine(const char *runtime, struct err *err);
+// Directories of `profile`, with the runtime directory made and checked. One that cannot be created
+// (XDG_RUNTIME_DIR missing or read-only) gives way to <state>/run, for every process alike; one
+// that is there but not safe is an error (ERR_PERM).
+int attach_dirs(const char *profile, struct dirs *ret, struct err *err);
+
+// Takes engine.lock: the descriptor (close-on-exec), or ERR_BUSY when an engine still holds it
+// after `wait_ms`. Used by the engine role and by --standalone.
+int attach_lock_engine(const struct dirs *dirs, uint64_t wait_ms, struct err *err);

@@ -2,13 +2,12 @@
 // and nothing else. The executable refuses a library whose build id is not its own.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "core/base/dirs.h"
 
 struct engine_start {
-    const char *profile; // NULL: the user's own directories
-    int ready_fd;        // -1, or: gets "R" once clients can connect, or "E" and a sentence; taken
-    int lock_fd;         // -1, or engine.lock, held already; taken
+    const struct dirs *dirs; // runtime directory made and checked; borrowed
+    int ready_fd;  // -1, or: gets "R" once clients can connect, or "E" and a sentence; taken
+    int lock_fd;   // engine.lock, held; taken
     int client_fd; // -1, or one end of a socket pair: the client for whom --standalone runs. The
                    // engine ends with it and leaves signals to its process; taken
 };
