@@ -84,6 +84,18 @@ int memory_uids(struct db *db, const char *prefix, size_t limit, struct buf *out
 // Marks as gone for readers at once (tombstone); store_erase removes for good. ERR_NOT_FOUND.
 int memory_forget(struct db *db, const char *uid, struct err *err);
 
+// --- for the store's own erase, export and import (core/store only), in the caller's transaction
+// --------------------------
+// Deletes the notes with every row made from them: index, labels, and tag, thread and workspace
+// names nothing else uses. Unknown uids are passed over; *ret_erased is the number of notes.
+int memory_erase_hard(struct db *db, const char *const *uids, size_t n, int64_t *ret_erased,
+                      struct err *err);
+// After it, once for many: FTS 'optimize', so that the index holds no word of what was deleted.
+int memory_erase_finish(struct db *db, struct err *err);
+// Inserts a note exactly as it is: uid, times and superseded_by are kept, nothing is superseded by
+// it. *ret_added is false when the uid is known (nothing is changed then).
+int memory_import(struct db *db, const struct note *note, bool *ret_added, struct err *err);
+
 // --- handoff: what a session was doing, saved in one tool and resumed in another
 // ---------------------------------------
 struct handoff {
