@@ -35,7 +35,10 @@ struct conf_option {
     const char *unit; // "minutes", "bytes" or NULL
     const char *help; // one sentence
 };
-extern const struct conf_option conf_options[]; // ends with key == NULL
+extern const struct conf_option conf_options[];       // ends with key == NULL
+const struct conf_option *conf_find(const char *key); // NULL: no such setting
+// ERR_INVAL, with what the option expects.
+int conf_refuse(const struct conf_option *o, struct err *err);
 
 struct conf;
 int conf_new(struct conf **ret, struct err *err);
