@@ -11,10 +11,14 @@
 
 struct loop;
 
+// Also ignores SIGPIPE, for the whole process.
 int loop_new(struct loop **ret, struct err *err);
-void loop_free(
-    struct loop *l); // closes what is still open on it; accepts NULL; not inside a callback
-// Runs until loop_stop() or nothing is left to wait for.
+// Runs what was deferred, then closes what is still open without telling its owners (only streams
+// that were being closed get their `closed`). Pools and mailboxes go before. Accepts NULL; not
+// inside a callback.
+void loop_free(struct loop *l);
+// Runs until loop_stop() or nothing is left to wait for: every open object here is waited for, a
+// paused stream and an idle pool are not.
 int loop_run(struct loop *l, struct err *err);
 void loop_stop(struct loop *l); // from the loop's own thread
 struct env *

@@ -7,6 +7,8 @@
 #include "core/loop/loop.h"
 
 struct mailbox;
+enum { MAILBOX_CAPACITY_MAX = 1 << 20 };
+
 // On the receiving loop; called for every message, whole queue per wake-up.
 typedef void mailbox_fn(void *ctx, void *message);
 
@@ -18,3 +20,8 @@ int mailbox_post(struct mailbox *m, void *message);
 // On the receiving loop. Undelivered messages go to `drop` (may be NULL). Senders must be gone or
 // hold a reference.
 void mailbox_close(struct mailbox *m, void (*drop)(void *message));
+
+// A sender that may outlive the receiver holds a reference: after mailbox_close its posts answer
+// ERR_CLOSED. ANY thread; the memory goes with the last reference.
+struct mailbox *mailbox_ref(struct mailbox *m); // returns m
+void mailbox_unref(struct mailbox *m);          // accepts NULL

@@ -28,13 +28,15 @@ struct stream_events {
 
 enum { STREAM_READ = 1, STREAM_WRITE = 2 };
 
-// Takes `fd` (closes it with the stream). `mode` is STREAM_READ | STREAM_WRITE.
+// Takes `fd` (closes it with the stream; 0, 1 and 2 become /dev/null instead, so that nothing else
+// ever gets their numbers); on failure the caller keeps it. `mode` is STREAM_READ | STREAM_WRITE;
+// `ev` is copied. An inherited pipe or terminal is not made non-blocking for others.
 int stream_open_fd(struct loop *l, int fd, unsigned mode, const struct stream_events *ev, void *ctx,
                    struct stream **ret, struct err *err);
 
 // Tries the kernel first, queues the rest (copied). 0; ERR_LIMIT when the queue would pass `max` of
-// stream_set_write_max (nothing queued); ERR_CLOSED after a failure; ERR_NOMEM. Two parts are
-// written as one.
+// stream_set_write_max (nothing written or queued); ERR_CLOSED after a failure, which `broken`
+// tells of later; ERR_NOMEM. Two parts are written as one. No callback runs within the call.
 int stream_write2(struct stream *s, const void *head, size_t head_bytes, const void *body,
                   size_t body_bytes);
 int stream_write(struct stream *s, const void *bytes, size_t n);
