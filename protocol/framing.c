@@ -23,7 +23,8 @@ struct framing {
     void *ctx;
     struct buf held;
     size_t want;
-    size_t total;
+    size_t total;    // of the line in excess
+    bool cr;         // its last byte so far is a carriage return
     size_t searched; // bytes of `held` already known to hold no end of header
 };
 
@@ -73,10 +74,14 @@ static bool is_blank(const char *line, size_t n) {
     return true;
 }
 
+static size_t head_max(const struct framing *f) {
+    return f->body_max < FRAMING_HEAD_BYTES ? f->body_max : (size_t)FRAMING_HEAD_BYTES;
+}
+
 static int too_long(struct framing *f, const char *head, size_t head_bytes, size_t total,
                     struct err *err) {
-    if (head_bytes > FRAMING_HEAD_BYTES)
-        head_bytes = FRAMING_HEAD_BYTES;
+    if (head_bytes > head_max(f))
+        head_bytes = head_max(f);
     return f->events.oversize ? f->events.oversize(f->ctx, head, head_bytes, total, err) : 0;
 }
 
@@ -90,43 +95,36 @@ static int deliver_line(struct framing *f, const char *line, size_t n, struct er
     return f->events.message(f->ctx, line, n, err);
 }
 
-// The held line is over the maximum: keep its head only.
-static void begin_excess(struct framing *f, size_t total) {
-    f->state = IN_EXCESS;
-    f->total = total;
-}
-
 static int end_line(struct framing *f, struct err *err) {
-    int r = f->state == IN_EXCESS ? too_long(f, f->held.data, f->held.len, f->total, err)
+    int r = f->state == IN_EXCESS ? too_long(f, f->held.data, f->held.len, f->total - f->cr, err)
                                   : deliver_line(f, f->held.data, f->held.len, err);
     f->state = IN_LINE;
     release_held(f);
     return r;
 }
 
-// Part of a line without its end.
+// Part of a line without its end. Once it is over the maximum only its head is kept, and the memory
+// of the rest given back.
 static int hold_line(struct framing *f, const char *p, size_t n, struct err *err) {
-    if (f->state == IN_EXCESS) {
-        f->total += n;
+    if (n == 0)
         return 0;
-    }
-    if (n <= f->body_max + 1 && f->held.len <= f->body_max + 1 - n)
-        return hold(f, p, n, err);
-    size_t total = f->held.len + n;
-    size_t head = f->body_max < FRAMING_HEAD_BYTES ? f->body_max : (size_t)FRAMING_HEAD_BYTES;
-    if (f->held.len < head) {
-        int r = hold(f, p, head - f->held.len, err);
-        if (r < 0)
-            return r;
-    } else {
-        // Not only shorter: the memory is given back while the rest passes by.
-        struct buf kept = BUF_INIT(f->held.max);
-        if (buf_append(&kept, f->held.data, head) < 0)
+    if (f->state == IN_LINE) {
+        if (n <= f->body_max + 1 && f->held.len <= f->body_max + 1 - n)
+            return hold(f, p, n, err);
+        struct buf head = BUF_INIT(f->held.max);
+        size_t first = f->held.len < head_max(f) ? f->held.len : head_max(f);
+        size_t second = n < head_max(f) - first ? n : head_max(f) - first;
+        if (buf_append(&head, f->held.data, first) < 0 || buf_append(&head, p, second) < 0) {
+            buf_done(&head);
             return err_set(err, ERR_NOMEM, "out of memory");
+        }
+        f->total = f->held.len;
         buf_done(&f->held);
-        f->held = kept;
+        f->held = head;
+        f->state = IN_EXCESS;
     }
-    begin_excess(f, total);
+    f->total += n;
+    f->cr = p[n - 1] == '\r';
     return 0;
 }
 
@@ -135,9 +133,9 @@ static int feed_lines(struct framing *f, const char *p, const char *end, struct 
         const char *lf = memchr(p, '\n', (size_t)(end - p));
         size_t n = (size_t)((lf ? lf : end) - p);
         int r;
-        if (!lf) {
+        if (!lf)
             return hold_line(f, p, n, err);
-        } else if (f->state == IN_LINE && f->held.len == 0) {
+        if (f->state == IN_LINE && f->held.len == 0) {
             r = deliver_line(f, p, n, err); // whole within one read: no copy
         } else {
             r = hold_line(f, p, n, err);
