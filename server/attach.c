@@ -284,3 +284,13 @@ int attach_connect(const struct attach_config *config, struct attach_result *ret
     *ret = found;
     return 0;
 }
+
+int attach_adopt(const struct attach_config *config, int fd, struct attach_result *ret,
+                 struct err *err) {
+    struct attach a = {.config = config, .start_lock = -1};
+    a.deadline_ns = in_ms(config->deadline_ms ? config->deadline_ms : (uint64_t)ATTACH_DEADLINE_MS);
+    int r = attach_greet(&a, fd, ret, err);
+    if (r < 0)
+        (void)close(fd);
+    return r;
+}

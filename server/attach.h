@@ -47,6 +47,10 @@ struct attach_result {
 // full), ERR_FULL, ERR_IO … with a sentence that says what to do.
 int attach_connect(const struct attach_config *config, struct attach_result *ret, struct err *err);
 
+// The same for a connection that exists already (--standalone). Takes fd.
+int attach_adopt(const struct attach_config *config, int fd, struct attach_result *ret,
+                 struct err *err);
+
 void attach_new_session(char out[ATTACH_SESSION_BYTES]);
 
 // The folder that a client works in: `option`, else $PAIRED_WORKSPACE, $CLAUDE_PROJECT_DIR, else

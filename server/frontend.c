@@ -1,0 +1,492 @@
+#include "server/frontend.h"
+
+#include "core/base/build.h"
+#include "core/base/env.h"
+#include "core/base/mem.h"
+#include "core/loop/loop.h"
+#include "core/loop/stream.h"
+#include "protocol/framing.h"
+#include "protocol/hop.h"
+#include "server/frontend_journal.h"
+#include "server/frontend_start.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    QUEUE_BYTES = 1024 * 1024, // waiting for one side: then the other side is not read
+    // Beyond it comes at most what was on its way already: one frame, one chunk; a whole replay.
+    QUEUE_BYTES_MAX = QUEUE_BYTES + HOP_BODY_BYTES_MAX + JOURNAL_BYTES_MAX,
+    END_MS = 5000,         // after end of input, for what is still open
+    DOWN_MS = 1000,        // after a failed attach no other one so soon
+    DOWN_RETRY_MS = 30000, // without a request: for subscriptions
+    PARENT_POLL_MS = 2000,
+    LOSSES_MAX = 8, // engines in a row that ended without a word
+    LOSSES_FREE = 3 // so many of them are followed by another attempt at once
+};
+
+enum pause { PAUSE_HOP = 1, PAUSE_JOURNAL = 2 }; // why stdin is not read
+
+struct frontend {
+    const struct frontend_config *config;
+    struct attach_config attach;
+    char session[ATTACH_SESSION_BYTES];
+    char workspace[DIRS_PATH_BYTES_MAX];
+    int stop_fds[2]; // signals, parent
+    pid_t parent;
+    struct frontend_engine engine; // --standalone
+
+    struct loop *loop;
+    struct stream *in, *out, *hop; // hop NULL: no engine at present
+    struct framing *framing;
+    struct hop_reader *reader;
+    struct journal *journal;
+    struct loop_timer *retry, *end, *parent_poll;
+    uint64_t seq;
+    unsigned pauses;
+    bool eof;     // the client will say no more
+    bool bye;     // the engine has finished with this session
+    bool leaving; // the engine is going
+    bool waiting; // `retry` will attach
+    unsigned losses;
+    uint64_t down_until_ns;
+    struct err down; // why there is no engine
+    int exit_code;
+};
+
+static void attach(struct frontend *f);
+
+static void finish(struct frontend *f, int exit_code) {
+    f->exit_code = exit_code;
+    loop_stop(f->loop);
+}
+
+static void say(const char *text) {
+    (void)fprintf(stderr, "paired: %s\n", text);
+}
+
+// --- towards the client --------------------------------------------------------------------------
+
+static void write_out(void *ctx, const char *json, size_t n) {
+    struct frontend *f = ctx;
+    int r = stream_write2(f->out, json, n, "\n", 1);
+    if (r < 0 && r != ERR_CLOSED) {
+        say("out of memory while the client does not read its answers");
+        finish(f, 1);
+        return;
+    }
+    if (f->hop && stream_queued(f->out) > QUEUE_BYTES)
+        stream_pause(f->hop);
+}
+
+static void out_drained(void *ctx) {
+    struct frontend *f = ctx;
+    if (f->bye)
+        finish(f, 0);
+    else if (f->hop)
+        stream_resume(f->hop);
+}
+
+static void out_broken(void *ctx, const struct err *err) {
+    (void)err; // whoever started us no longer reads: it has gone
+    finish(ctx, 0);
+}
+
+static void all_said(struct frontend *f) {
+    f->bye = true;
+    if (stream_queued(f->out) == 0)
+        finish(f, 0);
+}
+
+// --- reading from the client or not --------------------------------------------------------------
+
+static void pause_for(struct frontend *f, enum pause why, bool on) {
+    unsigned before = f->pauses;
+    f->pauses = on ? before | (unsigned)why : before & ~(unsigned)why;
+    if (!before == !f->pauses || !f->in || f->eof)
+        return;
+    if (f->pauses)
+        stream_pause(f->in);
+    else
+        stream_resume(f->in);
+}
+
+// --- the engine ----------------------------------------------------------------------------------
+
+// Without an engine every request still gets an answer, which says what to do.
+static void go_down(struct frontend *f, const struct err *err) {
+    char text[ERR_MESSAGE_BYTES_MAX + 64];
+    (void)snprintf(text, sizeof text, "paired has no engine: %s", err_text(err));
+    if (strcmp(f->down.message, err->message) != 0)
+        say(text);
+    f->down = *err;
+    f->down_until_ns = env_now_mono_ns() + (uint64_t)DOWN_MS * 1000000;
+    journal_fail_all(f->journal, text, write_out, f);
+    pause_for(f, PAUSE_JOURNAL, false);
+    pause_for(f, PAUSE_HOP, false);
+    if (f->eof)
+        all_said(f);
+    else
+        loop_timer_start(f->retry, DOWN_RETRY_MS, 0);
+}
+
+// The connection is gone; `crashed`: without the engine having said so.
+static void lose(struct frontend *f, bool crashed) {
+    stream_close(f->hop);
+    f->hop = NULL;
+    hop_reader_free(f->reader);
+    f->reader = NULL;
+    f->leaving = false;
+    journal_engine_left(f->journal, crashed, write_out, f);
+    pause_for(f, PAUSE_JOURNAL, journal_full(f->journal));
+    pause_for(f, PAUSE_HOP, false);
+    if (!crashed || ++f->losses <= LOSSES_FREE) {
+        attach(f);
+    } else if (f->losses <= LOSSES_MAX) {
+        f->waiting = true;
+        loop_timer_start(f->retry, 25U << (f->losses - LOSSES_FREE), 0);
+    } else {
+        struct err err;
+        (void)err_set(&err, ERR_IO,
+                      "it ended %u times in a row; `paired doctor` shows what happened", f->losses);
+        f->losses = LOSSES_FREE;
+        go_down(f, &err);
+    }
+}
+
+static void on_retry(void *ctx) {
+    struct frontend *f = ctx;
+    f->waiting = false;
+    attach(f);
+}
+
+static int hop_frame(void *ctx, const struct hop_frame *frame, struct err *err) {
+    struct frontend *f = ctx;
+    switch (frame->type) {
+    case HOP_MESSAGE:
+        f->losses = 0;
+        if (frame->seq) {
+            journal_answered(f->journal, frame->seq);
+            pause_for(f, PAUSE_JOURNAL, journal_full(f->journal));
+        }
+        write_out(f, frame->body, frame->bytes);
+        return 0;
+    case HOP_LEAVING:
+        f->leaving = true;
+        return 0;
+    case HOP_BYE:
+        f->bye = true;
+        return 0;
+    case HOP_NOTE:
+        (void)fprintf(stderr, "paired: %.*s\n", (int)frame->bytes, frame->body);
+        return 0;
+    case HOP_HELLO:
+    case HOP_WELCOME:
+    case HOP_REFUSE:
+    case HOP_OVERSIZE:
+    case HOP_EOF:
+    case HOP_DRAIN:
+        break;
+    }
+    return err_set(err, ERR_PARSE, "the engine sent a frame of type %d", (int)frame->type);
+}
+
+static void hop_data(void *ctx, const char *bytes, size_t n) {
+    struct frontend *f = ctx;
+    struct err err = {0};
+    if (hop_feed(f->reader, bytes, n, &err) < 0) {
+        say(err_text(&err));
+        lose(f, true);
+    } else if (f->bye) {
+        all_said(f);
+    } else if (f->leaving) {
+        lose(f, false);
+    }
+}
+
+static void hop_gone(void *ctx, const struct err *err) {
+    struct frontend *f = ctx;
+    (void)err; // the end of an engine has no better reason than that
+    if (!f->bye)
+        lose(f, !f->leaving);
+}
+
+static void hop_drained(void *ctx) {
+    pause_for(ctx, PAUSE_HOP, false);
+}
+
+static int send_frame(void *ctx, enum hop_type type, unsigned flags, uint64_t seq, const char *body,
+                      size_t n, size_t total) {
+    struct frontend *f = ctx;
+    uint8_t head[HOP_HEADER_BYTES + 8];
+    size_t head_bytes = HOP_HEADER_BYTES;
+    if (type == HOP_OVERSIZE) // u64 total, little-endian, then the head of the message
+        for (size_t i = 0; i < 8; i++)
+            head[head_bytes++] = (uint8_t)((uint64_t)total >> (8 * i));
+    hop_header(head, type, flags, seq, n + head_bytes - HOP_HEADER_BYTES);
+    int r = stream_write2(f->hop, head, head_bytes, body, n);
+    if (stream_queued(f->hop) > QUEUE_BYTES)
+        pause_for(f, PAUSE_HOP, true);
+    return r;
+}
+
+static const struct stream_events hop_events = {
+    .data = hop_data, .end = hop_gone, .broken = hop_gone, .drained = hop_drained};
+
+// A greeted connection becomes ours; everything that the engine must know is told first.
+static int adopt(struct frontend *f, int fd, struct err *err) {
+    f->reader = hop_reader_new(hop_frame, f);
+    if (!f->reader) {
+        (void)close(fd);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    int r = stream_open_fd(f->loop, fd, STREAM_READ | STREAM_WRITE, &hop_events, f, &f->hop, err);
+    if (r < 0) {
+        (void)close(fd);
+        hop_reader_free(f->reader);
+        f->reader = NULL;
+        return r;
+    }
+    stream_set_write_max(f->hop, QUEUE_BYTES_MAX);
+    if (stream_queued(f->out) > QUEUE_BYTES)
+        stream_pause(f->hop);
+    f->attach.resume = true;
+    f->down = (struct err){0};
+    loop_timer_stop(f->retry);
+    // A failure to write shows as the end of this connection.
+    (void)journal_replay(f->journal, send_frame, f);
+    if (f->eof)
+        (void)send_frame(f, HOP_EOF, 0, 0, NULL, 0, 0);
+    return 0;
+}
+
+static void attach(struct frontend *f) {
+    struct attach_result found;
+    struct err err = {0};
+    int r = attach_connect(&f->attach, &found, &err);
+    if (r == ERR_CANCELLED) {
+        finish(f, 0);
+        return;
+    }
+    if (r == 0)
+        r = adopt(f, found.fd, &err);
+    if (r < 0)
+        go_down(f, &err);
+}
+
+// --- from the client -----------------------------------------------------------------------------
+
+// What was just put into the journal goes to the engine.
+static void pass_on(struct frontend *f, enum hop_type type, const char *body, size_t n,
+                    size_t total) {
+    if (f->hop) {
+        (void)send_frame(f, type, 0, f->seq, body, n, total);
+        journal_mark_sent(f->journal);
+        if (journal_full(f->journal))
+            pause_for(f, PAUSE_JOURNAL, true);
+        return;
+    }
+    if (f->waiting || !journal_open(f->journal))
+        return;
+    if (env_now_mono_ns() >= f->down_until_ns) {
+        attach(f);
+        return;
+    }
+    struct err again = f->down;
+    uint64_t until = f->down_until_ns;
+    go_down(f, &again);
+    f->down_until_ns = until;
+}
+
+static int on_line(void *ctx, const char *body, size_t n, struct err *err) {
+    struct frontend *f = ctx;
+    AUTO_BUF refusal = BUF_INIT(0);
+    (void)err;
+    if (journal_add(f->journal, ++f->seq, body, n, &refusal) == 0)
+        pass_on(f, HOP_MESSAGE, body, n, n);
+    else if (refusal.len)
+        write_out(f, refusal.data, refusal.len);
+    return 0;
+}
+
+static int on_oversize(void *ctx, const char *head, size_t n, size_t total, struct err *err) {
+    struct frontend *f = ctx;
+    AUTO_BUF refusal = BUF_INIT(0);
+    (void)err;
+    if (journal_add_oversize(f->journal, ++f->seq, head, n, total, &refusal) == 0)
+        pass_on(f, HOP_OVERSIZE, head, n, total);
+    else if (refusal.len)
+        write_out(f, refusal.data, refusal.len);
+    return 0;
+}
+
+static void in_data(void *ctx, const char *bytes, size_t n) {
+    struct frontend *f = ctx;
+    struct err err = {0};
+    if (framing_feed(f->framing, bytes, n, &err) < 0) {
+        say(err_text(&err));
+        finish(f, 1);
+    }
+}
+
+static void on_end_timer(void *ctx) {
+    struct frontend *f = ctx;
+    journal_fail_all(f->journal, "the client ended and this was not done 5 seconds later",
+                     write_out, f);
+    finish(f, 0);
+}
+
+static void in_end(void *ctx, const struct err *err) {
+    struct frontend *f = ctx;
+    (void)err;
+    f->eof = true;
+    (void)framing_end(f->framing, NULL);
+    loop_timer_start(f->end, END_MS, 0);
+    if (f->hop)
+        (void)send_frame(f, HOP_EOF, 0, 0, NULL, 0, 0);
+    else if (!f->waiting)
+        all_said(f);
+}
+
+static void on_stop(void *ctx, int fd) {
+    (void)fd;
+    finish(ctx, 0);
+}
+
+static void on_parent_poll(void *ctx) {
+    struct frontend *f = ctx;
+    if (getppid() != f->parent)
+        finish(f, 0);
+}
+
+// --- life ----------------------------------------------------------------------------------------
+
+static const struct stream_events in_events = {.data = in_data, .end = in_end};
+static const struct stream_events out_events = {.drained = out_drained, .broken = out_broken};
+static const struct framing_events line_events = {.message = on_line, .oversize = on_oversize};
+
+static int open_all(struct frontend *f, int out_fd, struct err *err) {
+    int r = loop_new(&f->loop, err);
+    if (r < 0)
+        return r;
+    f->framing = framing_new(FRAMING_LINES, HOP_CLIENT_BYTES_MAX, &line_events, f);
+    f->journal = journal_new();
+    if (!f->framing || !f->journal || loop_timer_new(f->loop, on_retry, f, &f->retry) < 0 ||
+        loop_timer_new(f->loop, on_end_timer, f, &f->end) < 0 ||
+        loop_timer_new(f->loop, on_parent_poll, f, &f->parent_poll) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    struct loop_watch *watch;
+    for (size_t i = 0; i < f->attach.stop_count; i++)
+        if ((r = loop_watch_new(f->loop, f->stop_fds[i], on_stop, f, &watch, err)) < 0)
+            return r;
+    if (f->attach.stop_count < 2 && f->parent > 0)
+        loop_timer_start(f->parent_poll, PARENT_POLL_MS, PARENT_POLL_MS);
+    r = stream_open_fd(f->loop, out_fd, STREAM_WRITE, &out_events, f, &f->out, err);
+    if (r == 0)
+        stream_set_write_max(f->out, QUEUE_BYTES_MAX);
+    return r;
+}
+
+// The first engine, before anything is read: until then this process can still become another.
+static int attach_first(struct frontend *f, bool may_run_newer, int out_fd, struct err *err) {
+    struct attach_result found;
+    int r = ERR_BUSY;
+    if (f->config->standalone) {
+        r = frontend_engine_start(&f->engine, f->config->profile, err);
+        if (r >= 0)
+            r = attach_adopt(&f->attach, r, &found, err);
+    }
+    if (r == ERR_BUSY)
+        r = attach_connect(&f->attach, &found, err);
+    if (r < 0)
+        return r;
+    if (may_run_newer && found.number > paired_build_number)
+        frontend_run_newer(f->config->argv, out_fd);
+    return found.fd;
+}
+
+static int serve(struct frontend *f, const struct buf *head, int out_fd, struct err *err) {
+    struct err no_engine = {0};
+    int fd = attach_first(f, head->len == 0, out_fd, &no_engine);
+    if (fd == ERR_CANCELLED)
+        return 0;
+    int r = open_all(f, out_fd, err);
+    if (r < 0)
+        return r;
+    r = fd < 0 ? fd : adopt(f, fd, &no_engine);
+    if (r < 0)
+        go_down(f, &no_engine);
+    if (head->len)
+        in_data(f, head->data, head->len);
+    r = stream_open_fd(f->loop, STDIN_FILENO, STREAM_READ, &in_events, f, &f->in, err);
+    if (r < 0)
+        return r;
+    if (f->pauses)
+        stream_pause(f->in);
+    return loop_run(f->loop, err);
+}
+
+static int detect(struct frontend *f, struct buf *head, bool *ret_serve, struct err *err) {
+    enum frontend_protocol protocol = FRONTEND_UNKNOWN;
+    int r = frontend_read_head(f->stop_fds, f->attach.stop_count, head, &protocol, err);
+    *ret_serve = r == 0 && protocol == FRONTEND_MCP;
+    if (r < 0 || *ret_serve || !head->len)
+        return r == ERR_CANCELLED ? 0 : r;
+    f->exit_code = 2;
+    say(protocol == FRONTEND_LSP   ? "stdin speaks LSP; this build serves MCP only (paired mcp)"
+        : protocol == FRONTEND_ACP ? "stdin speaks ACP; this build serves MCP only (paired mcp)"
+                                   : "stdin speaks no protocol that paired knows; `paired help`");
+    return 0;
+}
+
+static int prepare(struct frontend *f, int *ret_out, struct err *err) {
+    *ret_out = frontend_take_stdout(err);
+    if (*ret_out < 0)
+        return *ret_out;
+    f->stop_fds[0] = frontend_take_signals(err);
+    if (f->stop_fds[0] < 0)
+        return f->stop_fds[0];
+    f->stop_fds[1] = frontend_watch_parent(&f->parent);
+    attach_new_session(f->session);
+    bool found = attach_workspace(f->config->workspace, f->workspace);
+    f->attach = (struct attach_config){.role = f->config->role,
+                                       .profile = f->config->profile,
+                                       .session = f->session,
+                                       .start = true,
+                                       .replace = true,
+                                       .workspace = found ? f->workspace : NULL,
+                                       .options = f->config->options,
+                                       .stop_fds = f->stop_fds,
+                                       .stop_count = f->stop_fds[1] >= 0 ? 2 : 1};
+    return 0;
+}
+
+int frontend_run(const struct frontend_config *config) {
+    struct frontend f = {.config = config};
+    struct err err = {0};
+    AUTO_BUF head = BUF_INIT(0);
+    int out_fd = -1;
+    bool go_on = true;
+    // Large messages go back to the system when they are done with.
+    (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+    int r = prepare(&f, &out_fd, &err);
+    if (r == 0 && config->detect)
+        r = detect(&f, &head, &go_on, &err);
+    if (r == 0 && go_on)
+        r = serve(&f, &head, out_fd, &err);
+    if (r < 0) {
+        say(err_text(&err));
+        f.exit_code = 1;
+    }
+    stream_close(f.hop);
+    frontend_engine_join(&f.engine);
+    hop_reader_free(f.reader);
+    framing_free(f.framing);
+    journal_free(f.journal);
+    if (f.loop)
+        loop_free(f.loop);
+    return f.exit_code;
+}
