@@ -281,10 +281,7 @@ static void on_task(void *ctx) {
         tell_broken(s);
     else if (s->file && wants_read(s))
         (void)read_once(s);
-    if (s->closing && s->file)
-        loop_task_post(s->loop, &s->task);
-    else
-        rearm(s);
+    rearm(s);
 }
 
 // Bytes the kernel took, or 0 with s->failed set when it refuses for good.
