@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +129,23 @@ int buf_put_json_string(struct buf *b, const char *s, size_t n) {
     (void)buf_append(b, s + start, n - start);
     int r = buf_putc(b, '"');
     return b->failed ? (r < 0 ? r : ERR_NOMEM) : 0;
+}
+
+static int append_dumped(const char *bytes, size_t n, void *ctx) {
+    return buf_append(ctx, bytes, n) < 0 ? -1 : 0;
+}
+
+int buf_put_json(struct buf *b, const struct json_t *value, size_t flags) {
+    size_t len = b->len;
+    int r = json_dump_callback(value, append_dumped, b, flags | JSON_ENCODE_ANY);
+    if (r == 0 && !b->failed)
+        return 0;
+    b->failed = true;
+    if (b->data) {
+        b->len = len;
+        b->data[len] = '\0';
+    }
+    return ERR_NOMEM;
 }
 
 char *buf_take(struct buf *b) {

@@ -35,6 +35,11 @@ void buf_consume(struct buf *b, size_t n);
 // Appends `n` bytes as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 int buf_put_json_string(struct buf *b, const char *s, size_t n);
 
+// Appends a value as JSON; `flags` are jansson's (JSON_COMPACT …). Prefer it to json_dumps(), which
+// returns a text that lacks its end when its last growth fails (jansson 2.14).
+struct json_t;
+int buf_put_json(struct buf *b, const struct json_t *value, size_t flags);
+
 // Gives the terminated bytes to the caller (mem_free), buffer becomes empty; NULL when failed or
 // out of memory.
 char *buf_take(struct buf *b);

@@ -332,12 +332,7 @@ int conf_schema(struct buf *out) {
         json_t *properties = properties_for(root, option_at(i)->key, &last);
         ok = properties && json_object_set_new(properties, last, option_schema(option_at(i))) == 0;
     }
-    char *text = ok ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    int r = ok ? buf_put_json(out, root, JSON_INDENT(2)) : ERR_NOMEM;
     json_decref(root);
-    if (!text)
-        return ERR_NOMEM;
-    (void)buf_puts(out, text);
-    int r = buf_putc(out, '\n');
-    mem_free(text);
-    return out->failed ? (r < 0 ? r : ERR_NOMEM) : 0;
+    return r < 0 ? r : buf_putc(out, '\n');
 }

@@ -58,7 +58,9 @@ static int parse_file(const char *path, const struct buf *text, json_t **ret, st
     json_error_t e;
     json_t *root = json_loadb(text->data ? text->data : "", text->len, JSON_REJECT_DUPLICATES, &e);
     if (!root) {
-        if (json_error_code(&e) == json_error_out_of_memory)
+        // jansson leaves the text empty where an allocation failed before it had looked at
+        // anything.
+        if (json_error_code(&e) == json_error_out_of_memory || !e.text[0])
             return err_set(err, ERR_NOMEM, "out of memory");
         return err_set(err, ERR_PARSE, "%s:%d:%d: %s", path, e.line > 0 ? e.line : 1,
                        e.column > 0 ? e.column : 1, e.text);
@@ -380,13 +382,12 @@ int conf_file_set(const char *path, const char *key, const char *value, struct e
         r = put_key(root, key, typed_value(conf_find(key), value), err);
     else if (r == 0)
         drop_key(root, key);
-    AUTO_FREE char *dump = r == 0 ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    buf_clear(&text);
+    if (r == 0 && (buf_put_json(&text, root, JSON_INDENT(2)) < 0 || buf_putc(&text, '\n') < 0))
+        r = err_set(err, ERR_NOMEM, "out of memory");
     json_decref(root);
     if (r < 0)
         return r;
-    AUTO_FREE char *bytes = dump ? mem_format("%s\n", dump) : NULL;
-    if (!bytes)
-        return err_set(err, ERR_NOMEM, "out of memory");
     r = ensure_parent(target, err);
-    return r < 0 ? r : replace_file(target, bytes, strlen(bytes), err);
+    return r < 0 ? r : replace_file(target, text.data, text.len, err);
 }
