@@ -18,6 +18,7 @@ struct store_config {
     const char *dir;  // state directory: store.db, store.keys, store.head, key (key file), backups/
     unsigned readers; // reader connections kept, e.g. worker threads
     int64_t (*wall_ms)(void); // clock; NULL = the real one (tests shift it)
+    int64_t rotate_days;      // store.rotate_days: age at which data keys are replaced; 0 = never
 };
 
 // Creates the directory, key file and database on first use; migrates (with a backup before) an
@@ -43,12 +44,13 @@ struct origin { // who asks: makes a repeated request apply once. session "" = n
 };
 // Runs on the writer thread inside BEGIN IMMEDIATE … COMMIT (several waiting writes share one
 // commit, each in its own savepoint). What it puts into `result` is recorded under `origin` in the
-// same transaction.
+// same transaction. It may be run a second time when the shared transaction had to be rolled back
+// because of another write, so it keeps no count outside the database.
 typedef int store_write_fn(struct db *db, void *ctx, struct buf *result, struct err *err);
 // Blocks until committed and synced. A repeated origin returns the recorded result without running
 // fn
-// (*ret_repeated = true; may be NULL). ERR_LOCKED, ERR_VERSION, ERR_BUSY (queue full), ERR_FULL,
-// what fn returned …
+// (*ret_repeated = true; may be NULL); ERR_EXISTS when that result was erased since. `result` may
+// be NULL. ERR_LOCKED, ERR_VERSION, ERR_BUSY (queue full), ERR_FULL, what fn returned …
 int store_write(struct store *s, const struct origin *origin, store_write_fn *fn, void *ctx,
                 struct buf *result, bool *ret_repeated, struct err *err);
 
@@ -65,7 +67,9 @@ struct store_info {
     int64_t notes, handoffs, db_bytes, wal_bytes, schema_version, dek_epoch, dek_created_ms,
         generation;
     bool rotation_running, read_only, head_ok;
-    int rotation_percent;
+    int rotation_percent; // 100 when none is running
+    bool check_running;   // the check in the background after an unclean end
+    int check_result;     // what it found: 0, or ERR_CORRUPT …
 };
 int store_info(struct store *s, struct store_info *ret, struct err *err);
 // integrity_check + every page's tag + freshness head. Problems as lines in `report`; ERR_CORRUPT

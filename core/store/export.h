@@ -1,0 +1,59 @@
+// The export format, for both directions. A folder with
+//   manifest.json   {"format":"paired-export","version":1,"schema":…,"created_ms":…,
+//                    "files":[{"name","lines","bytes","blake2b"}]}
+//   notes.jsonl     one note a line, oldest first
+//   handoffs.jsonl  one handoff a line, oldest first
+// docs/STORE.md describes the members. Decoding does no I/O and is fuzzed.
+#pragma once
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/base/fields.h"
+#include "core/store/memory.h"
+
+#include <jansson.h>
+
+enum {
+    EXPORT_VERSION = 1,
+    EXPORT_LINE_BYTES_MAX = 4 * 1024 * 1024, // five texts of 64 KiB, each 6 times as long in JSON
+    EXPORT_MANIFEST_BYTES_MAX = 64 * 1024,
+    EXPORT_FILES_MAX = 8,
+    EXPORT_HASH_BYTES = 32 // BLAKE2b-256 over the whole file
+};
+
+#define EXPORT_FORMAT   "paired-export"
+#define EXPORT_MANIFEST "manifest.json"
+#define EXPORT_NOTES    "notes.jsonl"
+#define EXPORT_HANDOFFS "handoffs.jsonl"
+
+// One object and a newline at the end of `out`.
+int export_note_encode(const struct note *note, struct buf *out);
+int export_handoff_encode(const struct handoff *h, struct buf *out);
+
+// What a line says, checked by the field tables, the maxima of memory.h and UTF-8. The strings live
+// in the record; export_record_done frees it.
+struct export_record {
+    json_t *json;
+    char *tags; // of the note, joined
+    struct note note;
+    struct handoff handoff;
+};
+int export_note_decode(const char *line, size_t n, struct export_record *ret, struct err *err);
+int export_handoff_decode(const char *line, size_t n, struct export_record *ret, struct err *err);
+void export_record_done(struct export_record *r);
+
+struct export_file {
+    struct text name;
+    int64_t lines, bytes;
+    struct text blake2b; // 64 hex digits
+};
+struct export_manifest {
+    json_t *json; // holds the strings
+    struct text format;
+    int64_t version, schema, created_ms;
+    struct object_array files; // struct export_file
+};
+int export_manifest_decode(const char *text, size_t n, struct export_manifest *ret,
+                           struct err *err);
+void export_manifest_done(struct export_manifest *m);
+int export_manifest_encode(const struct export_manifest *m, json_t **ret, struct err *err);

@@ -1,0 +1,140 @@
+// Integrity: what SQLite checks (structure), what the VFS checks (every page's tag, freshness), and
+// the check that runs by itself in the background after an unclean end.
+#include "core/base/mem.h"
+#include "core/store/store_impl.h"
+
+#include <stdatomic.h>
+
+// --- on request ---------------------------------------------------------------------------------
+
+static int report_line(struct buf *report, const char *line) {
+    if (!report)
+        return 0;
+    (void)buf_puts(report, line);
+    return buf_putc(report, '\n');
+}
+
+// Up to 100 findings; the single row "ok" is none.
+static int check_structure(struct db *db, const char *sql, struct buf *report, bool *ret_bad,
+                           struct err *err) {
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db, sql, NULL, 0, &rows, err);
+    while (r >= 0 && (r = db_rows_next(rows, err)) == 1) {
+        const char *line = db_col_text(rows, 0, NULL);
+        if (line && __builtin_strcmp(line, "ok") == 0)
+            continue;
+        *ret_bad = true;
+        if (report_line(report, line ? line : "structure: unreadable") < 0)
+            r = err_set(err, ERR_NOMEM, "out of memory for the report");
+    }
+    db_rows_close(rows);
+    return r;
+}
+
+// A damaged store fails in the middle of its check: that too is a finding, not a failure to check.
+static int check(struct store *s, const char *structure_sql, bool (*cancelled)(void *), void *ctx,
+                 struct buf *report, struct err *err) {
+    struct db *db = NULL;
+    int r = store_reader_get(s, &db, err);
+    if (r < 0)
+        return r;
+    bool bad = false;
+    struct err why = {0};
+    db_set_cancel(db, cancelled, ctx);
+    r = check_structure(db, structure_sql, report, &bad, &why);
+    if (r == ERR_CORRUPT || r == ERR_KEY) {
+        bad = true;
+        r = report_line(report, err_text(&why));
+    }
+    if (r >= 0) {
+        r = vfs_check(s->vfs, cancelled, ctx, report, &why);
+        bad = bad || r == ERR_CORRUPT;
+    }
+    store_reader_put(s, db);
+    if (bad)
+        return err_set(err, ERR_CORRUPT,
+                       "the store is damaged; its backups are in %s, and: paired export saves what "
+                       "can still be read",
+                       s->backups_dir);
+    return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
+}
+
+int store_check(struct store *s, bool (*cancelled)(void *), void *ctx, struct buf *report,
+                struct err *err) {
+    return check(s, "PRAGMA integrity_check(100)", cancelled, ctx, report, err);
+}
+
+// --- in the background --------------------------------------------------------------------------
+
+struct store_checker {
+    struct store *store;
+    pthread_t thread;
+    atomic_bool cancel;
+    atomic_int result; // CHECK_RUNNING, 0 or ERR_*
+};
+enum { CHECK_RUNNING = 1 };
+
+// It also makes room for whoever needs the readers back: an erase, a lock.
+static bool checker_cancelled(void *ctx) {
+    struct store_checker *c = ctx;
+    if (atomic_load(&c->cancel))
+        return true;
+    (void)pthread_mutex_lock(&c->store->lock);
+    bool held = c->store->readers_held;
+    (void)pthread_mutex_unlock(&c->store->lock);
+    return held;
+}
+
+static void *checker_main(void *arg) {
+    struct store_checker *c = arg;
+    int r;
+    do
+        r = check(c->store, "PRAGMA quick_check(100)", checker_cancelled, c, NULL, NULL);
+    while ((r == ERR_CANCELLED || r == ERR_BUSY) && !atomic_load(&c->cancel));
+    if (r == 0) {
+        (void)pthread_mutex_lock(&c->store->lock);
+        c->store->unclean = false;
+        (void)pthread_mutex_unlock(&c->store->lock);
+    }
+    atomic_store(&c->result, r);
+    return NULL;
+}
+
+void store_checker_start(struct store *s) {
+    struct store_checker *c = mem_zalloc(sizeof *c);
+    if (!c)
+        return; // store_check still does it on request
+    c->store = s;
+    atomic_init(&c->cancel, false);
+    atomic_init(&c->result, CHECK_RUNNING);
+    if (pthread_create(&c->thread, NULL, checker_main, c) != 0) {
+        mem_free(c);
+        return;
+    }
+    (void)pthread_mutex_lock(&s->lock);
+    s->checker = c;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void store_checker_cancel(struct store *s) {
+    if (s->checker)
+        atomic_store(&s->checker->cancel, true);
+}
+
+void store_checker_stop(struct store *s) {
+    struct store_checker *c = s->checker;
+    if (!c)
+        return;
+    atomic_store(&c->cancel, true);
+    (void)pthread_join(c->thread, NULL);
+    s->checker = NULL;
+    mem_free(c);
+}
+
+int store_checker_result(struct store *s, bool *ret_running) {
+    (void)pthread_mutex_lock(&s->lock);
+    int r = s->checker ? atomic_load(&s->checker->result) : 0;
+    (void)pthread_mutex_unlock(&s->lock);
+    *ret_running = r == CHECK_RUNNING;
+    return r == CHECK_RUNNING ? 0 : r;
+}

@@ -1,0 +1,118 @@
+// What the store's own files share; nobody else includes it.
+//
+// Every call from outside is counted between store_enter and store_leave (a reader connection
+// counts until it is given back), so that locking and closing can wait until nobody is inside.
+#pragma once
+
+#include "core/crypto/keyring.h"
+#include "core/db/vfs.h"
+#include "core/store/schema.h"
+#include "core/store/store.h"
+#include "core/store/writer.h"
+
+#include <pthread.h>
+
+enum {
+    STORE_READERS_MAX = 24,      // each has two files open, and VFS_CONNECTIONS_MAX counts files
+    STORE_READER_WAIT_MS = 5000, // for a connection, and for readers to come back before an erase
+    STORE_CLOSE_WAIT_MS = 5000,  // for calls inside to end by themselves
+    STORE_ORIGIN_KEEP_MS = 24 * 60 * 60 * 1000,
+    STORE_BACKUPS_MAX = 3
+};
+
+struct store_reader {
+    struct db *db; // NULL until first used
+    bool busy;
+};
+
+struct store_checker; // store_check.c: the background check after an unclean end
+
+struct store {
+    // Set once by store_open.
+    char *dir, *db_path, *backups_dir;
+    int64_t (*wall_ms)(void);
+    int64_t rotate_days;
+    unsigned readers_max;
+    const struct schema_step *steps;
+    struct keyring *keys;
+    int lock_fd;
+
+    pthread_mutex_t lock; // guards what follows
+    pthread_cond_t changed;
+    bool unclean; // the last process that had it open did not close it, and no check was made since
+    enum store_state state;
+    unsigned users; // calls inside, readers given out included
+    unsigned readers_out;
+    bool readers_held; // no reader is given out: an erase or a lock waits for quiet
+    bool upkeep;       // taken, see store_upkeep_begin
+    unsigned upkeep_waiting;
+    struct store_reader readers[STORE_READERS_MAX];
+
+    // Valid while somebody is inside.
+    struct vfs *vfs;
+    struct db *write_db;
+    struct writer *writer; // NULL when read_only
+    bool read_only;
+    int64_t schema_version;
+    int64_t scrubbed_ms;           // when housekeeping last rebuilt the file; inside upkeep
+    struct store_checker *checker; // or NULL
+};
+
+// As store_open, with the schema of the caller (tests of migration).
+int store_open_steps(const struct store_config *config, const struct schema_step *steps,
+                     struct store **ret, struct err *err);
+
+// 0, or ERR_LOCKED, ERR_CLOSED …: the call may use what an open store has until store_leave.
+int store_enter(struct store *s, struct err *err);
+// Same, also while locked: only the keyring may be used.
+int store_enter_locked(struct store *s, struct err *err);
+// Same, for a call that changes something: ERR_VERSION when the store is read-only.
+int store_enter_write(struct store *s, struct err *err);
+void store_leave(struct store *s);
+bool store_wait_users(struct store *s, int64_t ms); // under the lock: true when nobody is inside
+
+// For what concerns the whole store (unlock, lock, erase, import, housekeep, keys): one at a time,
+// and counted apart from the calls inside, so that it can wait for those.
+int store_upkeep_begin(struct store *s, bool locked_too, struct err *err);
+int store_upkeep_begin_write(struct store *s, struct err *err); // and not read-only
+void store_upkeep_end(struct store *s);
+
+// Stops giving out readers and waits until all are back. ERR_BUSY after STORE_READER_WAIT_MS.
+int store_readers_hold(struct store *s, struct err *err);
+void store_readers_resume(struct store *s);
+void store_readers_close(struct store *s);     // nobody is inside
+void store_readers_interrupt(struct store *s); // under the lock: ends what they run
+
+// Brings the store of an open keyring up, and down again. The caller changes the state.
+int store_start(struct store *s, struct err *err);
+void store_stop(struct store *s);
+
+char *store_path(const char *dir, const char *name); // NULL when out of memory
+int store_fsync_dir(const char *path, struct err *err);
+
+// --- backups (store_backup.c): backups/<name>/store.db, encrypted under keys that rotation leaves
+// A new one of `db`, named by its schema and the time; the oldest above STORE_BACKUPS_MAX go.
+int store_backup_make(struct store *s, struct db *db, int64_t schema, struct err *err);
+// Calls fn for every backup with its database open for writing. One that cannot be opened, or for
+// which fn fails, is removed: it must not keep what fn was to remove.
+typedef int store_backup_fn(struct db *db, void *ctx, struct err *err);
+int store_backup_each(struct store *s, store_backup_fn *fn, void *ctx, struct err *err);
+void store_backup_tidy(struct store *s); // removes what an interrupted backup left
+
+// --- erasing (erase.c), inside upkeep
+struct erase_what {
+    const char *const *uids; // NULL: by workspace
+    size_t n;
+    const char *workspace; // NULL: everything
+};
+int64_t store_erase_rows(struct store *s, const struct erase_what *what, struct err *err);
+// Overwrites what erased rows left behind, if an erase owes it: rebuilt index and file, empty log.
+int store_scrub(struct store *s, struct err *err);
+int store_scrub_owed(struct store *s, bool *ret, struct err *err);
+
+// --- background check (store_check.c); the store is open
+void store_checker_start(struct store *s);
+void store_checker_cancel(struct store *s); // it ends soon
+void store_checker_stop(struct store *s);   // it has ended
+// 0 or what it found (ERR_CORRUPT); *ret_running: it has not come to its end.
+int store_checker_result(struct store *s, bool *ret_running);
