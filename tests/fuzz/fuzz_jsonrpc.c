@@ -1,0 +1,70 @@
+// protocol/jsonrpc: spans lie inside the message and are JSON themselves; jansson agrees on what is
+// JSON.
+#include "protocol/jsonrpc.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(struct span s, const char *text, size_t n) {
+    struct jsonrpc_message m;
+    if (!s.data)
+        return;
+    if (s.data < text || s.len > n || (size_t)(s.data - text) > n - s.len)
+        abort();
+    if (jsonrpc_read(s.data, s.len, &m, NULL) < 0)
+        abort();
+}
+
+static int check_element(void *ctx, const char *element, size_t n) {
+    size_t *count = ctx;
+    struct jsonrpc_message m;
+    (*count)++;
+    if (jsonrpc_read(element, n, &m, NULL) < 0)
+        abort();
+    return 0;
+}
+
+// What jansson refuses although the grammar allows it.
+static bool is_allowed_difference(const json_error_t *e) {
+    enum json_error_code code = json_error_code(e);
+    return code == json_error_numeric_overflow || code == json_error_null_byte_in_key ||
+           strstr(e->text, "nicode") != NULL; // half a surrogate pair
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const char *text = (const char *)data;
+    struct jsonrpc_message m;
+    struct err err = {0};
+    int r = jsonrpc_read(text, size, &m, &err);
+    if (r < 0) {
+        if ((r != ERR_PARSE && r != ERR_LIMIT) || err.code != r || !err.message[0])
+            abort();
+        check(m.id, text, size);
+    } else {
+        check(m.id, text, size);
+        check(m.params, text, size);
+        check(m.result, text, size);
+        check(m.error, text, size);
+        if ((m.kind == JSONRPC_INVALID) != (m.why != NULL))
+            abort();
+    }
+    check(jsonrpc_find_id(text, size), text, size);
+
+    size_t count = 0;
+    int each = jsonrpc_each(text, size, check_element, &count);
+    if (r == 0 && m.kind == JSONRPC_BATCH && (each < 0 || count == 0))
+        abort();
+
+    json_error_t e;
+    json_t *tree = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    if (tree && r == ERR_PARSE)
+        abort();
+    if (!tree && r == 0 && !is_allowed_difference(&e))
+        abort();
+    json_decref(tree);
+    return 0;
+}
