@@ -328,6 +328,10 @@ unsigned pool_worker_index(const struct job *job) {
     return job->worker;
 }
 
+size_t pool_busy(const struct pool *p) {
+    return p->outstanding;
+}
+
 size_t pool_queued(const struct pool *p) {
     // The lock is not part of what the caller sees as const.
     struct pool *changing = (struct pool *)(uintptr_t)p;
