@@ -76,6 +76,7 @@ struct capability {
     size_t input_size;
     const struct field *output;
     capability_fn *run;
+    const char *example; // valid arguments, shown with every refusal of others; may be NULL
 };
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
@@ -90,7 +91,10 @@ struct dispatch_config {
                     bool list_changed); // after a successful write; borrowed
     void *ctx;
 };
+enum { DISPATCH_DEADLINE_MS = 60 * 1000, DISPATCH_GRACE_MS = 250 };
+
 int dispatch_new(const struct dispatch_config *config, struct dispatch **ret, struct err *err);
+// Cancels what is open; its `done` still comes, at the latest from pool_free. Before or after that.
 void dispatch_free(struct dispatch *d);
 const struct capability *dispatch_find(const struct dispatch *d, const char *name); // NULL unknown
 const struct capability *dispatch_at(const struct dispatch *d,
@@ -98,9 +102,10 @@ const struct capability *dispatch_at(const struct dispatch *d,
 
 struct dispatch_request {
     const char *capability;
-    json_t *arguments;    // object or NULL (= {}); borrowed until done
-    struct caller caller; // copied (its strings are borrowed until done)
-    uint64_t deadline_ms; // 0 = 60 s
+    json_t *arguments;    // object or NULL (= {}); kept by reference, not to be changed meanwhile
+    struct caller caller; // copied
+    uint64_t deadline_ms; // 0 = 60 s. Then the job is cancelled; one that does not stop within
+                          // DISPATCH_GRACE_MS is answered for (ERR_TIMEOUT), and left to itself
     bool confirmed;
     void (*progress)(void *ctx, double done, double total,
                      const char *message); // on the loop; may be NULL
@@ -109,7 +114,9 @@ struct dispatch_request {
     void (*done)(void *ctx, int r, struct answer *answer, const struct err *err);
     void *ctx;
 };
-// Handle > 0, or at once: ERR_NOT_FOUND (unknown), ERR_INVAL (arguments, with path), ERR_PERM (CLI
-// only), ERR_BUSY.
+// Handle > 0, or at once: ERR_NOT_FOUND (unknown), ERR_INVAL (arguments, with path and an example),
+// ERR_PERM (CLI only), ERR_BUSY, ERR_NOMEM.
 int64_t dispatch_call(struct dispatch *d, const struct dispatch_request *req, struct err *err);
-void dispatch_cancel(struct dispatch *d, int64_t handle); // done is called with ERR_CANCELLED
+// done is called with ERR_CANCELLED, later, unless the call is over by then. Unknown handles are
+// ignored.
+void dispatch_cancel(struct dispatch *d, int64_t handle);
