@@ -36,7 +36,8 @@ struct cli_option {
 };
 
 struct cli_command {
-    const char *name; // "memory", or "memory recall": a verb below a command stands behind it
+    const char *group; // heading it stands under in help; NULL: that of the row above
+    const char *name;  // "memory", or "memory recall": a verb below a command stands behind it
     enum cli_role role;
     cli_run_fn *run;      // NULL: only groups the verbs below it
     const char *operands; // "TOOL [JSON]", or NULL for none

@@ -1,0 +1,143 @@
+#include "server/cli_print.h"
+
+#include "core/base/utf.h"
+#include "server/cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    bool colour, terminal, quiet;
+    bool failed; // something that should have been printed could not be made
+} printer;
+
+void cli_print_init(bool quiet) {
+    const char *term = getenv("TERM");
+    const char *no_color = getenv("NO_COLOR"); // no-color.org: set and not empty
+    printer.terminal = isatty(STDOUT_FILENO) != 0;
+    printer.colour =
+        printer.terminal && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
+    printer.quiet = quiet;
+    printer.failed = false;
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+const char *cli_style(enum cli_style style) {
+    static const char *const codes[] = {"",         "\x1b[1m",  "\x1b[2m", "\x1b[32m",
+                                        "\x1b[33m", "\x1b[31m", "\x1b[0m"};
+    return printer.colour ? codes[style] : "";
+}
+
+bool cli_out_is_terminal(void) {
+    return printer.terminal;
+}
+
+void cli_out(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)vfprintf(stdout, format, args);
+    va_end(args);
+}
+
+void cli_out_bytes(const char *bytes, size_t n) {
+    (void)fwrite(bytes, 1, n, stdout);
+}
+
+void cli_out_text(const char *text, size_t n) {
+    for (size_t i = 0; i < n;) {
+        size_t bytes;
+        uint32_t point = utf_decode(text + i, n - i, &bytes);
+        bool steers =
+            (point < 0x20 && point != '\n' && point != '\t') || (point >= 0x7F && point < 0xA0);
+        if (steers)
+            (void)printf("\\x%02x", (unsigned)point);
+        else if (point == 0xFFFD)
+            cli_out_bytes("\xEF\xBF\xBD", 3);
+        else
+            cli_out_bytes(text + i, bytes);
+        i += bytes;
+    }
+}
+
+static int write_out(const char *bytes, size_t n, void *ctx) {
+    (void)ctx;
+    return fwrite(bytes, 1, n, stdout) == n ? 0 : -1;
+}
+
+void cli_out_json(json_t *value) {
+    size_t flags = (printer.terminal ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY;
+    if (!value || json_dump_callback(value, write_out, NULL, flags) < 0)
+        printer.failed = true;
+    cli_out("\n");
+    json_decref(value);
+}
+
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args) {
+    (void)fflush(stdout); // keeps the order where both go to one terminal
+    (void)vfprintf(stderr, format, args);
+}
+
+void cli_say(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
+void cli_note(const char *format, ...) {
+    if (printer.quiet)
+        return;
+    cli_say("paired: ");
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    cli_say("\n");
+}
+
+void cli_error(const char *format, ...) {
+    cli_say("paired: ");
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    cli_say("\n");
+}
+
+int cli_exit_of(int code) {
+    switch (code) {
+    case 0:
+        return CLI_OK;
+    case ERR_BUSY:
+    case ERR_TIMEOUT:
+    case ERR_CLOSED:
+    case ERR_LOCKED: // unlock it, then the same command works
+        return CLI_TRY_AGAIN;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+int cli_fail(int code, const struct err *err, bool json) {
+    cli_error("%s", err_text(err));
+    if (json)
+        cli_out_json(
+            json_pack("{s{ss ss}}", "error", "code", err_name(code), "message", err_text(err)));
+    return cli_exit_of(code);
+}
+
+int cli_print_end(int code) {
+    bool lost = fflush(stdout) != 0 || ferror(stdout);
+    if (!lost && !printer.failed)
+        return code;
+    if (printer.failed)
+        cli_error("out of memory while printing");
+    else if (errno != EPIPE) // a reader that has seen enough is no news
+        cli_error("cannot write the output: %s", strerror(errno));
+    return code == CLI_OK ? CLI_FAILED : code;
+}
