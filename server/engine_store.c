@@ -1,0 +1,95 @@
+#include "core/base/env.h"
+#include "core/base/log.h"
+#include "server/engine_parts.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { WAIT_MS = 30000, WAIT_STEP_MS = 100, RETRY_MS = 1000 };
+static const uint64_t NS_PER_MS = 1000000;
+
+int engine_store_init(struct engine_store *s, const struct dirs *dirs, const struct conf *conf,
+                      struct err *err) {
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int e = pthread_mutex_init(&s->lock, NULL);
+    if (!e)
+        e = pthread_cond_init(&s->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    s->config = (struct store_config){.dir = dirs->state,
+                                      .readers = (unsigned)conf_int(conf, "engine.workers"),
+                                      .rotate_days = conf_int(conf, "store.rotate_days")};
+    s->opening = true; // until the first engine_store_open has run
+    return e ? err_errno(err, e, "cannot prepare the store") : 0;
+}
+
+// `opening` is set by the caller, so that only one thread is here.
+void engine_store_open(struct engine_store *s) {
+    struct store *store = NULL;
+    struct err err = {0};
+    int r = store_open(&s->config, &store, &err);
+    if (r < 0)
+        log_line(LOG_ERROR, "store", "opening failed code=%s", err_name(r));
+    (void)pthread_mutex_lock(&s->lock);
+    s->opening = false;
+    s->store = r < 0 ? NULL : store;
+    s->failure = err;
+    s->failed_ns = env_now_mono_ns();
+    (void)pthread_cond_broadcast(&s->changed);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+// Lock held. 0, ERR_CANCELLED, ERR_TIMEOUT.
+static int wait_opening(struct engine_store *s, struct err *err) {
+    uint64_t until = env_now_mono_ns() + WAIT_MS * NS_PER_MS;
+    while (s->opening) {
+        if (atomic_load(&s->stopping))
+            return err_set(err, ERR_CANCELLED, "the engine is ending");
+        if (env_now_mono_ns() >= until)
+            return err_set(err, ERR_TIMEOUT,
+                           "the store is still being opened; try again in a moment");
+        struct timespec at;
+        (void)clock_gettime(CLOCK_MONOTONIC, &at);
+        at.tv_nsec += WAIT_STEP_MS * 1000000;
+        at.tv_sec += at.tv_nsec / 1000000000;
+        at.tv_nsec %= 1000000000;
+        (void)pthread_cond_timedwait(&s->changed, &s->lock, &at);
+    }
+    return 0;
+}
+
+struct store *engine_store_get(struct engine_store *s, struct err *err) {
+    (void)pthread_mutex_lock(&s->lock);
+    int r = wait_opening(s, err);
+    // What was wrong (a full disk, another process) may be over by now; not asked more than once a
+    // second.
+    bool again = r == 0 && !s->store && !atomic_load(&s->stopping) &&
+                 env_now_mono_ns() - s->failed_ns >= RETRY_MS * NS_PER_MS;
+    if (again) {
+        s->opening = true;
+        (void)pthread_mutex_unlock(&s->lock);
+        engine_store_open(s);
+        (void)pthread_mutex_lock(&s->lock);
+        r = wait_opening(s, err);
+    }
+    struct store *store = s->store;
+    if (r == 0 && !store)
+        (void)err_set(err, s->failure.code ? s->failure.code : ERR_IO, "%s", err_text(&s->failure));
+    (void)pthread_mutex_unlock(&s->lock);
+    return r < 0 ? NULL : store;
+}
+
+struct store *engine_store_peek(struct engine_store *s) {
+    (void)pthread_mutex_lock(&s->lock);
+    struct store *store = s->store;
+    (void)pthread_mutex_unlock(&s->lock);
+    return store;
+}
+
+void engine_store_close(struct engine_store *s) {
+    store_close(s->store);
+    s->store = NULL;
+    (void)pthread_cond_destroy(&s->changed);
+    (void)pthread_mutex_destroy(&s->lock);
+}

@@ -1,0 +1,86 @@
+// One program, several parts: what a client spawns (front end), what that starts (engine), and the
+// command line. cli.h takes the arguments apart; here they become a part to play.
+#include "core/base/mem.h"
+#include "server/attach.h"
+#include "server/cli.h"
+#include "server/engine.h"
+#include "server/frontend.h"
+#include "server/frontend_load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LOCK_WAIT_MS = 7000, LOCK_WAIT_SERVICE_MS = 45000 };
+
+// Answers whoever waits for us, as engine_ready() of the library would.
+static int refuse_start(int ready_fd, const struct err *err) {
+    char line[ERR_MESSAGE_BYTES_MAX + 16];
+    int n = snprintf(line, sizeof line, "E%d %s", err->code, err_text(err));
+    if (ready_fd >= 0)
+        (void)!write(ready_fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+    (void)fprintf(stderr, "paired engine: %s\n", err_text(err));
+    return err->code == ERR_BUSY ? CLI_TRY_AGAIN : CLI_FAILED;
+}
+
+// The process that the front end spawned leaves at once and this one goes on, a child of init: a
+// client that kills the whole tree of its descendants must not hit the engine of all the others.
+static void leave_tree(void) {
+    pid_t pid = fork();
+    if (pid > 0)
+        _exit(0);
+    // Without a second process the first one will do.
+}
+
+static int run_engine(const struct cli_line *line) {
+    const char *ready = cli_value(line, "ready-fd");
+    int ready_fd = ready ? (int)strtol(ready, NULL, 10) : -1;
+    struct dirs dirs;
+    struct err err = {0};
+    engine_main_fn *run = NULL;
+    if (ready_fd >= 0)
+        leave_tree();
+    (void)umask(0077);
+    int lock = attach_dirs(line->profile, &dirs, &err);
+    // An older engine that drains, or one whose socket was taken over, needs its time to leave.
+    if (lock == 0)
+        lock = attach_lock_engine(&dirs, ready_fd >= 0 ? LOCK_WAIT_MS : LOCK_WAIT_SERVICE_MS, &err);
+    // Not in the way of a file system that the first client happened to be on.
+    if (lock < 0 || frontend_load_engine(&run, &err) < 0 || chdir("/") < 0)
+        return refuse_start(ready_fd, &err);
+    struct engine_start start = {
+        .dirs = &dirs, .ready_fd = ready_fd, .lock_fd = lock, .client_fd = -1};
+    return run(&start);
+}
+
+static int run_mcp(const struct cli_line *line) {
+    struct frontend_config config = {.role = "mcp",
+                                     .profile = line->profile,
+                                     .workspace = line->workspace,
+                                     .options =
+                                         cli_given(line, "fixtures") ? "{\"fixtures\":true}" : NULL,
+                                     .standalone = line->standalone,
+                                     .argv = line->argv};
+    return frontend_run(&config);
+}
+
+int main(int argc, char **argv) {
+    mem_init_json();
+    // Started by a client that says nothing about itself: what it sends will tell.
+    if (argc == 1 && !isatty(STDIN_FILENO))
+        return frontend_run(&(struct frontend_config){.role = "mcp", .detect = true, .argv = argv});
+    struct cli_line line;
+    int exit_code = CLI_FAILED;
+    if (!cli_parse(argc, argv, &line, &exit_code))
+        return exit_code;
+    switch (line.command->role) {
+    case CLI_ROLE_MCP:
+        return run_mcp(&line);
+    case CLI_ROLE_ENGINE:
+        return run_engine(&line);
+    case CLI_ROLE_COMMAND:
+        break;
+    }
+    return cli_run(&line);
+}
