@@ -99,9 +99,10 @@ static int decode_int(const struct field *f, const json_t *v, int64_t *out, cons
         n = (int64_t)json_integer_value(v);
     } else if (json_is_real(v)) { // JSON Schema: 20.0 is an integer too
         double d = json_real_value(v);
-        if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0) || trunc(d) < d || trunc(d) > d)
+        bool exact = d >= -9007199254740992.0 && d <= 9007199254740992.0; // ±2^53
+        n = exact ? (int64_t)d : 0;
+        if (!exact || (double)n < d || (double)n > d)
             return offence(err, ERR_INVAL, at, "expected integer");
-        n = (int64_t)d;
     } else {
         return offence(err, ERR_INVAL, at, "expected integer");
     }
