@@ -106,7 +106,6 @@ int mcp_meta_read(const json_t *params, struct mcp_meta *ret, struct err *err) {
 }
 
 // --- parameters
-// --------------------------------------------------------------------------------------
 enum { NAME_BYTES_MAX = 1024, URI_BYTES_MAX = 4096, VALUE_BYTES_MAX = 4096 };
 
 const struct field mcp_initialize_fields[] = {

@@ -67,7 +67,6 @@ struct mcp_meta {
 int mcp_meta_read(const json_t *params, struct mcp_meta *ret, struct err *err);
 
 // --- parameters by table
-// -----------------------------------------------------------------------------
 struct mcp_initialize {
     struct text version;
     json_t *capabilities;

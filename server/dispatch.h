@@ -80,6 +80,7 @@ struct capability {
 };
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
+extern const struct capability capabilities_mcp[];    // server/mcp_caps.c: behind MCP resources
 
 struct dispatch;
 struct dispatch_config {

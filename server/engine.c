@@ -286,7 +286,7 @@ static int make_timers(struct engine *e, struct err *err) {
 
 static int make_services(struct engine *e, struct err *err) {
     static const struct capability *const tables[] = {capabilities_memory, capabilities_admin,
-                                                      NULL};
+                                                      capabilities_mcp, NULL};
     e->services = (struct services){
         .store = get_store, .conf = e->conf, .dirs = e->dirs, .status = engine_status, .engine = e};
     int r = engine_store_init(&e->store, e->dirs, e->conf, err);

@@ -76,7 +76,6 @@ struct mcp_call *mcp_call_new(struct mcp_face *f, struct rpc_request *req, json_
 }
 
 // --- running a capability
-// ----------------------------------------------------------------------------
 static void dispatch_progress(void *ctx, double done, double total, const char *message) {
     struct mcp_call *c = ctx;
     if (!c->dead)
@@ -113,7 +112,6 @@ int mcp_call_dispatch(struct mcp_call *c, const char *capability, json_t *argume
 }
 
 // --- asking the client (legacy)
-// ----------------------------------------------------------------------
 static void asked(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
     struct mcp_call *c = ctx;
     c->asking = false;
@@ -144,7 +142,6 @@ void mcp_call_ask(struct mcp_call *c, const char *method, json_t *params,
 }
 
 // --- time, progress, log
-// -----------------------------------------------------------------------------
 static void ticked(void *ctx) {
     struct mcp_call *c = ctx;
     c->timer = NULL;
@@ -179,7 +176,6 @@ void mcp_call_log(struct mcp_call *c, int level, const char *text) {
 }
 
 // --- the end
-// -----------------------------------------------------------------------------------------
 void mcp_call_result(struct mcp_call *c, json_t *result) {
     struct rpc_request *req = c->req;
     c->req = NULL;

@@ -1,6 +1,6 @@
 // Capabilities behind MCP resources and completion. They are no tools: other clients never see
 // them. run() is on a pool worker and may block on the store.
-#include "server/mcp_caps.h"
+#include "server/dispatch.h"
 
 #include "core/base/mem.h"
 #include "core/base/utf.h"
@@ -12,7 +12,6 @@
 enum { RECENT_NOTES = 20, RECENT_TEXT_BYTES = 400, COMPLETE_MAX = 100 };
 
 // --- text of things
-// ----------------------------------------------------------------------------------
 static void put_time(struct buf *out, int64_t ms) {
     char text[40];
     struct tm tm;
@@ -79,7 +78,6 @@ static void put_handoff(struct buf *out, const struct handoff *h) {
 }
 
 // --- mcp.read
-// ----------------------------------------------------------------------------------------
 struct read_input {
     struct text uri;
 };
@@ -217,7 +215,6 @@ static int run_read(struct call *call, const void *input, struct answer *answer,
 }
 
 // --- mcp.list
-// ----------------------------------------------------------------------------------------
 struct list_input {
     struct text after; // uid, "" = from the newest
     int64_t limit;
@@ -285,7 +282,6 @@ static int run_list(struct call *call, const void *input, struct answer *answer,
 }
 
 // --- mcp.complete
-// ------------------------------------------------------------------------------------
 struct complete_input {
     int what;
     struct text prefix;

@@ -72,7 +72,6 @@ json_t *mcp_catalog_initialize(const struct mcp_version *version, bool fixtures)
 }
 
 // --- prompts, templates, fixed resources
-// -------------------------------------------------------------
 const struct mcp_prompt mcp_prompts[] = {
     {"remember",
      "Remember this",
@@ -114,7 +113,6 @@ const struct mcp_template mcp_resources[] = {
 };
 
 // --- building texts
-// ----------------------------------------------------------------------------------
 static int put_string(struct buf *out, const char *s) {
     return buf_put_json_string(out, s, strlen(s));
 }
@@ -297,7 +295,6 @@ const struct buf *mcp_catalog_discover(struct mcp_shared *s, bool fixtures) {
 }
 
 // --- shared state
-// ------------------------------------------------------------------------------------
 static struct mcp_shared *kept; // one engine per process
 
 static void shared_free(struct mcp_shared *s) {

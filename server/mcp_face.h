@@ -79,7 +79,6 @@ extern const struct mcp_template mcp_templates[];
 extern const struct mcp_template mcp_resources[]; // the fixed ones; `uri` is complete
 
 // --- the face
-// ----------------------------------------------------------------------------------------
 struct mcp_listen_stream { // one subscriptions/listen
     struct mcp_listen_stream *next;
     struct rpc_request *req;
@@ -130,7 +129,6 @@ int mcp_cursor_read(const json_t *cursor, char kind, char *ret, size_t max, stru
 json_t *mcp_cursor_new(char kind, const char *position);
 
 // --- method handlers
-// ---------------------------------------------------------------------------------
 void mcp_tools_list(void *face, struct rpc_request *req, json_t *params);
 void mcp_tools_call(void *face, struct rpc_request *req, json_t *params);
 void mcp_resources_list(void *face, struct rpc_request *req, json_t *params);
@@ -150,7 +148,6 @@ void mcp_tasks_update(void *face, struct rpc_request *req, json_t *params);
 void mcp_tasks_cancel(void *face, struct rpc_request *req, json_t *params);
 
 // --- subscriptions (mcp_subscribe.c)
-// -----------------------------------------------------------------
 void mcp_changed(struct mcp_face *f, const json_t *uris, bool list_changed);
 void mcp_list_changed(struct mcp_shared *s, unsigned listen_bit, const char *method);
 // True: `req` was a subscription and is gone.
@@ -161,7 +158,6 @@ void mcp_listen_free(struct mcp_face *f);
 void mcp_task_changed(struct mcp_shared *s, const char *id, const json_t *state);
 
 // --- skills (mcp_skills.c)
-// ---------------------------------------------------------------------------
 int mcp_skills_put_list(struct buf *out); // "skills":[…] without braces
 json_t *mcp_skills_resources(void);       // array of resource descriptions
 // Content of a skill:// file; NULL unknown. *ret_mime static.

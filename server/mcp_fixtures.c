@@ -46,7 +46,6 @@ static void give(struct mcp_call *c, json_t *content) {
 }
 
 // --- plain tools
-// -------------------------------------------------------------------------------------
 static void simple_text(struct mcp_call *c) {
     give(c, text_content("This is a simple text response for testing."));
 }
@@ -82,7 +81,6 @@ static void echo_schema(struct mcp_call *c) {
 }
 
 // --- tools that take time
-// ----------------------------------------------------------------------------
 enum { STEP_MS = 50 };
 
 static void logging_tick(struct mcp_call *c) {
@@ -113,7 +111,6 @@ static void reconnection(struct mcp_call *c) {
 }
 
 // --- legacy: asking the client
-// -----------------------------------------------------------------------
 static bool client_can(struct mcp_call *c, unsigned what, const char *name) {
     if (c->view.era == MCP_LEGACY && (c->view.can & what))
         return true;
@@ -210,7 +207,6 @@ static void elicitation_enums(struct mcp_call *c) {
 }
 
 // --- modern
-// ------------------------------------------------------------------------------------------
 static void missing_capability(struct mcp_call *c) {
     if (c->view.can & MCP_CAN_SAMPLE)
         give(c, text_content("The client has declared sampling"));
@@ -293,7 +289,6 @@ int mcp_fixture_put_tools(struct buf *out, bool first, bool extra) {
 }
 
 // --- resources
-// ---------------------------------------------------------------------------------------
 json_t *mcp_fixture_resources(void) {
     return json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}, {s:s, s:s, s:s}]", "uri",
                      "test://static-text", "name", "static-text", "mimeType", "text/plain", "uri",
@@ -352,7 +347,6 @@ bool mcp_fixture_read(struct mcp_face *f, struct rpc_request *req, enum mcp_era 
 }
 
 // --- prompts
-// -----------------------------------------------------------------------------------------
 static json_t *message(json_t *content) {
     return json_pack("{s:s, s:o}", "role", "user", "content", content);
 }

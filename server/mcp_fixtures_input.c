@@ -92,7 +92,6 @@ static const struct fixture *find(const char *name, unsigned prompt) {
 }
 
 // --- asking
-// ------------------------------------------------------------------------------------------
 static json_t *question_json(const struct question *q) {
     return json_pack("{s:s, s:o}", "method", q->method, "params", json_loads(q->params, 0, NULL));
 }
@@ -129,7 +128,6 @@ static void ask(struct mcp_call *c, const struct fixture *fx, int first, const j
 }
 
 // --- answering
-// ---------------------------------------------------------------------------------------
 static void put_answers(struct buf *out, const struct fixture *fx, const json_t *answers) {
     for (int i = 0; i < 3 && fx->questions[i].key; i++) {
         const json_t *answer = json_object_get(answers, fx->questions[i].key);

@@ -20,7 +20,6 @@ void mcp_resources_templates(void *face, struct rpc_request *req, json_t *params
 }
 
 // --- list
-// --------------------------------------------------------------------------------------------
 static json_t *fixed_resources(const struct mcp_face *f) {
     json_t *list = json_array();
     for (const struct mcp_template *t = mcp_resources; t->uri; t++)
@@ -101,7 +100,6 @@ void mcp_resources_list(void *face, struct rpc_request *req, json_t *params) {
 }
 
 // --- read
-// --------------------------------------------------------------------------------------------
 static void read_done(struct mcp_call *c, int r, struct answer *answer, const struct err *err) {
     const json_t *uri = json_object_get(c->params, "uri");
     if (r == ERR_NOT_FOUND || r == ERR_INVAL) {

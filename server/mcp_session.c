@@ -44,7 +44,6 @@ static unsigned method_eras(const char *method) {
 }
 
 // --- answers
-// -----------------------------------------------------------------------------------------
 static int keep_result_type(json_t *result) {
     return json_object_get(result, "resultType")
                ? 0
@@ -110,7 +109,6 @@ uint64_t mcp_origin(const struct mcp_face *f) {
 }
 
 // --- which era
-// ---------------------------------------------------------------------------------------
 static void fail_version(struct rpc_request *req, const char *requested) {
     json_t *supported = json_array();
     for (const struct mcp_version *v = mcp_versions; v->name; v++)
@@ -196,7 +194,6 @@ static bool before(void *ctx, struct rpc_request *req, const char *method, json_
 }
 
 // --- methods of the conversation itself
-// --------------------------------------------------------------
 static void initialize(void *face, struct rpc_request *req, json_t *params) {
     struct mcp_face *f = face;
     struct mcp_initialize in = {0};
@@ -294,7 +291,6 @@ static const struct rpc_method methods[] = {
 };
 
 // --- the face
-// ----------------------------------------------------------------------------------------
 static void send(void *ctx, const char *json, size_t n, uint64_t seq) {
     struct mcp_face *f = ctx;
     session_send(f->session, json, n, seq);

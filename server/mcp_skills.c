@@ -173,7 +173,6 @@ json_t *mcp_skills_resources(void) {
 }
 
 // --- methods
-// -----------------------------------------------------------------------------------------
 void mcp_skills_list(void *face, struct rpc_request *req, json_t *params) {
     struct mcp_face *f = face;
     struct err err = {0};

@@ -8,7 +8,6 @@
 enum { STATE_TTL_MS = 10 * 60 * 1000, STATE_BYTES_MAX = 8192, CURSOR_BYTES_MAX = 256 };
 
 // --- requestState
-// ------------------------------------------------------------------------------------
 // {"t":issued,"r":digest of the request,"p":payload} in base64url, a dot, its HMAC in base64url.
 
 static void state_key(const struct mcp_face *f, uint8_t key[crypto_auth_hmacsha256_KEYBYTES]) {

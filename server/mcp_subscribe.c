@@ -7,7 +7,6 @@
 #include <string.h>
 
 // --- legacy
-// ------------------------------------------------------------------------------------------
 static bool read_uri(struct rpc_request *req, json_t *params, struct mcp_uri *ret) {
     struct err err = {0};
     if (fields_decode(mcp_uri_fields, params, ret, &err) == 0)
@@ -43,7 +42,6 @@ void mcp_unsubscribe(void *face, struct rpc_request *req, json_t *params) {
 }
 
 // --- modern
-// ------------------------------------------------------------------------------------------
 static json_t *stream_meta(const struct mcp_listen_stream *l) {
     return json_pack("{s:O}", MCP_KEY_SUBSCRIPTION, l->id);
 }
@@ -180,7 +178,6 @@ void mcp_listen_free(struct mcp_face *f) {
 }
 
 // --- changes
-// -----------------------------------------------------------------------------------------
 static bool has_string(const json_t *list, const char *s) {
     for (size_t i = 0; i < json_array_size(list); i++)
         if (strcmp(json_string_value(json_array_get(list, i)), s) == 0)

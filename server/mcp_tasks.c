@@ -84,7 +84,6 @@ static void purge(struct mcp_tasks *tasks, int64_t now) {
 }
 
 // --- what the client sees
-// ----------------------------------------------------------------------------
 static json_t *timestamp(int64_t ms) {
     char text[40];
     struct tm tm;
@@ -127,7 +126,6 @@ static void task_set(struct mcp_task *t, enum status status) {
 }
 
 // --- life
-// --------------------------------------------------------------------------------------------
 int mcp_task_start(struct mcp_call *c, struct err *err) {
     struct mcp_tasks *tasks = c->shared->tasks;
     int64_t now = env_wall_ms(c->env);

@@ -18,70 +18,18 @@ void mcp_tools_list(void *face, struct rpc_request *req, json_t *params) {
 }
 
 // --- errors a model can act on
-// -----------------------------------------------------------------------
-static void put_example_value(struct buf *out, const struct field *field) {
-    if (field->default_json) {
-        (void)buf_puts(out, field->default_json);
-        return;
-    }
-    switch (field->type) {
-    case FIELD_INT:
-    case FIELD_REAL:
-        (void)buf_printf(out, "%lld", (long long)(field->min > 0 ? field->min : 1));
-        break;
-    case FIELD_BOOL:
-        (void)buf_puts(out, "true");
-        break;
-    case FIELD_ENUM:
-        (void)buf_printf(out, "\"%s\"", field->values[0]);
-        break;
-    case FIELD_STRING_ARRAY:
-        (void)buf_puts(out, "[\"…\"]");
-        break;
-    case FIELD_OBJECT_ARRAY:
-        (void)buf_puts(out, "[]");
-        break;
-    case FIELD_OBJECT:
-    case FIELD_JSON:
-        (void)buf_puts(out, "{}");
-        break;
-    case FIELD_END:
-    case FIELD_STRING:
-        (void)buf_puts(out, "\"…\"");
-        break;
-    }
-}
-
-// Required arguments, and the one the message speaks of, with values that would be accepted.
-static void put_example(struct buf *out, const struct field *table, const char *message) {
-    bool first = true;
-    (void)buf_putc(out, '{');
-    for (const struct field *field = table; field && field->type != FIELD_END; field++) {
-        size_t n = strlen(field->name);
-        bool meant = strncmp(message, field->name, n) == 0 && strchr(":.[ ", message[n]);
-        if (!(field->flags & FIELD_REQUIRED) && !meant)
-            continue;
-        (void)buf_printf(out, "%s\"%s\": ", first ? "" : ", ", field->name);
-        put_example_value(out, field);
-        first = false;
-    }
-    (void)buf_putc(out, '}');
-}
-
 static void fail_as_result(struct mcp_call *c, int r, const struct err *err) {
     AUTO_BUF text = BUF_INIT(64 * 1024);
+    const char *example = c->capability->example;
     (void)buf_printf(&text, "%s: %s", c->name, err_text(err));
-    if (r == ERR_INVAL || r == ERR_LIMIT) {
-        (void)buf_puts(&text, "\nA valid call: ");
-        put_example(&text, c->capability->input, err_text(err));
-    } else {
+    if (r != ERR_INVAL && r != ERR_NOT_FOUND)
         mcp_call_log(c, MCP_LOG_ERROR, err_text(err));
-    }
+    else if (r == ERR_INVAL && example && !strstr(err_text(err), example)) // dispatch gives it, too
+        (void)buf_printf(&text, ". Valid: %s", example);
     mcp_call_result(c, text.failed ? NULL : mcp_text_result(text.data, true));
 }
 
 // --- the answer
-// --------------------------------------------------------------------------------------
 static size_t put_text(struct buf *out, const struct buf *text) {
     const char *bytes = text->len ? text->data : "";
     if (text->len <= MCP_RESULT_BYTES_MAX) {
@@ -136,7 +84,6 @@ static void run_tool(struct mcp_call *c, bool confirmed) {
 }
 
 // --- asking the user
-// ---------------------------------------------------------------------------------
 static const char confirm_key[] = "confirm";
 
 static json_t *confirm_params(const json_t *ask) {
