@@ -100,7 +100,7 @@ static const struct field note_fields[] = {
      .flags = FIELD_REQUIRED,
      .offset = offsetof(struct note_line, kind),
      .values = kind_names},
-    TEXT(struct note_line, text, 0, NOTE_TEXT_BYTES_MAX, FIELD_REQUIRED),
+    TEXT(struct note_line, text, 1, NOTE_TEXT_BYTES_MAX, FIELD_REQUIRED),
     TEXT(struct note_line, subject, 0, NAME_BYTES_MAX, 0),
     TEXT(struct note_line, workspace, 0, NAME_BYTES_MAX, 0),
     TEXT(struct note_line, source, 0, NAME_BYTES_MAX, 0),

@@ -119,6 +119,8 @@ static void write_one(struct writer *w, struct request *q) {
         db_savepoint_rollback(w->db);
     if (q->r > 0)
         q->r = 0;
+    if (q->r < 0)
+        result_reset(q); // an answer is given whole or not at all
 }
 
 // --- a group ------------------------------------------------------------------------------------
