@@ -1,5 +1,6 @@
 #include "core/store/schema.h"
 
+#include "core/base/buf.h"
 #include "core/base/mem.h"
 
 // cmocka wants these four first
