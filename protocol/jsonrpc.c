@@ -1,8 +1,8 @@
 #include "protocol/jsonrpc.h"
 
 #include "core/base/utf.h"
+#include "protocol/chars.h"
 
-#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -80,27 +80,17 @@ static void skip_space(struct scan *s) {
         s->p++;
 }
 
-// First byte at or after p that is not plain: a quote, a backslash, a control character or the
-// start of a longer sequence. Eight bytes at a time; in each test the lowest marked byte is exact
-// (a borrow can only mark bytes above a true hit), so the lowest of all is.
-static const char *skip_plain(const char *p, const char *end) {
-    const uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
-    while (end - p >= 8) {
-        uint64_t x;
-        memcpy(&x, p, sizeof x);
-        x = le64toh(x);
-        uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
-        uint64_t hit =
-            x | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x);
-        hit &= tops;
-        if (hit)
-            return p + (__builtin_ctzll(hit) >> 3);
-        p += 8;
+// Length of the sequence at p, which starts with a byte of 0x80 or above; 0 when it is none. The
+// common two and three byte forms without a call.
+static inline size_t sequence_bytes(const char *text, const char *end) {
+    const unsigned char *p = (const unsigned char *)text;
+    if (end - text >= 3) {
+        if (p[0] >= 0xC2 && p[0] <= 0xDF && (p[1] & 0xC0) == 0x80)
+            return 2;
+        if (p[0] >= 0xE1 && p[0] <= 0xEC && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80)
+            return 3;
     }
-    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-           *p != '\\')
-        p++;
-    return p;
+    return utf_sequence_bytes(text, (size_t)(end - text));
 }
 
 static int read_escape(struct scan *s, struct err *err) {
@@ -122,7 +112,7 @@ static int read_escape(struct scan *s, struct err *err) {
 static int read_string(struct scan *s, struct err *err) {
     s->p++;
     for (;;) {
-        s->p = skip_plain(s->p, s->end);
+        s->p = chars_skip_plain(s->p, s->end);
         if (s->p >= s->end)
             return bad(s, err, "");
         unsigned char c = (unsigned char)*s->p;
@@ -140,7 +130,7 @@ static int read_string(struct scan *s, struct err *err) {
             return bad(s, err, "control character in a string");
         // Runs of other scripts: stay here while it lasts.
         while (s->p < s->end && (unsigned char)*s->p >= 0x80) {
-            size_t step = utf_sequence_bytes(s->p, (size_t)(s->end - s->p));
+            size_t step = sequence_bytes(s->p, s->end);
             if (!step)
                 return bad(s, err, "not UTF-8");
             s->p += step;
@@ -228,10 +218,6 @@ static int count_member(struct scan *s, struct err *err) {
     return 0;
 }
 
-static unsigned hex_value(char c) {
-    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
 // An envelope name may be written with escapes ("\u0069d" is id): a parser behind us would see a
 // duplicate that we had not. Returns the length, or 0 when it cannot be an envelope name.
 static size_t unescape_key(const char *key, size_t n, char out[ENVELOPE_KEY_BYTES_MAX]) {
@@ -245,7 +231,7 @@ static size_t unescape_key(const char *key, size_t n, char out[ENVELOPE_KEY_BYTE
             return 0;
         unsigned code = 0;
         for (size_t k = 2; k < 6; k++)
-            code = code << 4 | hex_value(key[i + k]);
+            code = code << 4 | chars_hex_value(key[i + k]);
         if (code < 0x20 || code > 0x7E)
             return 0;
         out[len] = (char)code;

@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 #include "protocol/rpc_internal.h"
+#include "protocol/tree.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -442,27 +443,7 @@ void rpc_cancel_all(struct rpc *r) {
 
 // --- receiving ----------------------------------------------------------------------------------
 
-static json_t *load_params(struct span params, int *ret_code, char *why, size_t why_bytes) {
-    json_error_t e;
-    json_t *v = json_loadb(params.data, params.len, JSON_ALLOW_NUL, &e);
-    if (v)
-        return v;
-    enum json_error_code code = json_error_code(&e);
-    *ret_code = code == json_error_out_of_memory ? JSONRPC_INTERNAL_ERROR : JSONRPC_INVALID_PARAMS;
-    switch (code) {
-    case json_error_out_of_memory:
-        (void)snprintf(why, why_bytes, "Out of memory");
-        break;
-    case json_error_numeric_overflow:
-        (void)snprintf(why, why_bytes, "Invalid params: a number does not fit into 64 bits");
-        break;
-    default: // what the grammar allows and cannot be kept: half a surrogate pair, NUL in a name
-        (void)snprintf(why, why_bytes, "Invalid params: %s", e.text);
-        break;
-    }
-    return NULL;
-}
-
+// Answers, or hands on, one request. Each way out answers it exactly once.
 static void receive_request(const struct place *at, const struct jsonrpc_message *m) {
     struct rpc *r = at->rpc;
     uint32_t hash = hash_bytes(m->id.data, m->id.len);
@@ -482,11 +463,13 @@ static void receive_request(const struct place *at, const struct jsonrpc_message
         return;
     }
     if (m->params.data) {
-        char why[JSON_ERROR_TEXT_LENGTH + 32];
-        int code = 0;
-        q->params = load_params(m->params, &code, why, sizeof why);
+        const char *why;
+        q->params = tree_build(m->params.data, m->params.len, &why);
         if (!q->params) {
-            rpc_fail(q, code, why, NULL);
+            char text[80];
+            (void)snprintf(text, sizeof text, "Invalid params: %s", why ? why : "");
+            rpc_fail(q, why ? JSONRPC_INVALID_PARAMS : JSONRPC_INTERNAL_ERROR,
+                     why ? text : "Out of memory", NULL);
             return;
         }
     }
@@ -510,7 +493,8 @@ static void receive_notification(struct rpc *r, const struct jsonrpc_message *m)
         return;
     json_t *params = NULL;
     if (m->params.data) {
-        params = json_loadb(m->params.data, m->params.len, JSON_ALLOW_NUL, NULL);
+        const char *why;
+        params = tree_build(m->params.data, m->params.len, &why);
         if (!params)
             return;
     }

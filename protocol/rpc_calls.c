@@ -1,6 +1,7 @@
 // Our own calls: numbered, each with its deadline, until they are answered.
 #include "core/base/mem.h"
 #include "protocol/rpc_internal.h"
+#include "protocol/tree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,7 +166,8 @@ void rpc_calls_answer(struct rpc *r, const struct jsonrpc_message *m) {
     if (!slot)
         return; // not ours, answered twice, or too late
     struct span text = m->result.data ? m->result : m->error;
-    json_t *value = json_loadb(text.data, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    const char *why;
+    json_t *value = tree_build(text.data, text.len, &why);
     if (!value)
         fail(slot, ERR_PARSE, "the answer could not be read");
     else if (m->result.data)
