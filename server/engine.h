@@ -13,8 +13,8 @@ struct engine_start {
 };
 
 // Serves until it is told to stop or has been idle for long. The exit code.
-int paired_engine_main(const struct engine_start *start);
-const char *paired_engine_build(void);
+__attribute__((visibility("default"))) int paired_engine_main(const struct engine_start *start);
+__attribute__((visibility("default"))) const char *paired_engine_build(void);
 
 typedef int engine_main_fn(const struct engine_start *start);
 typedef const char *engine_build_fn(void);

@@ -20,6 +20,7 @@ struct entry {
     bool lasting;    // a subscription: open as long as the client likes
     struct span id;  // in `body`; of a single request
     bool batch;
+    bool mute; // a response that is no use: two sides answering such would never stop
     size_t bytes;
     char body[];
 };
@@ -283,6 +284,8 @@ int journal_add(struct journal *j, uint64_t seq, const char *body, size_t n, str
         return refuse(refusal, batch, m.id, body, n);
     e->batch = batch;
     e->immediate = !readable || m.kind == JSONRPC_INVALID;
+    e->mute =
+        readable && m.kind == JSONRPC_INVALID && !m.method.data && (m.result.data || m.error.data);
     e->lasting =
         readable && m.kind == JSONRPC_REQUEST && is_method(m.method, "subscriptions/listen");
     if (m.id.data && !batch)
@@ -366,8 +369,7 @@ void journal_mark_sent(struct journal *j) {
 static void give_answer(struct journal *j, struct entry *e, const char *text, journal_answer_fn *fn,
                         void *ctx) {
     AUTO_BUF out = BUF_INIT(0);
-    // An unusable message that nobody could answer gets none from us either.
-    if (!e->immediate || e->id.data)
+    if (!e->mute)
         put_answer(&out, e->batch, e->id, e->body, e->bytes, text);
     entry_remove(j, e);
     if (out.len && !out.failed)

@@ -10,7 +10,7 @@
 #include "server/session.h"
 
 enum {
-    MCP_MESSAGE_BYTES_MAX = FRAMING_BODY_BYTES_MAX, // of one message from the client
+    MCP_MESSAGE_BYTES_MAX = HOP_CLIENT_BYTES_MAX, // of one message from the client
     MCP_LISTENS_MAX = 64,                           // open subscriptions/listen of one session
     MCP_RESULT_BYTES_MAX = 40000,    // of a tool's text; more is cut, and says how to get the rest
     MCP_STRUCTURED_BYTES_MAX = 80000 // of structuredContent; more is an error result
