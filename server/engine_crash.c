@@ -125,7 +125,7 @@ unsigned engine_crash_init(const char *log_dir) {
             (void)unlink(path);
         free(notes[i]); // of libc
     }
-    free(notes);
+    free(notes); // of libc
     install();
     return count > 0 ? (unsigned)count : 0;
 }
