@@ -252,10 +252,7 @@ static int feed_body(struct framing *f, const char *p, size_t n, size_t *ret_use
     size_t missing = f->want - f->held.len;
     if (n < missing) {
         *ret_used = n;
-        // One allocation of the size announced (it is below the maximum), once bytes really come.
-        int r = buf_reserve(&f->held, missing);
-        return r < 0 ? err_set(err, r, "a message of %zu bytes does not fit into memory", f->want)
-                     : hold(f, p, n, err);
+        return hold(f, p, n, err); // memory grows with what has come, not to what was announced
     }
     *ret_used = missing;
     f->state = IN_HEADER;

@@ -90,9 +90,8 @@ static int hold(struct hop_reader *r, const char **p, const char *end, size_t wa
     size_t take = (size_t)(end - *p);
     if (r->held.len + take > want)
         take = want - r->held.len;
-    int code = buf_reserve(&r->held, want - r->held.len);
-    if (code == 0)
-        code = buf_append(&r->held, *p, take);
+    // Grows with what has come, not to what was announced.
+    int code = buf_append(&r->held, *p, take);
     if (code < 0)
         return err_set(err, code, "a frame of %zu bytes does not fit into memory", want);
     *p += take;
