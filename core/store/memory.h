@@ -16,6 +16,7 @@ enum {
     NOTE_TEXT_BYTES_MAX = 64 * 1024,
     NOTE_TAGS_MAX = 16,
     NOTE_TAG_BYTES_MAX = 64,
+    NOTE_NAME_BYTES_MAX = 4096, // subject, workspace, source, thread
     NOTE_UID_BYTES = 17, // "n" + 15 base32 characters (75 random bits) + NUL
     RECALL_LIMIT_MAX = 100
 };
@@ -37,7 +38,8 @@ struct note {
 
 // Inserts. note->uid is filled when empty, created_ms when 0. With kind FACT/DECISION and a
 // subject, or with `replaces` (a uid; may be NULL), the older note is marked superseded, never
-// deleted. *ret_superseded: uid or "".
+// deleted. *ret_superseded: uid or "". Told late (created_ms before that of the current fact), the
+// new one is the superseded one. ERR_INVAL, ERR_LIMIT, ERR_EXISTS (uid), ERR_NOT_FOUND (replaces).
 int memory_remember(struct db *db, struct note *note, const char *replaces,
                     char ret_superseded[NOTE_UID_BYTES], struct err *err);
 

@@ -1,0 +1,230 @@
+// memory_recall: what may be seen, what is worth a look, exact scores, a page cut to its budget.
+#include "core/base/mem.h"
+#include "core/base/tokens.h"
+#include "core/store/memory_impl.h"
+#include "core/store/recall_score.h"
+#include "core/store/recall_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DOCS_MAX = 256,       // candidates that are scored exactly
+    PAGE_DEPTH_MAX = 2000 // results of one query with text; paging ends there
+};
+
+// --- ranked ids ----------------------------------------------------------------------------------
+struct ranked {
+    int64_t id;
+    double score;
+};
+struct ranking {
+    struct ranked *items;
+    size_t count;
+    bool more;
+};
+
+static int doc_compare(const void *a, const void *b) {
+    const struct doc *x = *(const struct doc *const *)a, *y = *(const struct doc *const *)b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    if (x->created_ms != y->created_ms)
+        return x->created_ms > y->created_ms ? -1 : 1;
+    return x->id > y->id ? -1 : x->id < y->id;
+}
+
+struct search {
+    struct db *db;
+    const struct scope *scope;
+    struct question *question;
+    struct pool pool;
+    struct docs docs;
+};
+
+static int search_load(struct search *s, struct err *err) {
+    bool whole = false;
+    int r = 0;
+    if (s->scope->notes <= POOL_SCAN_MAX && !scope_filtered(s->scope)) {
+        r = docs_scan(s->db, s->scope, s->question, &s->docs, err);
+        docs_idf(&s->docs, s->question);
+        return r;
+    }
+    if (scope_filtered(s->scope)) {
+        r = docs_walk(s->db, s->scope, s->question, POOL_SCAN_MAX, &s->docs, &whole, err);
+        if (r == 0 && whole)
+            docs_idf(&s->docs, s->question);
+    }
+    if (r == 0 && !whole) {
+        r = pool_gather(s->db, s->scope, s->question, &s->pool, err);
+        if (r == 0)
+            r = docs_load(s->db, s->scope, s->question, &s->pool, DOCS_MAX, &s->docs, err);
+    }
+    return r < 0 ? r : docs_load_neighbours(s->db, s->scope, s->question, &s->docs, err);
+}
+
+// Takes result number `*seen`, if it is on the page. Sets `more` behind the page's end.
+static bool ranking_take(struct ranking *ret, const struct recall_query *q, size_t *seen,
+                         struct ranked item) {
+    size_t at = (*seen)++;
+    if (at < q->offset)
+        return true;
+    ret->more = ret->count == q->limit;
+    if (!ret->more)
+        ret->items[ret->count++] = item;
+    return !ret->more;
+}
+
+// Behind the notes that were scored exactly: what else the pool holds, in its order, so that a
+// reader who pages on meets no gap and no repetition.
+static int rank_rest(const struct search *s, double below, size_t seen, struct ranking *ret,
+                     struct err *err) {
+    double best = s->pool.count ? (double)s->pool.items[0].rough : 1;
+    for (size_t i = 0; i < s->pool.count && seen < PAGE_DEPTH_MAX + RECALL_LIMIT_MAX; i++) {
+        const struct candidate *c = &s->pool.items[i];
+        if (docs_find(&s->docs, c->id))
+            continue;
+        int r = scope_sees(s->db, s->scope, c->id, err);
+        if (r < 0)
+            return r;
+        double score = below * 0.5 * (double)c->rough / (best > 0 ? best : 1);
+        if (r == 1 && !ranking_take(ret, s->scope->query, &seen,
+                                    (struct ranked){.id = c->id, .score = score}))
+            break;
+    }
+    return 0;
+}
+
+static int rank_docs(const struct search *s, struct ranking *ret, struct err *err) {
+    AUTO_FREE const struct doc **order = mem_alloc((s->docs.count + 1) * sizeof(struct doc *));
+    if (!order)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    size_t n = 0, seen = 0;
+    for (size_t i = 0; i < s->docs.count; i++)
+        if (s->docs.items[i].shown && s->docs.items[i].score > 0)
+            order[n++] = &s->docs.items[i];
+    qsort(order, n, sizeof *order, doc_compare);
+    for (size_t i = 0; i < n; i++)
+        if (!ranking_take(ret, s->scope->query, &seen,
+                          (struct ranked){.id = order[i]->id, .score = (double)order[i]->score}))
+            return 0;
+    return rank_rest(s, n ? (double)order[n - 1]->score : 1, seen, ret, err);
+}
+
+static int rank_by_words(struct db *db, const struct scope *scope, struct ranking *ret,
+                         struct err *err) {
+    const struct recall_query *q = scope->query;
+    AUTO_FREE struct question *question = mem_alloc(sizeof *question);
+    if (!question)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    question_parse(q->text, q->text_bytes, question);
+    struct search s = {.db = db, .scope = scope, .question = question};
+    int r = question->count ? search_load(&s, err) : 0;
+    if (r == 0) {
+        docs_score(&s.docs, question, q);
+        r = rank_docs(&s, ret, err);
+    }
+    docs_done(&s.docs);
+    pool_done(&s.pool);
+    return r;
+}
+
+static int rank_by_time(struct db *db, const struct scope *scope, struct ranking *ret,
+                        struct err *err) {
+    const struct recall_query *q = scope->query;
+    struct walk *walk = NULL;
+    int r = walk_open(db, scope, &walk, err);
+    int64_t id = 0;
+    size_t seen = 0;
+    while (r >= 0 && (r = walk_next(walk, &id, err)) == 1)
+        if (!ranking_take(ret, q, &seen, (struct ranked){.id = id}))
+            break;
+    walk_close(walk);
+    return r < 0 ? r : 0;
+}
+
+// --- the page ------------------------------------------------------------------------------------
+static int fetch(struct db *db, const struct ranking *ranking, struct recall_result *out,
+                 struct err *err) {
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < ranking->count; i++) {
+        struct db_rows *rows = NULL;
+        r = db_rows_open(db, "SELECT " NOTE_COLUMNS " FROM " NOTE_TABLES " WHERE n.id = ?1",
+                         (struct db_value[]){db_int(ranking->items[i].id)}, 1, &rows, err);
+        if (r == 0)
+            r = db_rows_next(rows, err);
+        if (r == 1) {
+            struct recall_hit *hit = &out->hits[out->count++];
+            r = note_from_row(rows, out->arena, &hit->note, err);
+            hit->score = ranking->items[i].score;
+            hit->shown_bytes = hit->note.text_bytes;
+        }
+        db_rows_close(rows);
+    }
+    return r < 0 ? r : 0;
+}
+
+// The longest texts are cut first: the largest share s such that the sum of min(cost, s) is within
+// the budget.
+static size_t fair_share(const size_t *costs, size_t n, size_t budget) {
+    size_t low = 0, high = budget;
+    while (low < high) {
+        size_t mid = low + (high - low + 1) / 2, sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += costs[i] < mid ? costs[i] : mid;
+        if (sum <= budget)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    return low;
+}
+
+static void cut_to_budget(struct recall_result *out, size_t budget) {
+    size_t costs[RECALL_LIMIT_MAX];
+    for (size_t i = 0; i < out->count; i++)
+        costs[i] = tokens_count(out->hits[i].note.text, out->hits[i].note.text_bytes);
+    size_t share = fair_share(costs, out->count, budget);
+    for (size_t i = 0; i < out->count; i++) {
+        struct recall_hit *hit = &out->hits[i];
+        if (costs[i] <= share)
+            continue;
+        hit->shown_bytes = tokens_prefix(hit->note.text, hit->note.text_bytes, share);
+        hit->cut = true;
+    }
+}
+
+static bool is_blank(const char *s, size_t n) {
+    while (n && (unsigned char)s[n - 1] <= ' ')
+        n--;
+    return n == 0;
+}
+
+int memory_recall(struct db *db, const struct recall_query *q, struct recall_result *ret,
+                  struct err *err) {
+    if (q->limit > RECALL_LIMIT_MAX)
+        return err_set(err, ERR_LIMIT, "recall gives at most %d notes at once", RECALL_LIMIT_MAX);
+    struct scope scope;
+    struct ranked items[RECALL_LIMIT_MAX];
+    struct ranking ranking = {.items = items};
+    int r = scope_resolve(db, q, &scope, err);
+    if (r == 0)
+        r = is_blank(q->text, q->text_bytes) ? rank_by_time(db, &scope, &ranking, err)
+                                             : rank_by_words(db, &scope, &ranking, err);
+    if (r < 0)
+        return r;
+    struct recall_result out = {.arena = note_arena_new(),
+                                .hits = mem_zalloc((q->limit + 1) * sizeof *out.hits),
+                                .more = ranking.more};
+    if (!out.arena || !out.hits)
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    else
+        r = fetch(db, &ranking, &out, err);
+    if (r < 0) {
+        recall_result_done(&out);
+        return r;
+    }
+    if (q->token_budget)
+        cut_to_budget(&out, q->token_budget);
+    *ret = out;
+    return 0;
+}
