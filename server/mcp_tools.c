@@ -169,7 +169,6 @@ static bool second_round(struct mcp_call *c, bool *ret_confirmed) {
     const json_t *responses = json_object_get(c->params, "inputResponses");
     const json_t *state = json_object_get(c->params, "requestState");
     struct err err = {0};
-    *ret_confirmed = false;
     if (!state)
         return true; // a first round; what it brings unasked proves nothing
     json_t *payload = NULL;
@@ -235,7 +234,9 @@ void mcp_tools_call(void *face, struct rpc_request *req, json_t *params) {
         mcp_call_fail(c, JSONRPC_INVALID_PARAMS, text, NULL);
         return;
     }
-    bool confirmed = false;
+    // The argument counts only where the user cannot be asked: a model must not answer for them.
+    bool confirmed = !(c->view.can & MCP_CAN_ELICIT) &&
+                     json_is_true(json_object_get(c->arguments, confirm_key));
     if (f->now.era == MCP_MODERN && !second_round(c, &confirmed))
         return;
     if ((c->capability->flags & CAP_LONG) && (c->view.can & MCP_CAN_TASKS))
