@@ -269,10 +269,6 @@ static int decode(struct active *a, struct err *err) {
     int r = fields_decode(c->input, a->arguments, a->input, err);
     if (r == 0 || r == ERR_NOMEM)
         return r;
-    if (err && c->example) { // what a model needs to get it right the second time
-        size_t n = strlen(err->message);
-        (void)snprintf(err->message + n, sizeof err->message - n, ". Valid: %s", c->example);
-    }
     if (err)
         err->code = ERR_INVAL;
     return ERR_INVAL;

@@ -76,7 +76,7 @@ struct capability {
     size_t input_size;
     const struct field *output;
     capability_fn *run;
-    const char *example; // valid arguments, shown with every refusal of others; may be NULL
+    const char *example; // valid arguments, for faces to show with a refusal; may be NULL
 };
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
@@ -115,8 +115,8 @@ struct dispatch_request {
     void (*done)(void *ctx, int r, struct answer *answer, const struct err *err);
     void *ctx;
 };
-// Handle > 0, or at once: ERR_NOT_FOUND (unknown), ERR_INVAL (arguments, with path and an example),
-// ERR_PERM (CLI only), ERR_BUSY, ERR_NOMEM.
+// Handle > 0, or at once: ERR_NOT_FOUND (unknown), ERR_INVAL (arguments, with path), ERR_PERM (CLI
+// only), ERR_BUSY, ERR_NOMEM.
 int64_t dispatch_call(struct dispatch *d, const struct dispatch_request *req, struct err *err);
 // done is called with ERR_CANCELLED, later, unless the call is over by then. Unknown handles are
 // ignored.

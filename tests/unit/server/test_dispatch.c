@@ -113,8 +113,7 @@ static const struct capability first_table[] = {
      .flags = CAP_READ_ONLY | CAP_TOOL,
      .input = echo_fields,
      .input_size = sizeof(struct echo_input),
-     .run = run_echo,
-     .example = "{\"text\":\"hi\"}"},
+     .run = run_echo},
     {.name = "write", .flags = CAP_TOOL, .run = run_write},
     {.name = "ask", .flags = CAP_DESTRUCTIVE, .run = run_ask},
     {.name = "fail", .run = run_fail},
@@ -288,7 +287,7 @@ static void absent_arguments_are_an_empty_object(void **state) {
     assert_int_equal(call_full(*state, &o, "echo", NULL, 0, false, &err), ERR_INVAL);
 }
 
-static void a_refusal_names_argument_rule_and_example(void **state) {
+static void a_refusal_names_argument_and_rule(void **state) {
     static const struct {
         const char *json, *says;
     } bad[] = {
@@ -304,7 +303,6 @@ static void a_refusal_names_argument_rule_and_example(void **state) {
         assert_int_equal(call_full(*state, &o, "echo", bad[i].json, 0, false, &err), ERR_INVAL);
         assert_int_equal(err.code, ERR_INVAL);
         assert_non_null(strstr(err.message, bad[i].says));
-        assert_non_null(strstr(err.message, "Valid: {\"text\":\"hi\"}"));
         assert_int_equal(o.done, 0);
     }
     assert_int_equal(atomic_load(&runs), 0);
@@ -511,7 +509,7 @@ int main(void) {
         WITH_BENCH(a_call_runs_with_its_arguments_and_caller),
         WITH_BENCH(done_comes_from_the_loop_not_from_within_the_call),
         WITH_BENCH(absent_arguments_are_an_empty_object),
-        WITH_BENCH(a_refusal_names_argument_rule_and_example),
+        WITH_BENCH(a_refusal_names_argument_and_rule),
         WITH_BENCH(unknown_and_private_capabilities_are_refused),
         WITH_BENCH(a_failure_carries_its_reason_and_no_half_answer),
         WITH_BENCH(a_write_tells_what_changed_after_its_answer),

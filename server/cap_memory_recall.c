@@ -1,0 +1,192 @@
+// `recall`: ranked notes, dated, within a budget of tokens, page by page.
+#include "server/cap_memory.h"
+
+#include "core/base/mem.h"
+#include "core/base/tokens.h"
+#include "server/when.h"
+
+#include <string.h>
+
+enum {
+    FRAME_TOKENS = 110, // what an answer has around its notes: cursor, what was not searched
+    HEAD_TOKENS = 45,   // a note's first line
+    QUERY_BYTES_MAX = 4096,
+    OFFSET_MAX = 10000 // deeper pages help nobody; narrowing the query does
+};
+
+static const char *const kinds[] = {"any", "note", "fact", "decision", NULL};
+
+#define IN(member) .name = #member, .offset = offsetof(struct recall_input, member)
+const struct field memory_recall_input[] = {
+    {IN(query), .type = FIELD_STRING, .max = QUERY_BYTES_MAX,
+     .description = "The words that matter; absent: the newest"},
+    {IN(limit), .type = FIELD_INT, .min = 1, .max = RECALL_LIMIT_MAX, .default_json = "10"},
+    {IN(budget), .type = FIELD_INT, .min = RECALL_BUDGET_MIN, .max = RECALL_BUDGET_MAX,
+     .default_json = "1500", .description = "tokens of the answer"},
+    {IN(kind), .type = FIELD_ENUM, .values = kinds, .default_json = "\"any\""},
+    {IN(tag), .type = FIELD_STRING, .max = NOTE_TAG_BYTES_MAX},
+    {IN(since), .type = FIELD_STRING, .max = 40,
+     .description = "2026-11-20, 2026-11, yesterday, \"3 days ago\", \"last week\""},
+    {IN(until), .type = FIELD_STRING, .max = 40, .description = "same forms; its end"},
+    {IN(all), .type = FIELD_BOOL, .description = "other workspaces too"},
+    {IN(superseded), .type = FIELD_BOOL, .description = "replaced notes too"},
+    {IN(cursor), .type = FIELD_STRING, .max = 64,
+     .description = "\"more\" of the last page, other arguments unchanged"},
+    {0},
+};
+#undef IN
+
+struct recall_output {
+    struct object_array notes;
+    struct text more, searched;
+};
+const struct field memory_recall_output[] = {
+    {.name = "notes",
+     .type = FIELD_OBJECT_ARRAY,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(struct recall_output, notes),
+     .object = memory_note_fields,
+     .object_size = sizeof(struct memory_note)},
+    {.name = "more",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct recall_output, more),
+     .description = "cursor of the next page"},
+    {.name = "searched",
+     .type = FIELD_STRING,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(struct recall_output, searched)},
+    {0},
+};
+
+struct recalling {
+    const struct recall_input *in;
+    struct recall_query query;
+    size_t budget;
+    char *tag;
+};
+
+static int prepare(const struct call *call, const struct recall_input *in, struct recalling *out,
+                   struct err *err) {
+    const char *workspace = call->caller->workspace;
+    struct recall_cursor at = {.now_ms = call->now_ms};
+    bool first = !in->cursor.data;
+    int r = first ? 0 : recall_cursor_read(in, workspace, &at, err);
+    if (r == 0)
+        r = memory_string("tag", in->tag, false, &out->tag, err);
+    if (r < 0)
+        return r;
+    size_t limit = in->limit ? (size_t)in->limit : RECALL_LIMIT_DEFAULT;
+    size_t budget = in->budget ? (size_t)in->budget : RECALL_BUDGET_DEFAULT;
+    out->in = in;
+    out->budget = budget - FRAME_TOKENS;
+    size_t heads = limit * HEAD_TOKENS;
+    out->query = (struct recall_query){
+        .text = in->query.data ? in->query.data : "",
+        .text_bytes = in->query.len,
+        .workspace = workspace,
+        .all = in->all,
+        .tag = out->tag && *out->tag ? out->tag : NULL,
+        .kind = in->kind - 1,
+        .superseded = in->superseded,
+        .until_ms = first ? 0 : at.now_ms, // what came since the first page would shift the rest
+        .now_ms = at.now_ms,
+        .limit = limit,
+        .offset = at.offset,
+        .token_budget = heads < out->budget / 2 ? out->budget - heads : out->budget / 2,
+    };
+    if (in->since.len) {
+        r = when_parse(in->since.data, in->since.len, at.now_ms, false, &out->query.since_ms, err);
+        if (r < 0)
+            return err_context(err, r, "since");
+    }
+    if (in->until.len) {
+        int64_t until;
+        r = when_parse(in->until.data, in->until.len, at.now_ms, true, &until, err);
+        if (r < 0)
+            return err_context(err, r, "until");
+        if (first || until < at.now_ms)
+            out->query.until_ms = until;
+    }
+    if (out->query.since_ms && out->query.until_ms && out->query.since_ms > out->query.until_ms)
+        return err_set(err, ERR_INVAL, "since: is later than until");
+    return 0;
+}
+
+static int search(struct call *call, const struct recall_query *query, struct recall_result *found,
+                  struct err *err) {
+    struct store *store;
+    struct db *db;
+    int r = memory_store(call, &store, err);
+    if (r == 0)
+        r = store_reader_get(store, &db, err);
+    if (r < 0)
+        return r;
+    memory_reader_watch(db, call);
+    r = memory_recall(db, query, found, err);
+    memory_reader_put(store, db);
+    return r;
+}
+
+// What the answer does not cover, so that "nothing found" is not read as "never said".
+static void put_searched(const struct recalling *what, bool none, bool cut, struct buf *out) {
+    const struct recall_query *q = &what->query;
+    if (q->all)
+        (void)buf_puts(out, "every workspace");
+    else if (q->workspace && *q->workspace)
+        (void)buf_puts(out, "this workspace and global notes, not other workspaces (all=true)");
+    else
+        (void)buf_puts(out, "global notes only, no workspace is open (all=true for every one)");
+    if (!q->superseded)
+        (void)buf_puts(out, "; not superseded notes (superseded=true)");
+    if (none)
+        (void)buf_puts(out, ". Nothing noted matches; other words may");
+    if (cut)
+        (void)buf_puts(out, ". Cut notes: raise budget, or read memory://note/{uid}");
+}
+
+static int answer_recall(const struct call *call, const struct recalling *what,
+                         const struct recall_result *found, struct answer *answer,
+                         struct err *err) {
+    struct memory_page *page = mem_zalloc(sizeof *page);
+    if (!page)
+        return memory_no_memory(err);
+    AUTO_BUF searched = BUF_INIT(1024);
+    char more[RECALL_CURSOR_CHARS + 1] = "";
+    const struct recall_query *q = &what->query;
+    size_t shown =
+        memory_page_fill(page, found, call->caller->workspace, what->budget, call->now_ms);
+    struct recall_cursor next = {q->now_ms, q->offset + shown};
+    if ((found->more || shown < found->count) && next.offset <= OFFSET_MAX)
+        recall_cursor_put(&next, what->in, call->caller->workspace, more);
+    bool cut = false;
+    for (size_t i = 0; i < page->count; i++)
+        cut |= page->notes[i].cut;
+    put_searched(what, page->count == 0, cut, &searched);
+    struct recall_output out = {
+        .notes = {page->notes, page->count},
+        .more = memory_text(more),
+        .searched = memory_text(searched.data),
+    };
+    memory_page_text(page, &answer->text);
+    (void)buf_printf(&answer->text, "Searched: %s.", searched.data ? searched.data : "");
+    if (*more)
+        (void)buf_printf(&answer->text, " More: cursor \"%s\".", more);
+    int r = memory_structured(memory_recall_output, &out, answer, err);
+    memory_page_done(page);
+    mem_free(page);
+    return r;
+}
+
+int memory_run_recall(struct call *call, const void *input, struct answer *answer,
+                      struct err *err) {
+    struct recalling what = {0};
+    struct recall_result found = {0};
+    int r = prepare(call, input, &what, err);
+    if (r == 0)
+        r = search(call, &what.query, &found, err);
+    if (r == 0)
+        r = answer_recall(call, &what, &found, answer, err);
+    recall_result_done(&found);
+    mem_free(what.tag);
+    return r;
+}
