@@ -1,0 +1,293 @@
+// Freshness. The head says: the XOR of the keyed hashes of pages 1..limit, without the pages that
+// are in the first except_n frames of the log, is `rest`. Before a checkpoint writes its first page
+// it makes a durable head that excludes all pages of the log; so wherever it is interrupted, what
+// the head says stays true, and the excluded pages can be written again from the log. After the
+// database was synced the head takes them in again.
+#include "core/base/mem.h"
+#include "core/db/vfs_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fresh_hash(const struct vfs *v, uint32_t pgno, const uint8_t *reserved,
+                uint8_t ret[HASH_BYTES]) {
+    uint8_t text[8 + VFS_RESERVED_BYTES];
+    for (size_t i = 0; i < 8; i++)
+        text[i] = (uint8_t)((uint64_t)pgno >> (8 * i));
+    memcpy(text + 8, reserved, VFS_RESERVED_BYTES);
+    crypto_generichash_state state = *v->hash_start; // the key's block is hashed once only
+    (void)crypto_generichash_update(&state, text, sizeof text);
+    (void)crypto_generichash_final(&state, ret, HASH_BYTES);
+}
+
+int fresh_read_hash(struct vfs *v, uint32_t pgno, uint8_t ret[HASH_BYTES]) {
+    uint8_t reserved[VFS_RESERVED_BYTES];
+    size_t n = 0;
+    int64_t at = (int64_t)pgno * PAGE_BYTES - VFS_RESERVED_BYTES;
+    int e = os_read(v->db_fd, reserved, sizeof reserved, at, &n);
+    if (e)
+        return e;
+    if (n < sizeof reserved)
+        memset(reserved + n, 0, sizeof reserved - n); // cut off: hashes to something else
+    fresh_hash(v, pgno, reserved, ret);
+    return 0;
+}
+
+struct excluded *fresh_find(struct fresh *f, uint32_t pgno) {
+    size_t low = 0, high = f->ex_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (f->ex[mid].pgno < pgno)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < f->ex_count && f->ex[low].pgno == pgno ? &f->ex[low] : NULL;
+}
+
+static int ex_reserve(struct fresh *f, size_t more) {
+    if (f->ex_count + more <= f->ex_cap)
+        return 0;
+    size_t cap = f->ex_cap + f->ex_cap / 2 + more;
+    struct excluded *bigger = mem_realloc(f->ex, cap * sizeof *bigger);
+    if (!bigger)
+        return ENOMEM;
+    f->ex = bigger;
+    f->ex_cap = cap;
+    return 0;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = ((const struct excluded *)a)->pgno, y = ((const struct excluded *)b)->pgno;
+    return (x > y) - (x < y);
+}
+
+// Appends the pages of frames 1..n that are not excluded yet and not beyond the limit, each once.
+// The list is unsorted behind *ret_old until fresh_sort.
+static int collect(struct fresh *f, uint32_t n) {
+    size_t old = f->ex_count;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t pgno = f->frame_pgno[i];
+        if (pgno == 0 || pgno > f->head.limit)
+            continue;
+        size_t count = f->ex_count;
+        f->ex_count = old; // only the old part is sorted
+        bool there = fresh_find(f, pgno) != NULL;
+        f->ex_count = count;
+        if (there)
+            continue;
+        if (ex_reserve(f, 1))
+            return ENOMEM;
+        f->ex[f->ex_count++] = (struct excluded){.pgno = pgno};
+    }
+    qsort(f->ex + old, f->ex_count - old, sizeof *f->ex, by_number);
+    size_t to = old;
+    for (size_t i = old; i < f->ex_count; i++)
+        if (i == old || f->ex[i].pgno != f->ex[to - 1].pgno)
+            f->ex[to++] = f->ex[i];
+    f->ex_count = to;
+    return 0;
+}
+
+// The durable intent in front of a checkpoint.
+static int exclude_log(struct vfs *v) {
+    struct fresh *f = &v->fresh;
+    size_t old = f->ex_count;
+    uint8_t rest[HASH_BYTES];
+    memcpy(rest, f->head.rest, sizeof rest);
+    int e = collect(f, f->committed);
+    for (size_t i = old; !e && i < f->ex_count; i++) {
+        e = fresh_read_hash(v, f->ex[i].pgno, f->ex[i].hash);
+        f->ex[i].known = true;
+        hash_xor(rest, f->ex[i].hash);
+    }
+    if (e) {
+        f->ex_count = old;
+        return e;
+    }
+    qsort(f->ex, f->ex_count, sizeof *f->ex, by_number);
+    memcpy(f->head.rest, rest, sizeof rest);
+    f->head.except_n = f->committed;
+    f->head.except_salts = f->head.salts;
+    return head_write(v, true);
+}
+
+int fresh_before_write(struct vfs *v, uint32_t pgno) {
+    struct fresh *f = &v->fresh;
+    if (v->building || f->head.unknown)
+        return 0;
+    if (pgno <= f->head.limit && !fresh_find(f, pgno)) {
+        int e = f->committed > f->head.except_n || f->head.except_n == 0 ? exclude_log(v) : 0;
+        if (e)
+            return e;
+        if (!fresh_find(f, pgno))
+            return EPERM; // a page that is not in the log: nothing but a checkpoint writes here
+    }
+    if (pgno > f->head.limit && !fresh_find(f, pgno)) {
+        // Growth: holes are filled in order, so that this is the next page.
+        if (ex_reserve(f, 1))
+            return ENOMEM;
+        f->ex[f->ex_count++] = (struct excluded){.pgno = pgno, .known = false};
+        if (f->ex_count > 1 && f->ex[f->ex_count - 2].pgno > pgno)
+            qsort(f->ex, f->ex_count, sizeof *f->ex, by_number);
+    }
+    return 0;
+}
+
+void fresh_after_write(struct vfs *v, uint32_t pgno, const uint8_t *raw) {
+    struct fresh *f = &v->fresh;
+    uint8_t hash[HASH_BYTES];
+    if (pgno > f->pages)
+        f->pages = pgno;
+    if (v->building || f->head.unknown)
+        return;
+    fresh_hash(v, pgno, raw + PAGE_TEXT_BYTES, hash);
+    struct excluded *x = fresh_find(f, pgno);
+    assert(x);
+    if (f->scanning && pgno <= f->scanned) {
+        if (x->known)
+            hash_xor(f->scan, x->hash);
+        hash_xor(f->scan, hash);
+    }
+    memcpy(x->hash, hash, sizeof hash);
+    x->known = true;
+}
+
+int fresh_truncate(struct vfs *v, uint32_t pages) {
+    struct fresh *f = &v->fresh;
+    uint8_t hash[HASH_BYTES], rest[HASH_BYTES], scan[HASH_BYTES];
+    if (v->building || f->head.unknown)
+        return 0;
+    memcpy(rest, f->head.rest, sizeof rest);
+    memcpy(scan, f->scan, sizeof scan);
+    for (uint32_t p = pages + 1; p <= f->pages; p++) {
+        int e = fresh_read_hash(v, p, hash);
+        if (e)
+            return e;
+        if (p <= f->head.limit && !fresh_find(f, p))
+            hash_xor(rest, hash);
+        if (f->scanning && p <= f->scanned)
+            hash_xor(scan, hash);
+    }
+    while (f->ex_count && f->ex[f->ex_count - 1].pgno > pages)
+        f->ex_count--;
+    memcpy(f->head.rest, rest, sizeof rest);
+    memcpy(f->scan, scan, sizeof scan);
+    if (f->scanning && f->scanned > pages)
+        f->scanned = pages;
+    if (f->head.limit > pages)
+        f->head.limit = pages;
+    return head_write(v, true);
+}
+
+void fresh_synced(struct vfs *v) {
+    struct fresh *f = &v->fresh;
+    if (v->building || f->head.unknown || (f->ex_count == 0 && f->head.except_n == 0))
+        return;
+    for (size_t i = 0; i < f->ex_count; i++)
+        if (!f->ex[i].known)
+            return; // recovering: the rest of the log has not been written yet
+    for (size_t i = 0; i < f->ex_count; i++)
+        hash_xor(f->head.rest, f->ex[i].hash);
+    f->ex_count = 0;
+    if (f->ex_cap > 4096) { // a large transaction passed by
+        mem_free(f->ex);
+        f->ex = NULL;
+        f->ex_cap = 0;
+    }
+    f->head.limit = f->pages;
+    f->head.except_n = 0;
+    f->head.except_salts = 0;
+    // Not durable: the intent that is on the disk already remains true without it.
+    (void)head_write(v, false);
+}
+
+int fresh_log_restart(struct vfs *v, uint64_t salts) {
+    struct fresh *f = &v->fresh;
+    if (v->building)
+        return 0;
+    if (f->head.salts) { // an empty log has no successor to be told from
+        f->head.previous_salts = f->head.salts;
+        f->head.previous_n = f->head.n;
+    }
+    f->head.salts = salts;
+    f->head.n = 0;
+    f->committed = 0;
+    // Everything of the old log is in the database, or the intent could not be fulfilled any more.
+    if (f->head.except_n && !f->head.unknown)
+        return EPERM;
+    return head_write(v, true);
+}
+
+int fresh_frames(struct vfs *v, uint32_t first, const uint32_t *pgnos, size_t n, uint32_t commit) {
+    struct fresh *f = &v->fresh;
+    size_t need = (size_t)first - 1 + n;
+    if (need > f->frames_cap) {
+        size_t cap = f->frames_cap + f->frames_cap / 2;
+        cap = cap < need + 256 ? need + 256 : cap;
+        uint32_t *bigger = mem_realloc(f->frame_pgno, cap * sizeof *bigger);
+        if (!bigger)
+            return ENOMEM;
+        memset(bigger + f->frames_cap, 0, (cap - f->frames_cap) * sizeof *bigger);
+        f->frame_pgno = bigger;
+        f->frames_cap = cap;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (pgnos[i])
+            f->frame_pgno[first - 1 + i] = pgnos[i];
+    if (commit)
+        f->committed = commit;
+    return 0;
+}
+
+void fresh_committed(struct vfs *v, uint32_t frame) {
+    struct fresh *f = &v->fresh;
+    if (v->building || frame <= f->head.n)
+        return;
+    f->head.n = frame;
+    // Only a lower bound of what the log must hold, written after it is there: losing this, or
+    // failing here, raises no alarm later.
+    (void)head_write(v, false);
+}
+
+void fresh_expected(const struct vfs *v, uint8_t ret[HASH_BYTES]) {
+    memcpy(ret, v->fresh.head.rest, HASH_BYTES);
+    for (size_t i = 0; i < v->fresh.ex_count; i++)
+        if (v->fresh.ex[i].known)
+            hash_xor(ret, v->fresh.ex[i].hash);
+}
+
+int fresh_rebuild(struct vfs *v) {
+    struct fresh *f = &v->fresh;
+    uint8_t rest[HASH_BYTES] = {0}, hash[HASH_BYTES];
+    for (uint32_t p = 1; p <= f->pages; p++) {
+        int e = fresh_read_hash(v, p, hash);
+        if (e)
+            return e;
+        hash_xor(rest, hash);
+    }
+    memcpy(f->head.rest, rest, sizeof rest);
+    f->ex_count = 0;
+    f->head.limit = f->pages;
+    f->head.except_n = 0;
+    f->head.except_salts = 0;
+    f->head.unknown = f->head.damaged = false;
+    f->scanning = false;
+    return head_write(v, true);
+}
+
+// A page was re-encrypted in place (rotation).
+void fresh_replace(struct vfs *v, uint32_t pgno, const uint8_t *old_raw, const uint8_t *new_raw) {
+    struct fresh *f = &v->fresh;
+    uint8_t before[HASH_BYTES], after[HASH_BYTES];
+    if (f->head.unknown)
+        return;
+    fresh_hash(v, pgno, old_raw + PAGE_TEXT_BYTES, before);
+    fresh_hash(v, pgno, new_raw + PAGE_TEXT_BYTES, after);
+    hash_xor(before, after);
+    hash_xor(f->head.rest, before);
+    if (f->scanning && pgno <= f->scanned)
+        hash_xor(f->scan, before);
+}
