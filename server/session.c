@@ -346,6 +346,8 @@ static void note_start(struct session *s, const struct hop_frame *frame) {
     if (frame->flags & HOP_REPLAY)
         atomic_fetch_add_explicit(&f->replayed, 1, memory_order_relaxed);
     engine_crash_last(s->id, frame->seq);
+    log_line(LOG_DEBUG, "session", "message session=%.8s seq=%llu bytes=%zu flags=%u", s->id,
+             (unsigned long long)frame->seq, frame->bytes, frame->flags);
 }
 
 static int on_oversize(struct session *s, const struct hop_frame *frame, struct err *err) {
