@@ -9,7 +9,8 @@ enum { ASK_DEADLINE_MS = 10 * 60 * 1000 }; // people think; the client's own lim
 static void maybe_free(struct mcp_call *c) {
     if (!c->dead || c->handle || c->asking)
         return;
-    env_timer_cancel(c->env, c->timer);
+    if (c->timer)
+        env_timer_cancel(c->env, c->timer);
     json_decref(c->params);
     json_decref(c->view.token);
     json_decref(c->owned);
@@ -232,6 +233,15 @@ void mcp_call_cancel(struct mcp_call *c) {
 
 void mcp_call_detach(struct mcp_call *c) {
     leave_face(c);
+}
+
+void mcp_call_abandon(struct mcp_call *c) {
+    c->task = NULL;
+    c->timer = NULL; // freed with its loop
+    c->handle = 0;
+    c->asking = false;
+    c->dead = true;
+    maybe_free(c);
 }
 
 json_t *mcp_text_result(const char *text, bool is_error) {

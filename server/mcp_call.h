@@ -62,6 +62,8 @@ void mcp_call_fail(struct mcp_call *c, int code, const char *message, json_t *da
 void mcp_call_cancel(struct mcp_call *c); // no answer
 // The client is gone, the task goes on.
 void mcp_call_detach(struct mcp_call *c);
+// The engine is gone, and with it everything the call waited for.
+void mcp_call_abandon(struct mcp_call *c);
 
 // {"content":[{"type":"text","text":…}],"isError":…}; NULL when out of memory.
 json_t *mcp_text_result(const char *text, bool is_error);

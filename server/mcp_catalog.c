@@ -312,9 +312,9 @@ void mcp_shared_drop(void) {
     kept = NULL;
 }
 
-struct mcp_shared *mcp_shared_get(struct dispatch *dispatch) {
-    if (kept && kept->dispatch != dispatch)
-        mcp_shared_drop(); // another engine in this process: tests
+struct mcp_shared *mcp_shared_get(const char *engine_id, const struct dispatch *dispatch) {
+    if (kept && strcmp(kept->engine_id, engine_id) != 0)
+        mcp_shared_drop(); // of an engine that has ended in this process: tests do that
     if (!kept) {
         struct mcp_shared *s = mem_zalloc(sizeof *s);
         if (s)
@@ -323,6 +323,7 @@ struct mcp_shared *mcp_shared_get(struct dispatch *dispatch) {
             mem_free(s);
             return NULL;
         }
+        snprintf(s->engine_id, sizeof s->engine_id, "%s", engine_id);
         s->dispatch = dispatch;
         kept = s;
     }

@@ -11,7 +11,7 @@
 
 enum {
     MCP_MESSAGE_BYTES_MAX = HOP_CLIENT_BYTES_MAX, // of one message from the client
-    MCP_LISTENS_MAX = 64,                           // open subscriptions/listen of one session
+    MCP_LISTENS_MAX = 64,                         // open subscriptions/listen of one session
     MCP_RESULT_BYTES_MAX = 40000,    // of a tool's text; more is cut, and says how to get the rest
     MCP_STRUCTURED_BYTES_MAX = 80000 // of structuredContent; more is an error result
 };
@@ -34,6 +34,7 @@ struct mcp_view {
 // ---------------------------------------------- The texts that are the same for every client,
 // built once, and the tasks, which outlive connections.
 struct mcp_shared {
+    char engine_id[33]; // of whom it is
     const struct dispatch *dispatch;
     unsigned refs;
     struct mcp_face *faces;
@@ -45,9 +46,9 @@ struct mcp_shared {
 enum mcp_list { MCP_LIST_TOOLS, MCP_LIST_PROMPTS, MCP_LIST_TEMPLATES, MCP_LIST_SKILLS };
 
 // NULL when out of memory. Given back with mcp_shared_put; kept afterwards for the next client.
-struct mcp_shared *mcp_shared_get(struct dispatch *dispatch);
+struct mcp_shared *mcp_shared_get(const char *engine_id, const struct dispatch *dispatch);
 void mcp_shared_put(struct mcp_shared *s);
-void mcp_shared_drop(void); // tests: forgets the kept one; nobody may hold it
+void mcp_shared_drop(void); // forgets the kept one; nobody may hold it, its engine has ended
 // The complete result text; NULL when out of memory. Borrowed until mcp_catalog_forget.
 const struct buf *mcp_catalog_list(struct mcp_shared *s, bool fixtures, enum mcp_list list,
                                    enum mcp_era era);

@@ -326,7 +326,7 @@ static int face_open(struct session *s, void **ret, struct err *err) {
     char prefix[48]; // our own requests: an answer meant for an earlier engine must not match
     snprintf(prefix, sizeof prefix, "paired-%.16s-", session_engine_id(s));
     f->legacy_uris = json_object();
-    f->shared = mcp_shared_get(session_dispatch(s));
+    f->shared = mcp_shared_get(session_engine_id(s), session_dispatch(s));
     int r = f->legacy_uris && f->shared ? 0 : err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0)
         r = rpc_new(&(struct rpc_config){.methods = methods,

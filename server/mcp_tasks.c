@@ -57,7 +57,7 @@ void mcp_tasks_free(struct mcp_tasks *tasks) {
         struct mcp_task *t = tasks->first;
         tasks->first = t->next;
         if (t->call)
-            t->call->task = NULL;
+            mcp_call_abandon(t->call);
         task_free(t);
     }
     mem_free(tasks);

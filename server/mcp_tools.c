@@ -235,8 +235,8 @@ void mcp_tools_call(void *face, struct rpc_request *req, json_t *params) {
         return;
     }
     // The argument counts only where the user cannot be asked: a model must not answer for them.
-    bool confirmed = !(c->view.can & MCP_CAN_ELICIT) &&
-                     json_is_true(json_object_get(c->arguments, confirm_key));
+    bool confirmed =
+        !(c->view.can & MCP_CAN_ELICIT) && json_is_true(json_object_get(c->arguments, confirm_key));
     if (f->now.era == MCP_MODERN && !second_round(c, &confirmed))
         return;
     if ((c->capability->flags & CAP_LONG) && (c->view.can & MCP_CAN_TASKS))
