@@ -127,7 +127,7 @@ static int harden(sqlite3 *h) {
     for (size_t i = 0; i < COUNT_OF(options) && rc == SQLITE_OK; i++)
         rc = sqlite3_db_config(h, options[i].option, options[i].value, NULL);
     (void)sqlite3_limit(h, SQLITE_LIMIT_LENGTH, DB_VALUE_BYTES_MAX);
-    (void)sqlite3_limit(h, SQLITE_LIMIT_ATTACHED, 0);
+    (void)sqlite3_limit(h, SQLITE_LIMIT_ATTACHED, 1); // VACUUM needs one
     (void)sqlite3_limit(h, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
     return rc;
 }

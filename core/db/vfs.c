@@ -286,7 +286,7 @@ static int first_page(struct vfs *v, struct page_coder *c, struct err *err) {
     r = page_keys_prepare(v, err);
     if (r < 0)
         return r;
-    r = turn_recover(v, c, err); // a rotation was interrupted: page 1 may be half written
+    r = turn_recover(v, err); // a rotation was interrupted: page 1 may be half written
     if (r < 0)
         return r;
     e = os_read(v->db_fd, c->raw, PAGE_BYTES, 0, &n);
@@ -370,6 +370,41 @@ int vfs_open(const char *path, struct keyring *keys, unsigned flags, struct vfs 
     return 0;
 }
 
+// An empty file at `path` to be filled through SQLite without a log, under the backup key.
+static int build(struct vfs *v, const char *path, struct err *err) {
+    int r = set_paths(v, path, err);
+    if (r == 0)
+        r = take_lock(v, err);
+    if (r == 0)
+        r = file_id_make(v, v->file_id, err);
+    if (r == 0)
+        r = page_keys_prepare(v, err);
+    if (r < 0)
+        return r;
+    memcpy(v->fresh.head.file_id, v->file_id, FILE_ID_BYTES);
+    int e = os_unlink(v->path); // what a crash left
+    if (!e)
+        e = os_unlink(v->head_path);
+    if (!e)
+        e = os_open(v->path, O_RDWR | O_CREAT | O_EXCL, &v->db_fd);
+    return e ? err_errno(err, e, "%s cannot be made", v->path) : vfs_register(v, err);
+}
+
+int vfs_build(const char *path, struct keyring *keys, struct vfs **ret, struct err *err) {
+    struct vfs *v = vfs_new(keys, VFS_BACKUP);
+    if (!v)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    v->building = true;
+    atomic_store(&v->epoch, KEYRING_EPOCH_BACKUP);
+    int r = build(v, path, err);
+    if (r < 0) {
+        vfs_close(v);
+        return r;
+    }
+    *ret = v;
+    return 0;
+}
+
 void vfs_close(struct vfs *v) {
     if (!v)
         return;
@@ -378,6 +413,7 @@ void vfs_close(struct vfs *v) {
         (void)sqlite3_vfs_unregister(&v->base);
     page_keys_done(v);
     seal_free(v->head_seal);
+    mem_free(v->turn_pending);
     mem_free(v->fresh.ex);
     mem_free(v->fresh.frame_pgno);
     for (size_t i = 0; i < SHM_REGIONS_MAX; i++)

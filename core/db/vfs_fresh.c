@@ -116,6 +116,8 @@ static int exclude_log(struct vfs *v) {
 
 int fresh_before_write(struct vfs *v, uint32_t pgno) {
     struct fresh *f = &v->fresh;
+    if (v->turn_pending)
+        return EIO;
     if (v->building || f->head.unknown)
         return 0;
     if (pgno <= f->head.limit && !fresh_find(f, pgno)) {
@@ -158,6 +160,8 @@ void fresh_after_write(struct vfs *v, uint32_t pgno, const uint8_t *raw) {
 int fresh_truncate(struct vfs *v, uint32_t pages) {
     struct fresh *f = &v->fresh;
     uint8_t hash[HASH_BYTES], rest[HASH_BYTES], scan[HASH_BYTES];
+    if (v->turn_pending)
+        return EIO;
     if (v->building || f->head.unknown)
         return 0;
     memcpy(rest, f->head.rest, sizeof rest);
@@ -206,6 +210,8 @@ void fresh_synced(struct vfs *v) {
 
 int fresh_log_restart(struct vfs *v, uint64_t salts) {
     struct fresh *f = &v->fresh;
+    if (v->turn_pending)
+        return EIO;
     if (v->building)
         return 0;
     if (f->head.salts) { // an empty log has no successor to be told from
@@ -276,18 +282,4 @@ int fresh_rebuild(struct vfs *v) {
     f->head.unknown = f->head.damaged = false;
     f->scanning = false;
     return head_write(v, true);
-}
-
-// A page was re-encrypted in place (rotation).
-void fresh_replace(struct vfs *v, uint32_t pgno, const uint8_t *old_raw, const uint8_t *new_raw) {
-    struct fresh *f = &v->fresh;
-    uint8_t before[HASH_BYTES], after[HASH_BYTES];
-    if (f->head.unknown)
-        return;
-    fresh_hash(v, pgno, old_raw + PAGE_TEXT_BYTES, before);
-    fresh_hash(v, pgno, new_raw + PAGE_TEXT_BYTES, after);
-    hash_xor(before, after);
-    hash_xor(f->head.rest, before);
-    if (f->scanning && pgno <= f->scanned)
-        hash_xor(f->scan, before);
 }

@@ -80,6 +80,8 @@ static const uint8_t head_label[4] = {'P', 'D', 'h', '1'};
 static const struct seal_aad head_aad = {head_label, sizeof head_label};
 
 int head_open(struct vfs *v, bool create) {
+    if (v->head_fd >= 0)
+        return 0;
     return os_open(v->head_path, O_RDWR | (create ? O_CREAT : 0), &v->head_fd);
 }
 
@@ -113,7 +115,10 @@ int head_read(struct vfs *v, struct head *ret, struct err *err) {
 int head_write(struct vfs *v, bool durable) {
     struct head *h = &v->fresh.head;
     uint8_t slot[HEAD_SLOT_BYTES] = {0}, text[HEAD_TEXT_BYTES];
+    if (v->turn_pending)
+        return EIO; // the turn fits the present generation
     h->generation++;
+    v->head_durable = false;
     head_pack(h, text);
     secret_random(slot, SEAL_NONCE_BYTES);
     if (seal_encrypt(v->head_seal, v->head_key, slot, head_aad, text, sizeof text,
@@ -123,5 +128,8 @@ int head_write(struct vfs *v, bool durable) {
     unsigned *turn = &v->head_turns[durable];
     size_t place = (durable ? 0u : 2u) + (*turn)++ % 2;
     int e = os_write(v->head_fd, slot, sizeof slot, (int64_t)(place * HEAD_SLOT_BYTES));
-    return e || !durable ? e : os_sync(v->head_fd);
+    if (!e && durable)
+        e = os_sync(v->head_fd);
+    v->head_durable = !e && durable;
+    return e;
 }

@@ -135,7 +135,6 @@ void fresh_hash(const struct vfs *v, uint32_t pgno, const uint8_t *reserved,
                 uint8_t ret[HASH_BYTES]);
 void fresh_expected(const struct vfs *v, uint8_t ret[HASH_BYTES]);
 int fresh_rebuild(struct vfs *v); // takes the file as it is; errno
-void fresh_replace(struct vfs *v, uint32_t pgno, const uint8_t *old_raw, const uint8_t *new_raw);
 struct excluded *fresh_find(struct fresh *f, uint32_t pgno);
 static inline void hash_xor(uint8_t *a, const uint8_t *b) {
     for (size_t i = 0; i < HASH_BYTES; i++)
@@ -241,6 +240,12 @@ struct vfs {
     unsigned head_turns[2];         // slots written so far: unsynced, durable
     atomic_uint_fast64_t log_salts; // of the log header, 0: no log
     char problem[256];              // what opening found, "" nothing
+    bool head_durable;              // the newest head is on the disk
     uint32_t turn_next;             // rotation: next page to look at
     int64_t turn_left;
+    struct turn *turn_pending; // a step that failed half-way, to be repeated (vfs_rotate.c)
+    uint8_t turn_rest[HASH_BYTES];
 };
+
+// vfs.c: a new file for a backup; the caller fills it through SQLite, then fresh_rebuild.
+int vfs_build(const char *path, struct keyring *keys, struct vfs **ret, struct err *err);

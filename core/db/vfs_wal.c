@@ -184,8 +184,9 @@ static int read_frame(struct vfs_file *f, uint8_t *out, int n, int64_t frame, in
     int e = os_read(f->fd, c->raw, FRAME_BYTES, frame, &got);
     if (e)
         return vfs_sqlite_errno(e, SQLITE_IOERR_READ);
-    if (got < FRAME_BYTES)
-        return short_read(out, n);
+    if (got <
+        FRAME_BYTES) // a recovery reads frame by frame to the end; a reader knows what it wants
+        return in == 0 ? short_read(out, n) : SQLITE_IOERR_DATA;
     uint32_t flags = be32(c->raw + 4) ? FRAME_COMMIT : 0;
     uint8_t *page = in == 0 ? out + FRAME_HEADER_BYTES : out;
     if (in == FRAME_HEADER_BYTES && n < PAGE_BYTES)
