@@ -202,6 +202,12 @@ static void initialize(void *face, struct rpc_request *req, json_t *params) {
         mcp_fail_err(req, JSONRPC_INVALID_PARAMS, &err);
         return;
     }
+    if ((in.capabilities && !json_is_object(in.capabilities)) ||
+        (in.client_info && !json_is_object(in.client_info))) {
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "capabilities and clientInfo: expected objects",
+                 NULL);
+        return;
+    }
     char name[65];
     memcpy(name, in.version.data, in.version.len);
     name[in.version.len] = '\0';
