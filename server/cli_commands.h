@@ -3,4 +3,24 @@
 
 #include "server/cli.h"
 
-cli_run_fn cli_run_help, cli_run_completion, cli_run_version; // cli_about.c
+// cli_about.c
+cli_run_fn cli_run_help, cli_run_completion, cli_run_version;
+// cli_status.c
+cli_run_fn cli_run_status, cli_run_stop;
+// cli_memory.c
+cli_run_fn cli_run_remember, cli_run_recall, cli_run_list, cli_run_show, cli_run_forget,
+    cli_run_tags, cli_run_handoff, cli_run_resume;
+// cli_call.c
+cli_run_fn cli_run_call;
+// cli_config.c
+cli_run_fn cli_run_config_show, cli_run_config_get, cli_run_config_set, cli_run_config_unset,
+    cli_run_config_check, cli_run_config_schema, cli_run_config_path;
+// cli_key.c
+cli_run_fn cli_run_key_list, cli_run_key_passphrase, cli_run_key_file, cli_run_key_recovery,
+    cli_run_key_remove, cli_run_key_rotate, cli_run_key_unlock, cli_run_key_lock;
+// cli_data.c
+cli_run_fn cli_run_export, cli_run_import, cli_run_erase;
+// cli_setup.c
+cli_run_fn cli_run_setup;
+// cli_doctor.c
+cli_run_fn cli_run_doctor;

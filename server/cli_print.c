@@ -64,6 +64,12 @@ void cli_out_text(const char *text, size_t n) {
     }
 }
 
+void cli_out_lines(const char *text, size_t n) {
+    cli_out_text(text, n);
+    if (n && text[n - 1] != '\n')
+        cli_out("\n");
+}
+
 static int write_out(const char *bytes, size_t n, void *ctx) {
     (void)ctx;
     return fwrite(bytes, 1, n, stdout) == n ? 0 : -1;

@@ -18,6 +18,7 @@ void cli_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_out_bytes(const char *bytes, size_t n);
 // Text of others (notes, names): control characters, which could steer a terminal, become visible.
 void cli_out_text(const char *text, size_t n);
+void cli_out_lines(const char *text, size_t n); // the same, and ends its last line
 // One document and a newline. Takes `value`; NULL prints nothing and makes cli_print_end() fail.
 void cli_out_json(json_t *value);
 // "" unless stdout is a terminal that wants colours.

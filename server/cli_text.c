@@ -3,6 +3,7 @@
 
 #include "core/base/build.h"
 #include "core/base/conf.h"
+#include "core/base/utf.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -19,12 +20,19 @@ static bool is_verb_of(const struct cli_command *c, const struct cli_command *gr
     return strncmp(c->name, group->name, n) == 0 && c->name[n] == ' ';
 }
 
+static int width_of(const char *text) {
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0U) != 0x80U; // characters, for "…"
+    return n;
+}
+
 static void put_columns(struct buf *out, const char *left, const char *right) {
-    int n = (int)strlen(left);
+    int n = width_of(left);
     if (n >= HELP_COLUMN)
         (void)buf_printf(out, "  %s\n  %*s %s\n", left, HELP_COLUMN, "", right);
     else
-        (void)buf_printf(out, "  %-*s %s\n", HELP_COLUMN, left, right);
+        (void)buf_printf(out, "  %s%*s %s\n", left, HELP_COLUMN - n, "", right);
 }
 
 static void put_option(struct buf *out, const struct cli_option *o) {
@@ -114,7 +122,12 @@ static void put_roff(struct buf *out, const char *text) {
         if (start && (*p == '.' || *p == '\''))
             (void)buf_puts(out, "\\&");
         start = *p == '\n';
-        if (*p == '\\')
+        size_t bytes;
+        uint32_t point = utf_decode(p, strlen(p), &bytes);
+        if (point >= 0x80) {
+            (void)buf_printf(out, "\\[u%04X]", (unsigned)point);
+            p += bytes - 1;
+        } else if (*p == '\\')
             (void)buf_puts(out, "\\e");
         else if (*p == '-' && p[1] == '-')
             (void)buf_puts(out, "\\-");
@@ -132,7 +145,10 @@ static void put_words(struct buf *out, const char *macro, const char *text) {
     (void)buf_printf(out, " %s", macro);
     for (const char *p = text; *p;) {
         size_t n = strcspn(p, " ");
-        (void)buf_printf(out, " %s%.*s", n <= 3 ? "\\&" : "", (int)n, p);
+        bool dots = strncmp(p, "\xE2\x80\xA6", 3) == 0;
+        (void)buf_printf(out, " %s%.*s", n <= 3 ? "\\&" : "", dots ? 3 : (int)n, dots ? "..." : p);
+        if (dots)
+            (void)buf_printf(out, "%.*s", (int)(n - 3), p + 3);
         p += n;
         p += *p == ' ';
     }

@@ -1,0 +1,23 @@
+// Asking the person at the terminal: agreement and secrets. One thread.
+#pragma once
+
+#include "core/base/err.h"
+#include "server/cli.h"
+#include "server/cli_engine.h"
+
+enum { CLI_SECRET_BYTES_MAX = 1024 };
+
+// Shows the question and wants `word` typed. With --yes agrees by itself; without a terminal it
+// cannot be asked: prints that --yes is needed. True: go on; else end with *ret_exit.
+bool cli_confirm(const struct cli_line *line, const char *question, const char *word,
+                 int *ret_exit);
+
+// Reads a secret without showing it: from the terminal after `prompt`, or one line of stdin when
+// that is none. `twice` asks again and compares. The caller wipes it (explicit_bzero).
+int cli_read_secret(const char *prompt, bool twice, char out[CLI_SECRET_BYTES_MAX],
+                    struct err *err);
+
+// Calls; when the engine asks for agreement, gets it and calls again. Takes arguments. Prints what
+// goes wrong and returns its exit code, or -1 with *ret.
+int cli_carry_out(const struct cli_line *line, struct cli_call call, const char *word,
+                  json_t **ret);
