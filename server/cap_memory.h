@@ -26,6 +26,7 @@ struct memory_note {
 };
 enum { MEMORY_NOTE_CUT = 1 }; // presence bit
 extern const struct field memory_note_fields[];
+extern const struct field memory_note_brief_fields[]; // same values, a shorter schema
 
 // Notes on their way into an answer, within a budget of tokens.
 struct memory_page {
@@ -63,11 +64,13 @@ void memory_reader_put(struct store *store, struct db *db);
 
 // Arguments of the tools whose code is in a file of its own.
 struct recall_input {
-    struct text query, tag, since, until, cursor;
-    int kind; // index into memory_recall_kinds: any, then memory_kinds
+    uint64_t present; // which of the next three were given
+    int kind;
     int64_t limit, budget;
+    struct text query, tag, since, until, cursor;
     bool all, superseded;
 };
+enum { RECALL_KIND = 1, RECALL_LIMIT, RECALL_BUDGET };
 struct handoff_input {
     struct text title, summary, question, next;
     struct text_array files;

@@ -22,7 +22,8 @@ static uint64_t mix_text(uint64_t hash, struct text t) {
 
 static uint32_t check(const unsigned char *position, const struct recall_input *in,
                       const char *workspace) {
-    unsigned char filters[] = {(unsigned char)in->kind, in->all, in->superseded};
+    unsigned char kind = in->present & UINT64_C(1) << RECALL_KIND ? (unsigned char)in->kind : 0xff;
+    unsigned char filters[] = {kind, in->all, in->superseded};
     uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), position, TIME_BYTES + OFFSET_BYTES);
     hash = mix_text(hash, in->query);
     hash = mix_text(hash, in->tag);
@@ -70,6 +71,7 @@ int recall_cursor_read(const struct recall_input *in, const char *workspace,
             if ((at - alphabet) >> (4 - k) & 1)
                 bytes[(i * 5 + (size_t)k) / 8] |= (unsigned char)(0x80 >> (i * 5 + (size_t)k) % 8);
     }
+    good = good && bytes[CURSOR_BYTES] == 0; // the bits left over
     if (!good || unpack(bytes + TIME_BYTES + OFFSET_BYTES, 4) != check(bytes, in, workspace))
         return err_set(err, ERR_INVAL,
                        "cursor: not one of this query; give the \"more\" of the page before, with "

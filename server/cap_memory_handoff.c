@@ -18,17 +18,14 @@ enum {
 
 // --- handoff
 
+// Lengths are checked below, where saying so costs no client's context.
 #define IN(member) .name = #member, .offset = offsetof(struct handoff_input, member)
 const struct field memory_handoff_input[] = {
-    {IN(title), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .max = TITLE_BYTES_MAX,
-     .description = "What the work is, in one line"},
-    {IN(next), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .max = PART_BYTES_MAX,
-     .description = "The next step"},
-    {IN(question), .type = FIELD_STRING, .max = PART_BYTES_MAX, .description = "What is open"},
-    {IN(summary), .type = FIELD_STRING, .max = PART_BYTES_MAX,
-     .description = "What was done and learnt"},
-    {IN(files), .type = FIELD_STRING_ARRAY, .max = FILES_MAX,
-     .description = "paths in the workspace, most important first"},
+    {IN(title), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .description = "one line"},
+    {IN(next), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .description = "next step"},
+    {IN(question), .type = FIELD_STRING, .description = "what is open"},
+    {IN(summary), .type = FIELD_STRING, .description = "what was done and learnt"},
+    {IN(files), .type = FIELD_STRING_ARRAY, .description = "most important first"},
     {0},
 };
 #undef IN
@@ -91,9 +88,32 @@ static int join_files(const struct text_array *files, const char *workspace, cha
     return 0;
 }
 
+static int check_lengths(const struct handoff_input *in, struct err *err) {
+    const struct {
+        const char *name;
+        struct text text;
+        size_t min, max;
+    } parts[] = {
+        {"title", in->title, 1, TITLE_BYTES_MAX},
+        {"next", in->next, 1, PART_BYTES_MAX},
+        {"question", in->question, 0, PART_BYTES_MAX},
+        {"summary", in->summary, 0, PART_BYTES_MAX},
+    };
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (parts[i].text.len < parts[i].min || parts[i].text.len > parts[i].max)
+            return err_set(err, ERR_INVAL, "%s: expected %zu to %zu bytes, got %zu", parts[i].name,
+                           parts[i].min, parts[i].max, parts[i].text.len);
+    if (in->files.count > FILES_MAX)
+        return err_set(err, ERR_INVAL, "files: expected at most %d, got %zu", FILES_MAX,
+                       in->files.count);
+    return 0;
+}
+
 static int prepare(const struct call *call, const struct handoff_input *in, struct handing *out,
                    struct err *err) {
-    int r = memory_string("title", in->title, false, &out->title, err);
+    int r = check_lengths(in, err);
+    if (r == 0)
+        r = memory_string("title", in->title, false, &out->title, err);
     if (r == 0)
         r = memory_string("next", in->next, true, &out->next, err);
     if (r == 0)
@@ -161,8 +181,7 @@ const struct field memory_resume_input[] = {
     {.name = "uid",
      .type = FIELD_STRING,
      .offset = offsetof(struct resume_input, uid),
-     .max = 64,
-     .description = "a certain handoff; absent: the newest"},
+     .description = "absent: the newest"},
     {.name = "limit",
      .type = FIELD_INT,
      .offset = offsetof(struct resume_input, limit),
@@ -178,12 +197,13 @@ struct resumed {
     char when_text[MEMORY_WHEN_BYTES];
 };
 #define OUT(member) .name = #member, .offset = offsetof(struct resumed, member)
+// Hidden ones are in the answer, but explain themselves.
 static const struct field resumed_fields[] = {
     {OUT(uid), .type = FIELD_STRING, .flags = FIELD_REQUIRED},
     {OUT(title), .type = FIELD_STRING, .flags = FIELD_REQUIRED},
-    {OUT(when), .type = FIELD_STRING, .flags = FIELD_REQUIRED},
-    {OUT(source), .type = FIELD_STRING},
-    {OUT(scope), .type = FIELD_STRING},
+    {OUT(when), .type = FIELD_STRING, .flags = FIELD_REQUIRED | FIELD_HIDDEN},
+    {OUT(source), .type = FIELD_STRING, .flags = FIELD_HIDDEN},
+    {OUT(scope), .type = FIELD_STRING, .flags = FIELD_HIDDEN},
     {OUT(summary), .type = FIELD_STRING},
     {OUT(question), .type = FIELD_STRING},
     {OUT(next), .type = FIELD_STRING},
@@ -207,9 +227,8 @@ const struct field memory_resume_output[] = {
      .type = FIELD_OBJECT_ARRAY,
      .flags = FIELD_REQUIRED,
      .offset = offsetof(struct resume_output, since),
-     .object = memory_note_fields,
-     .object_size = sizeof(struct memory_note),
-     .description = "newest notes since then"},
+     .object = memory_note_brief_fields,
+     .object_size = sizeof(struct memory_note)},
     {.name = "searched",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,

@@ -15,20 +15,23 @@ enum {
 const char *const memory_kinds[] = {"note", "fact", "decision", NULL};
 
 #define NOTE_FIELD(member) .name = #member, .offset = offsetof(struct memory_note, member)
-const struct field memory_note_fields[] = {
-    {NOTE_FIELD(uid), .type = FIELD_STRING, .flags = FIELD_REQUIRED},
-    {NOTE_FIELD(kind), .type = FIELD_ENUM, .flags = FIELD_REQUIRED, .values = memory_kinds},
-    {NOTE_FIELD(when), .type = FIELD_STRING, .flags = FIELD_REQUIRED},
-    {NOTE_FIELD(subject), .type = FIELD_STRING},
-    {NOTE_FIELD(tags), .type = FIELD_STRING_ARRAY},
-    {NOTE_FIELD(source), .type = FIELD_STRING},
-    {NOTE_FIELD(scope), .type = FIELD_STRING, .description = "absent: this workspace"},
-    {NOTE_FIELD(superseded_by), .type = FIELD_STRING},
-    {NOTE_FIELD(text), .type = FIELD_STRING, .flags = FIELD_REQUIRED},
-    {NOTE_FIELD(cut), .type = FIELD_BOOL, .presence = MEMORY_NOTE_CUT,
-     .presence_offset = offsetof(struct memory_note, present)},
-    {0},
-};
+// The second time without the members that explain themselves: a schema costs every client's list.
+#define NOTE_FIELDS(extra)                                                                         \
+    {NOTE_FIELD(uid), .type = FIELD_STRING, .flags = FIELD_REQUIRED},                              \
+        {NOTE_FIELD(kind), .type = FIELD_ENUM, .flags = FIELD_REQUIRED | (extra),                  \
+         .values = memory_kinds},                                                                  \
+        {NOTE_FIELD(when), .type = FIELD_STRING, .flags = FIELD_REQUIRED | (extra)},               \
+        {NOTE_FIELD(subject), .type = FIELD_STRING, .flags = (extra)},                             \
+        {NOTE_FIELD(tags), .type = FIELD_STRING_ARRAY, .flags = (extra)},                          \
+        {NOTE_FIELD(source), .type = FIELD_STRING, .flags = (extra)},                              \
+        {NOTE_FIELD(scope), .type = FIELD_STRING, .flags = (extra)},                               \
+        {NOTE_FIELD(superseded_by), .type = FIELD_STRING, .flags = (extra)},                       \
+        {NOTE_FIELD(text), .type = FIELD_STRING, .flags = FIELD_REQUIRED},                         \
+        {NOTE_FIELD(cut), .type = FIELD_BOOL, .flags = (extra), .presence = MEMORY_NOTE_CUT,       \
+         .presence_offset = offsetof(struct memory_note, present)},                                \
+        {0},
+const struct field memory_note_fields[] = {NOTE_FIELDS(0)};
+const struct field memory_note_brief_fields[] = {NOTE_FIELDS(FIELD_HIDDEN)};
 
 int memory_no_memory(struct err *err) {
     return err_set(err, ERR_NOMEM, "out of memory");

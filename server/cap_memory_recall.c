@@ -14,27 +14,27 @@ enum {
     OFFSET_MAX = 10000 // deeper pages help nobody; narrowing the query does
 };
 
-static const char *const kinds[] = {"any", "note", "fact", "decision", NULL};
-
-#define IN(member) .name = #member, .offset = offsetof(struct recall_input, member)
+// `limit` is for programs: a model bounds an answer by its budget. A model pays for every word of
+// this with each session: what the code below checks anyway (ranges, forms of dates) is not said
+// twice.
+#define IN(member)   .name = #member, .offset = offsetof(struct recall_input, member)
+#define PRESENT(bit) .presence = (bit), .presence_offset = offsetof(struct recall_input, present)
 const struct field memory_recall_input[] = {
-    {IN(query), .type = FIELD_STRING, .max = QUERY_BYTES_MAX,
-     .description = "The words that matter; absent: the newest"},
-    {IN(limit), .type = FIELD_INT, .min = 1, .max = RECALL_LIMIT_MAX, .default_json = "10"},
-    {IN(budget), .type = FIELD_INT, .min = RECALL_BUDGET_MIN, .max = RECALL_BUDGET_MAX,
-     .default_json = "1500", .description = "tokens of the answer"},
-    {IN(kind), .type = FIELD_ENUM, .values = kinds, .default_json = "\"any\""},
-    {IN(tag), .type = FIELD_STRING, .max = NOTE_TAG_BYTES_MAX},
-    {IN(since), .type = FIELD_STRING, .max = 40,
-     .description = "2026-11-20, 2026-11, yesterday, \"3 days ago\", \"last week\""},
-    {IN(until), .type = FIELD_STRING, .max = 40, .description = "same forms; its end"},
+    {IN(query), .type = FIELD_STRING},
+    {IN(limit), .type = FIELD_INT, .flags = FIELD_HIDDEN, PRESENT(RECALL_LIMIT)},
+    {IN(budget), .type = FIELD_INT, .default_json = "1500", .description = "tokens",
+     PRESENT(RECALL_BUDGET)},
+    {IN(kind), .type = FIELD_ENUM, .values = memory_kinds, PRESENT(RECALL_KIND)},
+    {IN(tag), .type = FIELD_STRING},
+    {IN(since), .type = FIELD_STRING, .description = "2026-11-20, yesterday, \"last week\" …"},
+    {IN(until), .type = FIELD_STRING},
     {IN(all), .type = FIELD_BOOL, .description = "other workspaces too"},
-    {IN(superseded), .type = FIELD_BOOL, .description = "replaced notes too"},
-    {IN(cursor), .type = FIELD_STRING, .max = 64,
-     .description = "\"more\" of the last page, other arguments unchanged"},
+    {IN(superseded), .type = FIELD_BOOL},
+    {IN(cursor), .type = FIELD_STRING, .description = "\"more\" of the page before"},
     {0},
 };
 #undef IN
+#undef PRESENT
 
 struct recall_output {
     struct object_array notes;
@@ -47,10 +47,7 @@ const struct field memory_recall_output[] = {
      .offset = offsetof(struct recall_output, notes),
      .object = memory_note_fields,
      .object_size = sizeof(struct memory_note)},
-    {.name = "more",
-     .type = FIELD_STRING,
-     .offset = offsetof(struct recall_output, more),
-     .description = "cursor of the next page"},
+    {.name = "more", .type = FIELD_STRING, .offset = offsetof(struct recall_output, more)},
     {.name = "searched",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
@@ -65,18 +62,31 @@ struct recalling {
     char *tag;
 };
 
+static int check_ranges(const struct recall_input *in, struct err *err) {
+    if (in->query.len > QUERY_BYTES_MAX)
+        return err_set(err, ERR_INVAL, "query: expected at most %d bytes, got %zu", QUERY_BYTES_MAX,
+                       in->query.len);
+    if (in->limit < 1 || in->limit > RECALL_LIMIT_MAX)
+        return err_set(err, ERR_INVAL, "limit: expected 1 to %d", RECALL_LIMIT_MAX);
+    if (in->budget < RECALL_BUDGET_MIN || in->budget > RECALL_BUDGET_MAX)
+        return err_set(err, ERR_INVAL, "budget: expected %d to %d tokens", RECALL_BUDGET_MIN,
+                       RECALL_BUDGET_MAX);
+    return 0;
+}
+
 static int prepare(const struct call *call, const struct recall_input *in, struct recalling *out,
                    struct err *err) {
     const char *workspace = call->caller->workspace;
     struct recall_cursor at = {.now_ms = call->now_ms};
     bool first = !in->cursor.data;
-    int r = first ? 0 : recall_cursor_read(in, workspace, &at, err);
+    int r = check_ranges(in, err);
+    if (r == 0 && !first)
+        r = recall_cursor_read(in, workspace, &at, err);
     if (r == 0)
         r = memory_string("tag", in->tag, false, &out->tag, err);
     if (r < 0)
         return r;
-    size_t limit = in->limit ? (size_t)in->limit : RECALL_LIMIT_DEFAULT;
-    size_t budget = in->budget ? (size_t)in->budget : RECALL_BUDGET_DEFAULT;
+    size_t limit = (size_t)in->limit, budget = (size_t)in->budget;
     out->in = in;
     out->budget = budget - FRAME_TOKENS;
     size_t heads = limit * HEAD_TOKENS;
@@ -86,7 +96,7 @@ static int prepare(const struct call *call, const struct recall_input *in, struc
         .workspace = workspace,
         .all = in->all,
         .tag = out->tag && *out->tag ? out->tag : NULL,
-        .kind = in->kind - 1,
+        .kind = in->present & UINT64_C(1) << RECALL_KIND ? in->kind : -1,
         .superseded = in->superseded,
         .until_ms = first ? 0 : at.now_ms, // what came since the first page would shift the rest
         .now_ms = at.now_ms,
@@ -181,7 +191,12 @@ int memory_run_recall(struct call *call, const void *input, struct answer *answe
                       struct err *err) {
     struct recalling what = {0};
     struct recall_result found = {0};
-    int r = prepare(call, input, &what, err);
+    struct recall_input in = *(const struct recall_input *)input;
+    if (!(in.present & UINT64_C(1) << RECALL_LIMIT))
+        in.limit = RECALL_LIMIT_DEFAULT;
+    if (!(in.present & UINT64_C(1) << RECALL_BUDGET))
+        in.budget = RECALL_BUDGET_DEFAULT;
+    int r = prepare(call, &in, &what, err);
     if (r == 0)
         r = search(call, &what.query, &found, err);
     if (r == 0)

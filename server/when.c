@@ -98,7 +98,7 @@ static struct span_ms ago(enum unit unit, int64_t now_ms, int count) {
 }
 
 static bool parse_words(const char *text, int64_t now_ms, struct span_ms *ret) {
-    char which[8], word[16];
+    char word[16];
     int count, used = 0;
     if (strcasecmp(text, "now") == 0) {
         *ret = (struct span_ms){now_ms, now_ms + 1};
@@ -115,22 +115,17 @@ static bool parse_words(const char *text, int64_t now_ms, struct span_ms *ret) {
         *ret = ago(unit, now_ms, count);
         return true;
     }
-    bool last = false;
-    used = 0;
-    if (sscanf(text, "%7s %15s%n", which, word, &used) == 2 && used && !text[used]) {
-        last = strcasecmp(which, "last") == 0;
-        if (!last && strcasecmp(which, "this") != 0)
-            return false;
-        enum unit unit = find_unit(word);
+    bool last = strncasecmp(text, "last ", 5) == 0;
+    if (last || strncasecmp(text, "this ", 5) == 0) {
+        text += 5;
+        enum unit unit = find_unit(text);
         if (unit >= UNIT_DAY && unit < UNIT_COUNT) {
             *ret = calendar(unit, now_ms, last);
             return true;
         }
-    } else if (sscanf(text, "%15s%n", word, &used) != 1 || text[used]) {
-        return false;
     }
     for (int i = 0; i < 7; i++) {
-        if (strcasecmp(word, weekdays[i]) != 0)
+        if (strcasecmp(text, weekdays[i]) != 0)
             continue;
         int back = (utc(now_ms).tm_wday - i + 7) % 7; // the latest one; today counts without "last"
         *ret = calendar(UNIT_DAY, now_ms, back == 0 && last ? 7 : back);
