@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-// --- on request ---------------------------------------------------------------------------------
+// --- one check ----------------------------------------------------------------------------------
 
 static int report_line(struct buf *report, const char *line) {
     if (!report)
@@ -59,11 +59,6 @@ static int check(struct store *s, const char *structure_sql, bool (*cancelled)(v
     return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
 }
 
-int store_check(struct store *s, bool (*cancelled)(void *), void *ctx, struct buf *report,
-                struct err *err) {
-    return check(s, "PRAGMA integrity_check(100)", cancelled, ctx, report, err);
-}
-
 // --- in the background --------------------------------------------------------------------------
 
 struct store_checker {
@@ -91,12 +86,12 @@ static void *checker_main(void *arg) {
     do
         r = check(c->store, "PRAGMA quick_check(100)", checker_cancelled, c, NULL, NULL);
     while ((r == ERR_CANCELLED || r == ERR_BUSY) && !atomic_load(&c->cancel));
-    if (r == 0) {
-        (void)pthread_mutex_lock(&c->store->lock);
+    (void)pthread_mutex_lock(&c->store->lock);
+    if (r == 0)
         c->store->unclean = false;
-        (void)pthread_mutex_unlock(&c->store->lock);
-    }
     atomic_store(&c->result, r);
+    (void)pthread_cond_broadcast(&c->store->changed);
+    (void)pthread_mutex_unlock(&c->store->lock);
     return NULL;
 }
 
@@ -136,5 +131,37 @@ int store_checker_result(struct store *s, bool *ret_running) {
     int r = s->checker ? atomic_load(&s->checker->result) : 0;
     (void)pthread_mutex_unlock(&s->lock);
     *ret_running = r == CHECK_RUNNING;
-    return r == CHECK_RUNNING ? 0 : r;
+    return r == CHECK_RUNNING || r == ERR_CANCELLED ? 0 : r;
+}
+
+// --- on request ---------------------------------------------------------------------------------
+
+// The VFS makes one check at a time, and this one is the more thorough.
+static void replace_background(struct store *s) {
+    (void)pthread_mutex_lock(&s->lock);
+    store_checker_cancel(s);
+    while (s->checker && atomic_load(&s->checker->result) == CHECK_RUNNING)
+        (void)pthread_cond_wait(&s->changed, &s->lock);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void passed(struct store *s) {
+    (void)pthread_mutex_lock(&s->lock);
+    s->unclean = false;
+    if (s->checker)
+        atomic_store(&s->checker->result, 0);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+int store_check(struct store *s, bool (*cancelled)(void *), void *ctx, struct buf *report,
+                struct err *err) {
+    int r = store_enter(s, err);
+    if (r < 0)
+        return r;
+    replace_background(s);
+    r = check(s, "PRAGMA integrity_check(100)", cancelled, ctx, report, err);
+    if (r == 0)
+        passed(s);
+    store_leave(s);
+    return r;
 }

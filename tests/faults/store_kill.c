@@ -331,6 +331,9 @@ static void apply(int thread, const struct flight *f) {
     case OP_ERASE:
         REQUIRE(other, "removed an unknown note");
         other->fate = GONE;
+        for (size_t i = 0; i < model.count; i++) // what it had superseded counts again
+            if (model.notes[i].fate == SUPERSEDED && strcmp(model.notes[i].by, other->uid) == 0)
+                model.notes[i].fate = LIVE;
         break;
     case OP_REPEAT:
     case OP_ROTATE:
@@ -434,7 +437,6 @@ static void compare_notes(struct look *l) {
         enum fate now = fate_in_store(l, n->uid, by);
         REQUIRE(same(n->fate, now), "%s: acknowledged as %d, found as %d", n->uid, (int)n->fate,
                 (int)now);
-        // A note whose replacement was erased later stays superseded by name.
         REQUIRE(n->fate != SUPERSEDED || strcmp(by, n->by) == 0, "%s: superseded by %s, not %s",
                 n->uid, by, n->by);
         there += now != ABSENT;
