@@ -87,8 +87,6 @@ struct mcp_listen_stream { // one subscriptions/listen
     unsigned lists; // MCP_LISTEN_…
     json_t *uris;   // array of strings, or NULL
     json_t *task_ids;
-    uint64_t seq;
-    bool silent; // rebuilt after an engine restart: its end is written by hand
 };
 
 struct mcp_face {

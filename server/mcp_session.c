@@ -380,8 +380,7 @@ static void face_finish(void *face) {
     struct mcp_face *f = face;
     f->finishing = true;
     mcp_listen_finish(f);
-    // A question that the client can no longer answer would hold the session open; after an engine
-    // change the front end sends its request again.
+    // A question that the client can no longer answer would hold the session open.
     for (struct mcp_call *c = f->calls, *next; c; c = next) {
         next = c->next;
         if (c->asking)

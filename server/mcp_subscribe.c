@@ -110,13 +110,12 @@ void mcp_listen(void *face, struct rpc_request *req, json_t *params) {
     // Without fixtures the lists of tools and prompts never change; only what can happen is
     // promised.
     l->lists = f->fixtures ? in.lists : in.lists & MCP_LISTEN_RESOURCES;
-    l->silent = f->silent;
-    l->seq = f->seq;
     l->next = f->listens;
     f->listens = l;
     f->listen_count++;
-    if (!l->silent)
-        acknowledge(f, l);
+    // A subscription that the front end brings over to a new engine is acknowledged again: whether
+    // the old one came to do it cannot be known, and clients wait for it.
+    acknowledge(f, l);
 }
 
 static void stream_unlink(struct mcp_face *f, struct mcp_listen_stream *l) {
@@ -138,33 +137,18 @@ bool mcp_listen_cancel(struct mcp_face *f, struct rpc_request *req) {
     return false;
 }
 
-// 2026-07-28 "Graceful Closure": the answer to the request ends the subscription. One that was
-// rebuilt silently after an engine restart is unanswerable for rpc, so its answer is written here.
-static void stream_close(struct mcp_face *f, struct mcp_listen_stream *l) {
+// 2026-07-28 "Graceful Closure": the answer to the request ends the subscription.
+static void stream_close(struct mcp_listen_stream *l) {
     json_t *result = json_pack("{s:s, s:{s:O, s:o}}", "resultType", "complete", "_meta",
                                MCP_KEY_SUBSCRIPTION, l->id, MCP_KEY_SERVER_INFO, mcp_server_info());
-    if (!l->silent) {
-        mcp_reply(l->req, MCP_MODERN, result);
-        return;
-    }
-    struct span id = rpc_request_id(l->req);
-    AUTO_BUF out = BUF_INIT(0);
-    (void)buf_puts(&out, "{\"jsonrpc\":\"2.0\",\"id\":");
-    (void)buf_append(&out, id.data, id.len);
-    (void)buf_puts(&out, ",\"result\":");
-    (void)mcp_put_json(&out, result);
-    (void)buf_putc(&out, '}');
-    if (!out.failed)
-        session_send(f->session, out.data, out.len, l->seq);
-    json_decref(result);
-    rpc_drop(l->req);
+    mcp_reply(l->req, MCP_MODERN, result);
 }
 
 void mcp_listen_finish(struct mcp_face *f) {
     while (f->listens) {
         struct mcp_listen_stream *l = f->listens;
         stream_unlink(f, l);
-        stream_close(f, l);
+        stream_close(l);
         stream_free(l);
     }
 }
