@@ -24,3 +24,5 @@ cli_run_fn cli_run_export, cli_run_import, cli_run_erase;
 cli_run_fn cli_run_setup;
 // cli_doctor.c
 cli_run_fn cli_run_doctor;
+// cli_demo.c
+cli_run_fn cli_run_demo;

@@ -76,7 +76,8 @@ static int write_out(const char *bytes, size_t n, void *ctx) {
 }
 
 void cli_out_json(json_t *value) {
-    size_t flags = (printer.terminal ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY;
+    size_t flags = (printer.terminal ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY |
+                   JSON_REAL_PRECISION(7);
     if (!value || json_dump_callback(value, write_out, NULL, flags) < 0)
         printer.failed = true;
     cli_out("\n");

@@ -112,6 +112,12 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .help = "Print the lines that register paired with Claude Code and other clients.",
      .examples = "  paired setup\n  paired setup vscode\n"},
+    {.name = "demo",
+     .run = cli_run_demo,
+     .help = "Show paired at work on this repository, in a profile of its own.",
+     .details = "Two MCP clients share notes and a handoff, the engine is killed in between, the "
+                "store's files are searched for what was written, and everything is timed. It ends "
+                "with the lines that register paired. Nothing of the user's own store is touched."},
     {.name = "call",
      .run = cli_run_call,
      .operands = "TOOL [JSON]",
