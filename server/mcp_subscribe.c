@@ -157,6 +157,7 @@ void mcp_listen_free(struct mcp_face *f) {
     while (f->listens) {
         struct mcp_listen_stream *l = f->listens;
         stream_unlink(f, l);
+        rpc_drop(l->req);
         stream_free(l);
     }
 }
