@@ -9,20 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    ANSWER_BYTES_MAX = 63 * 1024 * 1024, // below what one frame carries
-    KEEP_BYTES = 64 * 1024,              // a larger scratch buffer is given back
-    METHOD_SHOWN_BYTES = 120             // of an unknown method's name in the error
-};
-
-// Answers of one batch, collected until the last of its requests is answered.
-struct rpc_batch {
-    struct rpc *rpc;
-    struct buf answers;
-    size_t pending; // requests, and one for the reader of the batch itself
-    uint64_t seq;
-    bool silent;
-};
+enum { METHOD_SHOWN_BYTES = 120 }; // of an unknown method's name in the error
 
 struct rpc_request {
     struct rpc *rpc; // NULL once the engine is gone: the answer is dropped
@@ -38,14 +25,6 @@ struct rpc_request {
     size_t id_bytes;
     const char *method; // in `bytes`, behind the id
     char bytes[];
-};
-
-// Where an answer goes: to the other side, into a batch, or nowhere.
-struct place {
-    struct rpc *rpc;
-    struct rpc_batch *batch;
-    uint64_t seq;
-    bool silent;
 };
 
 static uint32_t hash_bytes(const char *p, size_t n) { // FNV-1a
@@ -101,7 +80,7 @@ int rpc_new(const struct rpc_config *config, struct rpc **ret, struct err *err) 
     if (!r)
         return err_set(err, ERR_NOMEM, "out of memory");
     r->config = *config;
-    r->out = BUF_INIT(ANSWER_BYTES_MAX);
+    r->out = BUF_INIT(RPC_ANSWER_BYTES_MAX);
     r->id_prefix = mem_strdup(config->id_prefix ? config->id_prefix : "");
     int code = r->id_prefix ? index_methods(r, err) : err_set(err, ERR_NOMEM, "out of memory");
     if (code < 0) {
@@ -143,106 +122,6 @@ void rpc_set_batches(struct rpc *r, bool on) {
     r->config.batches = on;
 }
 
-// --- writing ------------------------------------------------------------------------------------
-
-struct buf rpc_take_out(struct rpc *r) {
-    struct buf out = r->out;
-    r->out = BUF_INIT(ANSWER_BYTES_MAX);
-    return out;
-}
-
-void rpc_give_out(struct rpc *r, struct buf *out) {
-    if (out->cap > KEEP_BYTES || r->out.data) {
-        buf_done(out);
-        return;
-    }
-    buf_clear(out);
-    r->out = *out;
-}
-
-static int put_chunk(const char *bytes, size_t n, void *ctx) {
-    return buf_append(ctx, bytes, n) < 0 ? -1 : 0;
-}
-
-int rpc_put_json(struct buf *out, const json_t *value) {
-    if (json_dump_callback(value, put_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-        return 0;
-    return out->failed ? ERR_LIMIT : ERR_INVAL;
-}
-
-static void finish_batch(struct rpc_batch *b) {
-    if (--b->pending)
-        return;
-    struct rpc *r = b->rpc;
-    if (r && !b->silent && (b->answers.len || b->answers.failed)) {
-        static const char lost[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
-                                   "\"message\":\"The answers of the batch do not fit\"}}";
-        if (!b->answers.failed)
-            (void)buf_putc(&b->answers, ']');
-        bool ok = !b->answers.failed;
-        r->config.send(r->config.ctx, ok ? b->answers.data : lost,
-                       ok ? b->answers.len : sizeof lost - 1, b->seq);
-    }
-    buf_done(&b->answers);
-    mem_free(b);
-}
-
-// Hands on one whole answer.
-static void emit(const struct place *at, const char *json, size_t n) {
-    if (!at->rpc || at->rpc->closed || at->silent)
-        return;
-    if (!at->batch) {
-        at->rpc->config.send(at->rpc->config.ctx, json, n, at->seq);
-        return;
-    }
-    struct buf *answers = &at->batch->answers;
-    if (answers->failed)
-        return;
-    (void)buf_putc(answers, answers->len ? ',' : '[');
-    if (!answers->failed)
-        (void)buf_append(answers, json, n);
-}
-
-static void put_head(struct buf *out, struct span id) {
-    (void)buf_puts(out, "{\"jsonrpc\":\"2.0\",\"id\":");
-    if (id.data)
-        (void)buf_append(out, id.data, id.len);
-    else
-        (void)buf_puts(out, "null");
-}
-
-// Needs no memory, so that a request is answered even when there is none.
-static void emit_internal_error(const struct place *at, struct span id, const char *message) {
-    char text[JSONRPC_ID_BYTES_MAX + 256];
-    int n = snprintf(text, sizeof text,
-                     "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":%d,\"message\":\"%s\"}}",
-                     id.data ? (int)id.len : 4, id.data ? id.data : "null", JSONRPC_INTERNAL_ERROR,
-                     message);
-    assert(n > 0 && (size_t)n < sizeof text);
-    emit(at, text, (size_t)n);
-}
-
-static void emit_error(const struct place *at, struct span id, int code, const char *message,
-                       const json_t *data) {
-    if (!at->rpc || at->silent)
-        return;
-    struct buf out = rpc_take_out(at->rpc);
-    put_head(&out, id);
-    (void)buf_printf(&out, ",\"error\":{\"code\":%d,\"message\":", code);
-    (void)buf_put_json_string(&out, message, strlen(message));
-    if (data) {
-        (void)buf_puts(&out, ",\"data\":");
-        if (rpc_put_json(&out, data) < 0)
-            out.failed = true;
-    }
-    (void)buf_puts(&out, "}}");
-    if (out.failed)
-        emit_internal_error(at, id, "The error could not be written");
-    else
-        emit(at, out.data, out.len);
-    rpc_give_out(at->rpc, &out);
-}
-
 // --- requests -----------------------------------------------------------------------------------
 
 static struct rpc_request *find_id(const struct rpc *r, const char *id, size_t n, uint32_t hash) {
@@ -252,7 +131,7 @@ static struct rpc_request *find_id(const struct rpc *r, const char *id, size_t n
     return NULL;
 }
 
-static struct rpc_request *request_new(const struct place *at, const struct jsonrpc_message *m,
+static struct rpc_request *request_new(const struct rpc_place *at, const struct jsonrpc_message *m,
                                        uint32_t hash) {
     struct rpc *r = at->rpc;
     struct rpc_request *q = mem_alloc(sizeof *q + m->id.len + m->method.len + 1);
@@ -281,7 +160,7 @@ static struct rpc_request *request_new(const struct place *at, const struct json
 }
 
 // Takes q out of the engine; it is no longer found.
-static struct place unlink_request(struct rpc_request *q) {
+static struct rpc_place unlink_request(struct rpc_request *q) {
     struct rpc *r = q->rpc;
     if (r) {
         if (q->prev)
@@ -293,12 +172,12 @@ static struct place unlink_request(struct rpc_request *q) {
         r->open--;
         rpc_enter(r);
     }
-    return (struct place){r, q->batch, q->seq, q->silent};
+    return (struct rpc_place){r, q->batch, q->seq, q->silent};
 }
 
-static void request_free(struct rpc_request *q, const struct place *at) {
+static void request_free(struct rpc_request *q, const struct rpc_place *at) {
     if (at->batch)
-        finish_batch(at->batch);
+        rpc_batch_release(at->batch);
     json_decref(q->params);
     mem_free(q);
     if (at->rpc)
@@ -306,11 +185,11 @@ static void request_free(struct rpc_request *q, const struct place *at) {
 }
 
 static void answer_result(struct rpc_request *q, const json_t *result, const char *raw, size_t n) {
-    struct place at = unlink_request(q);
+    struct rpc_place at = unlink_request(q);
     if (at.rpc && !at.silent) {
         struct span id = {q->bytes, q->id_bytes};
         struct buf out = rpc_take_out(at.rpc);
-        put_head(&out, id);
+        rpc_put_head(&out, id);
         (void)buf_puts(&out, ",\"result\":");
         if (raw)
             (void)buf_append(&out, raw, n);
@@ -318,9 +197,9 @@ static void answer_result(struct rpc_request *q, const json_t *result, const cha
             out.failed = true;
         (void)buf_putc(&out, '}');
         if (out.failed)
-            emit_internal_error(&at, id, "The result could not be written");
+            rpc_send_internal_error(&at, id, "The result could not be written");
         else
-            emit(&at, out.data, out.len);
+            rpc_send_answer(&at, out.data, out.len);
         rpc_give_out(at.rpc, &out);
     }
     request_free(q, &at);
@@ -336,14 +215,14 @@ void rpc_reply_raw(struct rpc_request *req, const char *result_json, size_t n) {
 }
 
 void rpc_fail(struct rpc_request *req, int code, const char *message, json_t *data) {
-    struct place at = unlink_request(req);
-    emit_error(&at, (struct span){req->bytes, req->id_bytes}, code, message, data);
+    struct rpc_place at = unlink_request(req);
+    rpc_send_error(&at, (struct span){req->bytes, req->id_bytes}, code, message, data);
     json_decref(data);
     request_free(req, &at);
 }
 
 void rpc_drop(struct rpc_request *req) {
-    struct place at = unlink_request(req);
+    struct rpc_place at = unlink_request(req);
     request_free(req, &at);
 }
 
@@ -444,22 +323,22 @@ void rpc_cancel_all(struct rpc *r) {
 // --- receiving ----------------------------------------------------------------------------------
 
 // Answers, or hands on, one request. Each way out answers it exactly once.
-static void receive_request(const struct place *at, const struct jsonrpc_message *m) {
+static void receive_request(const struct rpc_place *at, const struct jsonrpc_message *m) {
     struct rpc *r = at->rpc;
     uint32_t hash = hash_bytes(m->id.data, m->id.len);
     if (find_id(r, m->id.data, m->id.len, hash)) {
-        emit_error(at, m->id, JSONRPC_INVALID_REQUEST,
-                   "Invalid request: a request with this id is in progress", NULL);
+        rpc_send_error(at, m->id, JSONRPC_INVALID_REQUEST,
+                       "Invalid request: a request with this id is in progress", NULL);
         return;
     }
     if (r->open >= RPC_REQUESTS_MAX) {
-        emit_error(at, m->id, JSONRPC_INVALID_REQUEST,
-                   "Server busy: too many requests are waiting for their answers", NULL);
+        rpc_send_error(at, m->id, JSONRPC_INVALID_REQUEST,
+                       "Server busy: too many requests are waiting for their answers", NULL);
         return;
     }
     struct rpc_request *q = request_new(at, m, hash);
     if (!q) {
-        emit_internal_error(at, m->id, "Out of memory");
+        rpc_send_internal_error(at, m->id, "Out of memory");
         return;
     }
     if (m->params.data) {
@@ -502,16 +381,16 @@ static void receive_notification(struct rpc *r, const struct jsonrpc_message *m)
     json_decref(params);
 }
 
-static void receive_invalid(const struct place *at, const struct jsonrpc_message *m) {
+static void receive_invalid(const struct rpc_place *at, const struct jsonrpc_message *m) {
     // Two sides that answer each other's broken answers would never stop.
     if ((m->result.data || m->error.data) && !m->method.data)
         return;
     char text[160];
     (void)snprintf(text, sizeof text, "Invalid request: %s", m->why);
-    emit_error(at, m->id, JSONRPC_INVALID_REQUEST, text, NULL);
+    rpc_send_error(at, m->id, JSONRPC_INVALID_REQUEST, text, NULL);
 }
 
-static void receive_one(const struct place *at, const struct jsonrpc_message *m) {
+static void receive_one(const struct rpc_place *at, const struct jsonrpc_message *m) {
     switch (m->kind) {
     case JSONRPC_REQUEST:
         receive_request(at, m);
@@ -523,8 +402,8 @@ static void receive_one(const struct place *at, const struct jsonrpc_message *m)
         rpc_calls_answer(at->rpc, m);
         break;
     case JSONRPC_BATCH: // only inside another batch
-        emit_error(at, (struct span){0}, JSONRPC_INVALID_REQUEST,
-                   "Invalid request: a batch within a batch", NULL);
+        rpc_send_error(at, (struct span){0}, JSONRPC_INVALID_REQUEST,
+                       "Invalid request: a batch within a batch", NULL);
         break;
     case JSONRPC_INVALID:
         receive_invalid(at, m);
@@ -533,7 +412,7 @@ static void receive_one(const struct place *at, const struct jsonrpc_message *m)
 }
 
 static int receive_element(void *ctx, const char *element, size_t n) {
-    const struct place *at = ctx;
+    const struct rpc_place *at = ctx;
     struct jsonrpc_message m;
     if (at->rpc->closed)
         return ERR_CLOSED;
@@ -543,44 +422,44 @@ static int receive_element(void *ctx, const char *element, size_t n) {
     return code;
 }
 
-static void receive_batch(const struct place *outer, const char *body, size_t n) {
+static void receive_batch(const struct rpc_place *outer, const char *body, size_t n) {
     struct rpc *r = outer->rpc;
     if (!r->config.batches) {
-        emit_error(outer, (struct span){0}, JSONRPC_INVALID_REQUEST,
-                   "Invalid request: batches are not part of this protocol revision", NULL);
+        rpc_send_error(outer, (struct span){0}, JSONRPC_INVALID_REQUEST,
+                       "Invalid request: batches are not part of this protocol revision", NULL);
         return;
     }
     struct rpc_batch *b = mem_zalloc(sizeof *b);
     if (!b) {
-        emit_internal_error(outer, (struct span){0}, "Out of memory");
+        rpc_send_internal_error(outer, (struct span){0}, "Out of memory");
         return;
     }
     *b = (struct rpc_batch){.rpc = r,
-                            .answers = BUF_INIT(ANSWER_BYTES_MAX),
+                            .answers = BUF_INIT(RPC_ANSWER_BYTES_MAX),
                             .pending = 1,
                             .seq = outer->seq,
                             .silent = outer->silent};
-    struct place at = *outer;
+    struct rpc_place at = *outer;
     at.batch = b;
     (void)jsonrpc_each(body, n, receive_element, &at);
     if (r->closed)
         b->rpc = NULL;
-    finish_batch(b);
+    rpc_batch_release(b);
 }
 
-static void receive_unreadable(const struct place *at, struct span id, int code,
+static void receive_unreadable(const struct rpc_place *at, struct span id, int code,
                                const struct err *e) {
     char text[ERR_MESSAGE_BYTES_MAX + 32];
     bool parse = code == ERR_PARSE;
     (void)snprintf(text, sizeof text, "%s: %s", parse ? "Parse error" : "Invalid request",
                    err_text(e));
-    emit_error(at, id, parse ? JSONRPC_PARSE_ERROR : JSONRPC_INVALID_REQUEST, text, NULL);
+    rpc_send_error(at, id, parse ? JSONRPC_PARSE_ERROR : JSONRPC_INVALID_REQUEST, text, NULL);
 }
 
 void rpc_receive(struct rpc *r, const char *body, size_t n, uint64_t seq, bool silent) {
     if (r->closed)
         return;
-    struct place at = {.rpc = r, .seq = seq, .silent = silent};
+    struct rpc_place at = {.rpc = r, .seq = seq, .silent = silent};
     struct jsonrpc_message m;
     struct err e = {0};
     rpc_enter(r);
@@ -598,7 +477,7 @@ void rpc_receive_oversize(struct rpc *r, const char *head, size_t n, size_t tota
                           uint64_t seq) {
     if (r->closed)
         return;
-    struct place at = {.rpc = r, .seq = seq};
+    struct rpc_place at = {.rpc = r, .seq = seq};
     struct span id = jsonrpc_find_id(head, n);
     rpc_enter(r);
     if (!id.data || !rpc_calls_oversize(r, id, total, max)) {
@@ -606,7 +485,7 @@ void rpc_receive_oversize(struct rpc *r, const char *head, size_t n, size_t tota
         (void)snprintf(text, sizeof text,
                        "Invalid request: a message of %zu bytes is over the maximum of %zu", total,
                        max);
-        emit_error(&at, id, JSONRPC_INVALID_REQUEST, text, NULL);
+        rpc_send_error(&at, id, JSONRPC_INVALID_REQUEST, text, NULL);
     }
     rpc_leave(r);
 }

@@ -1,9 +1,13 @@
-// What rpc.c (their requests) and rpc_calls.c (our calls) share. Not for others.
+// What rpc.c (their requests), rpc_write.c (answers) and rpc_calls.c (our calls) share. Not for
+// others.
 #pragma once
 
 #include "protocol/rpc.h"
 
-enum { RPC_BUCKETS = 128 };
+enum {
+    RPC_BUCKETS = 128,
+    RPC_ANSWER_BYTES_MAX = 63 * 1024 * 1024 // below what one frame carries
+};
 
 struct rpc_call;
 
@@ -22,6 +26,23 @@ struct rpc {
     bool closed;      // rpc_free was called; the memory goes when the last of them returns
 };
 
+// Answers of one batch, collected until the last of its requests is answered.
+struct rpc_batch {
+    struct rpc *rpc;
+    struct buf answers;
+    size_t pending; // requests, and one for the reader of the batch itself
+    uint64_t seq;
+    bool silent;
+};
+
+// Where an answer goes: to the other side, into a batch, or nowhere.
+struct rpc_place {
+    struct rpc *rpc;
+    struct rpc_batch *batch;
+    uint64_t seq;
+    bool silent;
+};
+
 // Around everything that may run a callback: a callback may call rpc_free.
 void rpc_enter(struct rpc *r);
 void rpc_leave(struct rpc *r);
@@ -32,6 +53,17 @@ void rpc_give_out(struct rpc *r, struct buf *out);
 
 // Appends compact JSON. 0, ERR_NOMEM, ERR_LIMIT or ERR_INVAL (cannot be written).
 int rpc_put_json(struct buf *out, const json_t *value);
+
+// {"jsonrpc":"2.0","id":… ; an absent id is null
+void rpc_put_head(struct buf *out, struct span id);
+// Hands on one whole answer.
+void rpc_send_answer(const struct rpc_place *at, const char *json, size_t n);
+void rpc_send_error(const struct rpc_place *at, struct span id, int code, const char *message,
+                    const json_t *data);
+// Needs no memory, so that a request is answered even when there is none. `message`: plain text.
+void rpc_send_internal_error(const struct rpc_place *at, struct span id, const char *message);
+// One of those a batch waits for is done; the last one sends it.
+void rpc_batch_release(struct rpc_batch *b);
 
 // A response that arrived. `id` raw.
 void rpc_calls_answer(struct rpc *r, const struct jsonrpc_message *m);
