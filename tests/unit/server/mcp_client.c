@@ -1,4 +1,4 @@
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/dirs.h"
 #include "core/base/env.h"

@@ -1,6 +1,6 @@
 // Subscriptions of both eras, cancellation, logging, and what a front end replays after an engine
 // restart.
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/env.h"
 #include "core/base/mem.h"

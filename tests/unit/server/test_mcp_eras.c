@@ -1,5 +1,5 @@
 // Which revision a request belongs to, decided request by request on one connection.
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/mem.h"
 #include "protocol/mcp.h"

@@ -1,5 +1,5 @@
 // tools/list and tools/call: what a model gets to see, errors it can act on, and asking the user.
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/mem.h"
 
