@@ -78,6 +78,8 @@ int attach_try_lock(const char *runtime, const char *name, struct err *err) {
     char path[DIRS_PATH_BYTES_MAX + 16];
     (void)snprintf(path, sizeof path, "%s/%s", runtime, name);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == ELOOP)
+        return err_set(err, ERR_PERM, "the lock %s is a symbolic link: remove it", path);
     if (fd < 0)
         return err_errno(err, errno, "cannot open the lock %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -185,6 +187,11 @@ static int start_engine(struct attach *a, struct err *err) {
     // The process we started has forked the engine and left, so that no client has an engine among
     // its descendants; only this remains to be collected.
     (void)waitpid(a->child, NULL, r == 0 ? 0 : WNOHANG);
+    if (r == ERR_BUSY) // it has waited for longer than an engine takes to leave
+        return err_set(err, ERR_TIMEOUT,
+                       "another process holds %s/" ATTACH_ENGINE_LOCK
+                       " and serves no client: end it, `paired doctor` shows which",
+                       a->dirs.runtime);
     if (r == 0)
         a->started = true;
     return r;

@@ -23,6 +23,8 @@ enum {
     DOWN_MS = 1000,        // after a failed attach no other one so soon
     DOWN_RETRY_MS = 30000, // without a request: for subscriptions
     PARENT_POLL_MS = 2000,
+    JOIN_MS = 5000, // --standalone: for the engine to close the store
+    JOIN_SIGNAL_MS = 12,
     LOSSES_MAX = 8, // engines in a row that ended without a word
     LOSSES_FREE = 3 // so many of them are followed by another attempt at once
 };
@@ -482,7 +484,9 @@ int frontend_run(const struct frontend_config *config) {
         f.exit_code = 1;
     }
     stream_close(f.hop);
-    frontend_engine_join(&f.engine);
+    // A store that is not closed in time is as safe as one whose process was killed.
+    if (!frontend_engine_join(&f.engine, f.eof ? JOIN_MS : JOIN_SIGNAL_MS))
+        _exit(f.exit_code);
     hop_reader_free(f.reader);
     framing_free(f.framing);
     journal_free(f.journal);

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES_MAX = 1024 * 1024 + 4096, JOIN_SECONDS_MAX = 5 };
+enum { HEAD_BYTES_MAX = 1024 * 1024 + 4096 };
 static const char once[] = "PAIRED_NEWER_BUILD"; // set in what frontend_run_newer starts
 
 int frontend_take_stdout(struct err *err) {
@@ -173,12 +173,14 @@ int frontend_engine_start(struct frontend_engine *e, const char *profile, struct
     return r;
 }
 
-void frontend_engine_join(struct frontend_engine *e) {
+bool frontend_engine_join(struct frontend_engine *e, unsigned wait_ms) {
     if (!e->running)
-        return;
+        return true;
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += JOIN_SECONDS_MAX;
-    // A store that does not close in time is as safe as one whose process was killed.
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    until.tv_sec += wait_ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     e->running = pthread_timedjoin_np(e->thread, NULL, &until) != 0;
+    return !e->running;
 }

@@ -38,5 +38,5 @@ struct frontend_engine {
 };
 // The connected descriptor; ERR_BUSY: another process's engine serves this user already.
 int frontend_engine_start(struct frontend_engine *e, const char *profile, struct err *err);
-// The client's descriptor is closed: waits until the engine has ended too, not for ever.
-void frontend_engine_join(struct frontend_engine *e);
+// The client's descriptor is closed: waits until the engine has ended too. false: it has not.
+bool frontend_engine_join(struct frontend_engine *e, unsigned wait_ms);
