@@ -1,0 +1,227 @@
+"""The command line from outside: parser, texts made from the table, settings, and that stdout is data only."""
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+
+from process_lib import PAIRED, Skip, World, main
+
+OK, FAILED, USAGE, DEGRADED, AGAIN = 0, 1, 2, 3, 75
+
+
+def run(w, *argv, code=OK, **options):
+    r = w.run(*argv, **options)
+    assert r.returncode == code, (argv, r.returncode, r.stdout, r.stderr)
+    return r.stdout.decode(), r.stderr.decode()
+
+
+def data(w, *argv, **options):
+    """--json: exactly one document and a newline, nothing else."""
+    out, _ = run(w, *argv, "--json", **options)
+    assert out.endswith("\n"), out
+    return json.loads(out)
+
+
+def commands(w):
+    out, err = run(w, "help")
+    assert not err
+    names = re.findall(r"^  ([a-z]+) ", out, re.M)
+    all_names = []
+    for name in names:
+        help_text, _ = run(w, name, "--help")
+        verbs = re.search(r"\nVerbs:\n((?:  .*\n)+)", help_text)
+        all_names += [[name]] + [[name, v] for v in re.findall(r"^  ([a-z]+)", verbs.group(1), re.M)] if verbs else [[name]]
+    return all_names
+
+
+def test_every_command_explains_itself_on_stdout():
+    with World() as w:
+        names = commands(w)
+        assert len(names) > 30, names
+        for name in names:
+            out, err = run(w, *name, "--help")
+            assert out.startswith("Usage: paired %s" % " ".join(name)) and not err, (name, out, err)
+            same, _ = run(w, "help", *name)
+            assert same == out
+        assert ["engine"] not in names  # hidden
+
+
+def test_wrong_command_lines_say_what_was_meant():
+    with World() as w:
+        for argv, words in ((["recal"], []),
+                            (["memory", "recal"], ["unknown command recal", "Did you mean recall?"]),
+                            (["stauts"], ["unknown command stauts", "Did you mean status?"]),
+                            (["status", "--jsno"], ["unknown option --jsno", "Did you mean --json?"]),
+                            (["memory", "list", "-z"], ["unknown option -z"]),
+                            (["status", "more"], ["too many arguments at more"]),
+                            (["memory", "show"], ["missing: UID", "paired memory show --help"]),
+                            (["memory"], ["Verbs:"]),
+                            (["--profile"], ["a value is missing"]),
+                            (["status", "--json=1"], ["no value belongs to option json"]),
+                            (["--json"], ["Usage: paired COMMAND"]),
+                            (["memory recall"], ["unknown command"]),
+                            (["mcp"] + ["--quiet"] * 60, ["too many options"])):
+            out, err = run(w, *argv, code=USAGE)
+            assert not out, out
+            for word in words:
+                assert word in err, (argv, err)
+
+
+def test_options_may_stand_anywhere_and_two_dashes_end_them():
+    with World() as w:
+        run(w, "--json", "memory", "remember", "-k", "fact", "--subject=dash", "--", "--not", "an", "option")
+        found = data(w, "memory", "recall", "option")
+        assert found["notes"][0]["text"] == "--not an option"
+        assert found["notes"][0]["subject"] == "dash"
+        other = os.path.join(w.dir, "other")
+        out, _ = run(w, "config", "path", "--profile", other)
+        assert out == other + "/config/config.json\n"
+
+
+def test_no_command_on_a_terminal_shows_short_help():
+    with World() as w:
+        master, slave = pty.openpty()
+        r = subprocess.run([PAIRED], env=w.env, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        os.close(master)
+        os.close(slave)
+        assert r.returncode == USAGE and not r.stdout and b"Usage: paired COMMAND" in r.stderr
+
+
+def test_manual_page_is_clean_and_complete():
+    with World() as w:
+        page, err = run(w, "help", "--man")
+        assert not err and page.isascii()
+        for name in commands(w):
+            assert ("Cm " + " ".join(name)) in page.replace("\\&", ""), name
+        for key in data(w, "config", "show"):
+            assert key in page
+        if shutil.which("mandoc"):
+            r = subprocess.run(["mandoc", "-Tlint", "-Wwarning"], input=page.encode(), capture_output=True)
+            assert r.returncode == 0, r.stdout.decode()
+            text = subprocess.run(["mandoc", "-Tutf8"], input=page.encode(), capture_output=True).stdout.decode()
+            assert "\\" not in text
+        else:
+            raise Skip("no mandoc; the rest of the page was checked")
+
+
+def bash_completes(script, line):
+    words = line.split(" ")
+    program = "%s\nCOMP_WORDS=(%s); COMP_CWORD=%d; _paired; printf '%%s\\n' \"${COMPREPLY[@]}\"" % (
+        script, " ".join("'%s'" % word for word in words), len(words) - 1)
+    r = subprocess.run(["bash", "-c", program], capture_output=True, timeout=20)
+    assert r.returncode == 0 and not r.stderr, r.stderr.decode()
+    return set(r.stdout.decode().split())
+
+
+def test_completions_follow_the_table():
+    with World() as w:
+        script, _ = run(w, "completion", "bash")
+        assert {"memory", "mcp"} == bash_completes(script, "paired m")
+        assert bash_completes(script, "paired memory rec") == {"recall"}
+        assert bash_completes(script, "paired --json memory re") == {"remember", "recall", "resume"}
+        assert "--since" in bash_completes(script, "paired memory recall --")
+        assert "--since" not in bash_completes(script, "paired memory list --")
+        assert "--json" in bash_completes(script, "paired status --")
+        assert "engine" not in bash_completes(script, "paired e")
+        for shell, check in (("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])):
+            text, _ = run(w, "completion", shell)
+            assert "handoff" in text and "--since" in text or "-l since" in text
+            if shutil.which(shell):
+                assert subprocess.run(check, input=text.encode(), timeout=20).returncode == 0
+        _, err = run(w, "completion", "tcsh", code=USAGE)
+        assert "bash, zsh or fish" in err
+
+
+def test_json_is_one_document_whatever_happens():
+    with World() as w:
+        run(w, "memory", "remember", "something to look at")
+        for argv in (["status"], ["version"], ["config", "show"], ["config", "show", "--origin"], ["config", "check"],
+                     ["config", "path"], ["config", "get", "log.level"], ["memory", "list"], ["memory", "recall"],
+                     ["memory", "tags"], ["memory", "resume"], ["key", "list"], ["setup"], ["setup", "claude"],
+                     ["call", "recall"], ["stop"], ["stop"], ["status"]):
+            data(w, *argv)
+        for argv in (["memory", "show", "n000000000000000"], ["memory", "forget", "nonsense"],
+                     ["memory", "recall", "--limit", "0", "x"], ["import", "/no/such/folder"], ["key", "remove", "9", "--yes"]):
+            out, err = run(w, *argv, "--json", code=FAILED)
+            error = json.loads(out)["error"]
+            assert error["code"] and error["message"] in err, (argv, out, err)
+
+
+def test_stdout_that_cannot_take_it_is_a_failure():
+    with World() as w:
+        with open("/dev/full", "wb") as full:
+            r = subprocess.run([PAIRED, "help", "--man"], env=w.env, stdout=full, stderr=subprocess.PIPE, timeout=20)
+        assert r.returncode == FAILED and b"No space left" in r.stderr, r
+        r = subprocess.run("exec 3>&1; { '%s' help --man; echo $? >&2; } | true" % PAIRED, shell=True, env=w.env,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        assert r.stderr.strip() in (b"1", b"0"), r.stderr  # no message, no signal
+
+
+def test_settings_are_shown_with_their_origin():
+    with World() as w:
+        run(w, "config", "set", "engine.idle_minutes", "7")
+        run(w, "config", "set", "log.level", "debug")
+        path = run(w, "config", "path")[0].strip()
+        assert json.load(open(path)) == {"engine": {"idle_minutes": 7}, "log": {"level": "debug"}}
+        assert oct(os.stat(path).st_mode & 0o777) == "0o600"
+        assert run(w, "config", "get", "engine.idle_minutes")[0] == "7\n"
+        env = dict(w.env, PAIRED_LOG_LEVEL="warn")
+        shown = data(w, "config", "show", "--origin", env=env)
+        assert shown["log.level"] == {"value": "warn", "origin": "environment", "where": "PAIRED_LOG_LEVEL"}
+        assert shown["engine.idle_minutes"]["origin"] == "user"
+        assert shown["engine.idle_minutes"]["where"].endswith("config.json:3")
+        assert shown["mcp.tools"] == {"value": "all", "origin": "default"}
+        run(w, "config", "unset", "log.level")
+        assert run(w, "config", "get", "log.level")[0] == "info\n"
+        for argv, word in ((["log.level", "loud"], "one of error"), (["engine.workers", "1"], "from 2 to 32"),
+                           (["no.such", "1"], "no such setting")):
+            _, err = run(w, "config", "set", *argv, code=FAILED)
+            assert word in err, err
+
+
+def test_config_check_names_file_and_line():
+    with World() as w:
+        run(w, "config", "check")
+        os.makedirs(os.path.join(w.profile, "config"), exist_ok=True)
+        path = os.path.join(w.profile, "config", "config.json")
+        with open(path, "w") as f:
+            f.write('{\n "log": {"level": "loud"},\n "colour": 1\n}\n')
+        work = os.path.join(w.dir, "work")
+        os.makedirs(os.path.join(work, ".paired"))
+        with open(os.path.join(work, ".paired", "config.json"), "w") as f:
+            f.write('{"mcp": {"tools": "read-only"},\n "engine": {"workers": 32}}')
+        found = data(w, "config", "check", "--workspace", work, code=DEGRADED)
+        assert [re.search(r"config\.json:(\d+): ([a-z.]+): ", p).groups() for p in found["problems"]] == [
+            ("2", "log.level"), ("3", "colour"), ("2", "engine.workers")], found
+        assert "not for a workspace to set" in found["problems"][2]
+        assert run(w, "config", "get", "mcp.tools", "--workspace", work)[0] == "read-only\n"
+        with open(path, "w") as f:
+            f.write("{oops")
+        out, _ = run(w, "config", "check", code=DEGRADED)
+        assert re.match(r".*config\.json:1:\d+: ", out), out
+
+
+def test_schema_covers_every_setting():
+    with World() as w:
+        schema = json.loads(run(w, "config", "schema")[0])
+        for key in data(w, "config", "show"):
+            group, name = key.split(".")
+            assert schema["properties"][group]["properties"][name]["description"]
+
+
+def test_setup_prints_lines_that_name_this_program():
+    with World() as w:
+        found = {c["client"]: c for c in data(w, "setup")["clients"]}
+        assert found["claude"]["command"] == "claude mcp add --scope user paired -- %s mcp\n" % PAIRED
+        for name in ("vscode", "cursor", "windsurf", "zed", "neovim", "jetbrains", "json"):
+            servers = json.loads(found[name]["content"])
+            assert PAIRED in json.dumps(servers) and found[name]["file"]
+        assert '"%s"' % PAIRED in found["codex"]["content"]
+        _, err = run(w, "setup", "emcas", code=USAGE)
+        assert "claude" in err
+
+
+if __name__ == "__main__":
+    main(globals())

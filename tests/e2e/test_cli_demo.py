@@ -1,0 +1,63 @@
+"""`paired demo`: it ends well, leaves nothing behind, and its numbers are those of its own profile."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+from process_lib import PAIRED, World, main, wait_until
+
+
+def leftovers(folder):
+    return [name for name in os.listdir(folder) if name.startswith("paired-demo-")]
+
+
+def engines_below(folder):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as f:
+                if folder.encode() in f.read():
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def test_demo_tells_its_story_and_cleans_up():
+    with World() as w, tempfile.TemporaryDirectory() as tmp:
+        env = dict(w.env, TMPDIR=tmp)
+        r = w.run("demo", env=env, timeout=120)
+        out = r.stdout.decode()
+        assert r.returncode == 0, (out, r.stderr)
+        for word in ("Claude Code starts paired", "VS Code starts its own", "kill -9", "hands its work over",
+                     "not one of them is there", "recall", "claude mcp add", PAIRED + " mcp"):
+            assert word in out, word
+        assert not leftovers(tmp) and not r.stderr
+        assert not os.path.exists(os.path.join(w.profile, "state"))  # the user's own was not touched
+
+
+def test_demo_gives_its_figures_as_json():
+    with World() as w, tempfile.TemporaryDirectory() as tmp:
+        r = w.run("demo", "--json", env=dict(w.env, TMPDIR=tmp), timeout=120)
+        figures = json.loads(r.stdout)
+        assert r.returncode == 0 and figures["ok"] and figures["failures"] == 0
+        assert figures["disk"]["hits"] == 0 and figures["disk"]["files"] > 3
+        assert figures["call"]["count"] == 2000 and 0 < figures["call"]["p50_us"] <= figures["call"]["p99_us"]
+
+
+def test_an_interrupted_demo_cleans_up_too():
+    with World() as w, tempfile.TemporaryDirectory() as tmp:
+        p = subprocess.Popen([PAIRED, "demo"], env=dict(w.env, TMPDIR=tmp), stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_until(lambda: leftovers(tmp) and os.path.exists(os.path.join(tmp, leftovers(tmp)[0], "run", "s1")), 20,
+                   "the demo's engine")
+        time.sleep(0.05)
+        os.killpg(p.pid, signal.SIGINT)
+        assert p.wait(60) in (0, 1)
+        assert not leftovers(tmp) and not engines_below(tmp)
+
+
+if __name__ == "__main__":
+    main(globals())
