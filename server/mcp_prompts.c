@@ -144,6 +144,10 @@ void mcp_prompts_get(void *face, struct rpc_request *req, json_t *params) {
         rpc_fail(req, JSONRPC_INVALID_PARAMS, "arguments: expected object", NULL);
         return;
     }
+    if (memchr(in.name.data, '\0', in.name.len)) { // it is used as a C string from here on
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "name: must not hold NUL characters", NULL);
+        return;
+    }
     struct mcp_call *c = mcp_call_new(f, req, params);
     if (!c)
         return;

@@ -199,6 +199,10 @@ static bool read_call(struct mcp_face *f, struct rpc_request *req, json_t *param
         rpc_fail(req, JSONRPC_INVALID_PARAMS, "arguments: expected object", NULL);
         return false;
     }
+    if (memchr(in->name.data, '\0', in->name.len)) { // it is used as a C string from here on
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "name: must not hold NUL characters", NULL);
+        return false;
+    }
     const json_t *responses = json_object_get(params, "inputResponses");
     const json_t *state = json_object_get(params, "requestState");
     if (f->now.era == MCP_MODERN &&

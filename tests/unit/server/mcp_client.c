@@ -293,6 +293,22 @@ json_t *mcp_client_modern(struct mcp_client *c, const char *method, const char *
     return answer;
 }
 
+json_t *mcp_client_starved(struct mcp_client *c, const char *json, uint64_t nth) {
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    mem_fail_at(nth);
+    mcp_client_send(c, json, 0, 0); // allocates nothing here
+    int ready = poll(&p, 1, MCP_CLIENT_WAIT_MS);
+    mem_fail_at(0);
+    if (ready <= 0)
+        fail_msg("no answer when allocation %llu fails", (unsigned long long)nth);
+    for (;;) {
+        json_t *message = mcp_client_next(c, MCP_CLIENT_WAIT_MS, NULL);
+        if (!message || !json_object_get(message, "method"))
+            return message;
+        json_decref(message);
+    }
+}
+
 void mcp_client_initialize(struct mcp_client *c, const char *version, const char *capabilities) {
     char *params = mem_format("{\"protocolVersion\":\"%s\",\"capabilities\":%s,\"clientInfo\":"
                               "{\"name\":\"test\",\"version\":\"1\"}}",
