@@ -2,14 +2,17 @@
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
 #include "core/store/memory_impl.h"
+#include "core/store/recall_expand.h"
 #include "core/store/recall_score.h"
 #include "core/store/recall_walk.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    DOCS_MAX = 256,       // candidates that are scored exactly
+    DOCS_MAX = 192,       // candidates that are scored exactly
+    WALK_MAX = 400,       // notes that filters let through, newest first, scored whatever they say
     PAGE_DEPTH_MAX = 2000 // results of one query with text; paging ends there
 };
 
@@ -41,20 +44,39 @@ struct search {
     struct docs docs;
 };
 
+// Every note that the query may see, when they are few. *ret_whole: that was possible.
+static int load_whole(struct search *s, bool *ret_whole, struct err *err) {
+    if (scope_filtered(s->scope))
+        return docs_walk(s->db, s->scope, s->question, WALK_MAX, &s->docs, ret_whole, err);
+    *ret_whole = s->scope->notes <= POOL_SCAN_MAX;
+    return *ret_whole ? docs_scan(s->db, s->scope, s->question, &s->docs, err) : 0;
+}
+
+// Words that no note has become beginnings of words; then the notes are read once more.
+static int load_expanded(struct search *s, struct err *err) {
+    int added = 0;
+    for (size_t c = 0; c < s->question->count; c++) {
+        int r = s->question->concepts[c].df ? 0 : question_expand(s->db, s->question, c, err);
+        if (r < 0)
+            return r;
+        added += r;
+    }
+    if (!added)
+        return 0;
+    docs_done(&s->docs);
+    bool whole;
+    int r = load_whole(s, &whole, err);
+    docs_idf(&s->docs, s->question);
+    return r;
+}
+
 static int search_load(struct search *s, struct err *err) {
     bool whole = false;
-    int r = 0;
-    if (s->scope->notes <= POOL_SCAN_MAX && !scope_filtered(s->scope)) {
-        r = docs_scan(s->db, s->scope, s->question, &s->docs, err);
+    int r = load_whole(s, &whole, err);
+    if (r == 0 && whole) {
         docs_idf(&s->docs, s->question);
-        return r;
-    }
-    if (scope_filtered(s->scope)) {
-        r = docs_walk(s->db, s->scope, s->question, POOL_SCAN_MAX, &s->docs, &whole, err);
-        if (r == 0 && whole)
-            docs_idf(&s->docs, s->question);
-    }
-    if (r == 0 && !whole) {
+        r = load_expanded(s, err);
+    } else if (r == 0) {
         r = pool_gather(s->db, s->scope, s->question, &s->pool, err);
         if (r == 0)
             r = docs_load(s->db, s->scope, s->question, &s->pool, DOCS_MAX, &s->docs, err);
@@ -76,10 +98,12 @@ static bool ranking_take(struct ranking *ret, const struct recall_query *q, size
 
 // Behind the notes that were scored exactly: what else the pool holds, in its order, so that a
 // reader who pages on meets no gap and no repetition.
-static int rank_rest(const struct search *s, double below, size_t seen, struct ranking *ret,
+static int rank_rest(struct search *s, double below, size_t seen, struct ranking *ret,
                      struct err *err) {
     double best = s->pool.count ? (double)s->pool.items[0].rough : 1;
     for (size_t i = 0; i < s->pool.count && seen < PAGE_DEPTH_MAX + RECALL_LIMIT_MAX; i++) {
+        if (i == s->pool.ordered)
+            pool_order_rest(&s->pool);
         const struct candidate *c = &s->pool.items[i];
         if (docs_find(&s->docs, c->id))
             continue;
@@ -94,7 +118,7 @@ static int rank_rest(const struct search *s, double below, size_t seen, struct r
     return 0;
 }
 
-static int rank_docs(const struct search *s, struct ranking *ret, struct err *err) {
+static int rank_docs(struct search *s, struct ranking *ret, struct err *err) {
     AUTO_FREE const struct doc **order = mem_alloc((s->docs.count + 1) * sizeof(struct doc *));
     if (!order)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -120,8 +144,9 @@ static int rank_by_words(struct db *db, const struct scope *scope, struct rankin
     struct search s = {.db = db, .scope = scope, .question = question};
     int r = question->count ? search_load(&s, err) : 0;
     if (r == 0) {
-        docs_score(&s.docs, question, q);
-        r = rank_docs(&s, ret, err);
+        r = docs_score(&s.docs, question, q, err);
+        if (r == 0)
+            r = rank_docs(&s, ret, err);
     }
     docs_done(&s.docs);
     pool_done(&s.pool);
@@ -132,7 +157,7 @@ static int rank_by_time(struct db *db, const struct scope *scope, struct ranking
                         struct err *err) {
     const struct recall_query *q = scope->query;
     struct walk *walk = NULL;
-    int r = walk_open(db, scope, &walk, err);
+    int r = walk_open(db, scope, 0, &walk, err);
     int64_t id = 0;
     size_t seen = 0;
     while (r >= 0 && (r = walk_next(walk, &id, err)) == 1)
@@ -199,26 +224,39 @@ static bool is_blank(const char *s, size_t n) {
     return n == 0;
 }
 
+static int recall_page(struct db *db, const struct recall_query *q, struct ranking *ranking,
+                       struct recall_result *out, struct err *err) {
+    struct scope scope;
+    int r = scope_resolve(db, q, &scope, err);
+    if (r == 0)
+        r = is_blank(q->text, q->text_bytes) ? rank_by_time(db, &scope, ranking, err)
+                                             : rank_by_words(db, &scope, ranking, err);
+    if (r == 0)
+        r = fetch(db, ranking, out, err);
+    out->more = ranking->more;
+    return r;
+}
+
 int memory_recall(struct db *db, const struct recall_query *q, struct recall_result *ret,
                   struct err *err) {
     if (q->limit > RECALL_LIMIT_MAX)
         return err_set(err, ERR_LIMIT, "recall gives at most %d notes at once", RECALL_LIMIT_MAX);
-    struct scope scope;
     struct ranked items[RECALL_LIMIT_MAX];
     struct ranking ranking = {.items = items};
-    int r = scope_resolve(db, q, &scope, err);
-    if (r == 0)
-        r = is_blank(q->text, q->text_bytes) ? rank_by_time(db, &scope, &ranking, err)
-                                             : rank_by_words(db, &scope, &ranking, err);
-    if (r < 0)
-        return r;
     struct recall_result out = {.arena = note_arena_new(),
-                                .hits = mem_zalloc((q->limit + 1) * sizeof *out.hits),
-                                .more = ranking.more};
+                                .hits = mem_zalloc((q->limit + 1) * sizeof *out.hits)};
+    // One snapshot for its many small reads; it also saves locking and unlocking for each.
+    bool begun = sqlite3_get_autocommit(db_handle(db)) != 0;
+    int r = 0;
     if (!out.arena || !out.hits)
         r = err_set(err, ERR_NOMEM, "out of memory");
-    else
-        r = fetch(db, &ranking, &out, err);
+    else if (begun)
+        r = db_begin(db, false, err);
+    if (r == 0) {
+        r = recall_page(db, q, &ranking, &out, err);
+        if (begun)
+            db_rollback(db);
+    }
     if (r < 0) {
         recall_result_done(&out);
         return r;

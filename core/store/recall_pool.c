@@ -2,16 +2,20 @@
 
 #include "core/base/mem.h"
 #include "core/store/memory_impl.h"
+#include "core/store/recall_expand.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    FIRST_PULL = 48,      // of every concept, before they are compared
-    RARE_PULL = 4000,     // a rarer concept is followed to its end
-    POSTINGS_MAX = 16000, // of all concepts together
-    ENOUGH = 192          // candidates after which more frequent concepts need not be followed
+    FIRST_PULL = 32,      // postings of every concept, before they are compared
+    FREQUENT = 1000,      // notes: a concept in more is frequent
+    POSTINGS_MAX = 6000,  // of all concepts that are not
+    WINDOW_EACH = 300,    // of each of several concepts, when every one is frequent
+    ENOUGH = 192,         // candidates after which frequent concepts are not followed
+    PAIR_CONCEPTS = 3,    // the rarest of frequent ones are also looked for in pairs
+    PAIR_NOTES = 64,      // newest notes with a pair
+    PAIR_POSTINGS = 40000 // that may be skipped over to find them
 };
 
 // --- scope ---------------------------------------------------------------------------------------
@@ -138,6 +142,9 @@ static int pool_add(struct pool *p, int64_t id, uint32_t bit, struct err *err) {
     return 0;
 }
 
+static const char postings_sql[] = "SELECT rowid FROM note_fts WHERE note_fts MATCH ?1 AND "
+                                   "rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC";
+
 // --- streams of postings -------------------------------------------------------------------------
 struct stream {
     struct db_rows *rows;
@@ -218,11 +225,8 @@ static int64_t stream_df(const struct gather *g, const struct stream *s) {
     return df < (double)s->pulled ? s->pulled : (int64_t)df;
 }
 
-static void set_idf(struct gather *g, size_t i) {
-    struct concept *c = &g->q->concepts[i];
-    c->df = stream_df(g, &g->streams[i]);
-    double n = (double)(g->scope->notes > c->df ? g->scope->notes : c->df);
-    c->idf = log(1 + (n - (double)c->df + 0.5) / ((double)c->df + 0.5));
+static void set_df(struct gather *g, size_t i) {
+    concept_set_df(&g->q->concepts[i], stream_df(g, &g->streams[i]), g->scope->notes);
 }
 
 static bool rarer(const struct concept *a, const struct concept *b) {
@@ -239,28 +243,111 @@ static void order_by_rarity(const struct question *q, size_t order[CONCEPTS_MAX]
     }
 }
 
-static int pull_by_rarity(struct gather *g, struct err *err) {
-    size_t order[CONCEPTS_MAX];
-    order_by_rarity(g->q, order);
+// Rare concepts to their end. A frequent one only until there are enough candidates: a note that
+// has nothing but it does not come out on top of those that have a rarer one.
+static int pull_by_rarity(struct gather *g, const size_t *order, struct err *err) {
     for (size_t k = 0; k < g->q->count; k++) {
         size_t i = order[k];
-        int64_t left = POSTINGS_MAX - g->postings;
-        int64_t share = left / (int64_t)(g->q->count - k);
-        if (g->pool->count >= ENOUGH && g->q->concepts[i].df > RARE_PULL)
-            share = share < ENOUGH ? share : ENOUGH;
+        bool frequent = g->q->concepts[i].df > FREQUENT;
+        int64_t share = POSTINGS_MAX - g->postings;
+        if (frequent)
+            share = (int64_t)ENOUGH - (int64_t)g->pool->count;
         int r = stream_pull(g, i, share, err);
         if (r < 0)
             return r;
-        set_idf(g, i);
+        if (!frequent || share > 0)
+            set_df(g, i);
     }
     return 0;
 }
 
+// Only frequent concepts: all of them over the same newest notes, so that those that have many of
+// them are seen.
+static int pull_window(struct gather *g, struct err *err) {
+    double density = 0, all = WINDOW_EACH * (double)g->q->count;
+    for (size_t i = 0; i < g->q->count; i++)
+        density += (double)g->q->concepts[i].df / (double)g->scope->notes;
+    for (size_t i = 0; i < g->q->count; i++) {
+        double share = (double)g->q->concepts[i].df / (double)g->scope->notes / density;
+        int64_t n = (int64_t)(share * all) - g->streams[i].pulled;
+        int r = stream_pull(g, i, n, err);
+        if (r < 0)
+            return r;
+        set_df(g, i);
+    }
+    return 0;
+}
+
+// The newest notes that have both concepts, however far back; the index leaps from one to the
+// other.
+static int pull_pair(struct gather *g, size_t a, size_t b, struct err *err) {
+    AUTO_BUF match = BUF_INIT(4 * ALTERNATIVES_MAX * (WORD_BYTES_MAX + 16));
+    (void)buf_printf(&match, "(%s) AND (%s)", g->streams[a].match, g->streams[b].match);
+    if (match.failed)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    double postings = (double)g->q->concepts[a].df + (double)g->q->concepts[b].df;
+    int64_t left = PAIR_NOTES;
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < g->scope->count && left > 0; i++) {
+        const struct id_range *range = &g->scope->ranges[i];
+        int64_t first = range->first;
+        if (postings > PAIR_POSTINGS && !g->scope->query->all) // only the newest part, then
+            first = range->first + range->notes -
+                    (int64_t)((double)range->notes * PAIR_POSTINGS / postings);
+        struct db_rows *rows = NULL;
+        r = db_rows_open(g->db, postings_sql,
+                         (struct db_value[]){db_text_n(match.data, match.len), db_int(first),
+                                             db_int(range->last)},
+                         3, &rows, err);
+        while (r >= 0 && left-- > 0 && (r = db_rows_next(rows, err)) == 1)
+            r = pool_add(g->pool, db_col_int(rows, 0), (uint32_t)1 << a | (uint32_t)1 << b, err);
+        db_rows_close(rows);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int pull_frequent(struct gather *g, const size_t *order, struct err *err) {
+    int r = pull_window(g, err);
+    size_t n = g->q->count < PAIR_CONCEPTS ? g->q->count : PAIR_CONCEPTS;
+    for (size_t a = 0; a < n; a++)
+        for (size_t b = a + 1; r == 0 && b < n; b++)
+            r = pull_pair(g, order[a], order[b], err);
+    return r;
+}
+
+// --- order ---------------------------------------------------------------------------------------
+static bool better(const struct candidate *x, const struct candidate *y) {
+    return x->rough != y->rough ? x->rough > y->rough : x->id > y->id;
+}
+
 static int candidate_compare(const void *a, const void *b) {
-    const struct candidate *x = a, *y = b;
-    if (x->rough != y->rough)
-        return x->rough > y->rough ? -1 : 1;
-    return x->id > y->id ? -1 : x->id < y->id;
+    return better(a, b) ? -1 : better(b, a);
+}
+
+// Moves the best `n` to the front, in any order (Hoare's selection).
+static void select_best(struct candidate *items, size_t count, size_t n) {
+    size_t low = 0, high = count;
+    while (high - low > 1) {
+        struct candidate pivot = items[low + (high - low) / 2];
+        size_t i = low, k = high - 1;
+        for (;;) {
+            while (better(&items[i], &pivot))
+                i++;
+            while (better(&pivot, &items[k]))
+                k--;
+            if (i >= k)
+                break;
+            struct candidate swap = items[i];
+            items[i++] = items[k];
+            items[k--] = swap;
+        }
+        if (n <= k + 1 && k + 1 < high)
+            high = k + 1;
+        else if (n > k + 1)
+            low = k + 1;
+        else
+            return;
+    }
 }
 
 static void pool_order(struct pool *p, const struct question *q) {
@@ -270,27 +357,61 @@ static void pool_order(struct pool *p, const struct question *q) {
             rough += (float)q->concepts[__builtin_ctz(m)].idf;
         p->items[i].rough = rough;
     }
-    qsort(p->items, p->count, sizeof p->items[0], candidate_compare);
+    p->ordered = p->count;
+    if (p->count > POOL_ORDERED) {
+        select_best(p->items, p->count, POOL_ORDERED);
+        p->ordered = POOL_ORDERED;
+    }
+    qsort(p->items, p->ordered, sizeof p->items[0], candidate_compare);
     mem_free(p->slots); // its order is gone
     p->slots = NULL;
     p->slot_count = 0;
 }
 
+void pool_order_rest(struct pool *p) {
+    qsort(p->items + p->ordered, p->count - p->ordered, sizeof p->items[0], candidate_compare);
+    p->ordered = p->count;
+}
+
+// --- gathering -----------------------------------------------------------------------------------
+// A word that no note has may be the beginning of one.
+static int pull_expanded(struct gather *g, size_t i, struct err *err) {
+    int r = question_expand(g->db, g->q, i, err);
+    if (r <= 0)
+        return r;
+    struct stream *s = &g->streams[i];
+    mem_free(s->match);
+    *s = (struct stream){.match = match_make(&g->q->concepts[i])};
+    return s->match ? stream_pull(g, i, FIRST_PULL, err) : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int first_pull(struct gather *g, struct err *err) {
+    for (size_t i = 0; i < g->q->count; i++) {
+        g->streams[i].match = match_make(&g->q->concepts[i]);
+        if (!g->streams[i].match)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        int r = stream_pull(g, i, FIRST_PULL, err);
+        if (r == 0 && !g->streams[i].pulled)
+            r = pull_expanded(g, i, err);
+        if (r < 0)
+            return r;
+        set_df(g, i);
+    }
+    return 0;
+}
+
 int pool_gather(struct db *db, const struct scope *scope, struct question *q, struct pool *pool,
                 struct err *err) {
     struct gather g = {.db = db, .scope = scope, .q = q, .pool = pool};
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < q->count && scope->count; i++) {
-        g.streams[i].match = match_make(&q->concepts[i]);
-        if (!g.streams[i].match)
-            r = err_set(err, ERR_NOMEM, "out of memory");
-        else
-            r = stream_pull(&g, i, FIRST_PULL, err);
-        if (r == 0)
-            set_idf(&g, i);
+    size_t order[CONCEPTS_MAX];
+    if (!scope->count || !q->count)
+        return 0;
+    int r = first_pull(&g, err);
+    if (r == 0) {
+        order_by_rarity(q, order);
+        r = q->concepts[order[0]].df > FREQUENT ? pull_frequent(&g, order, err)
+                                                : pull_by_rarity(&g, order, err);
     }
-    if (r == 0 && scope->count)
-        r = pull_by_rarity(&g, err);
     for (size_t i = 0; i < q->count; i++) {
         db_rows_close(g.streams[i].rows);
         mem_free(g.streams[i].match);

@@ -8,7 +8,8 @@
 enum {
     POOL_RANGES_MAX = 2,
     POOL_SCAN_MAX = 1024, // a scope of so few notes is looked at whole
-    POOL_CANDIDATES_MAX = 16384
+    POOL_CANDIDATES_MAX = 16384,
+    POOL_ORDERED = 512
 };
 
 struct id_range {
@@ -36,12 +37,13 @@ struct candidate {
     float rough;   // their weight
 };
 struct pool {
-    struct candidate *items; // best first
-    size_t count, cap;
+    struct candidate *items; // once gathered: the first `ordered` best first, the rest below them
+    size_t count, cap, ordered;
     uint32_t *slots; // open addressing over items, index + 1
     size_t slot_count;
 };
 // Fills the pool, and df and idf of every concept.
 int pool_gather(struct db *db, const struct scope *scope, struct question *q, struct pool *pool,
                 struct err *err);
-void pool_done(struct pool *pool); // accepts a zeroed one
+void pool_order_rest(struct pool *pool); // what lies behind `ordered`
+void pool_done(struct pool *pool);       // accepts a zeroed one

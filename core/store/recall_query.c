@@ -1,13 +1,16 @@
 #include "core/store/recall_query.h"
 
 #include "core/base/mem.h"
+#include "core/store/recall_synonyms.h"
 
+#include <math.h>
 #include <string.h>
+
+static const float synonym_weight = 0.55F; // of what counts as the word, beside the word itself
 
 struct parser {
     struct question *q;
     bool stops; // take stop words
-    bool unspaced_pair;
     size_t place;
 };
 
@@ -40,8 +43,6 @@ void question_add(struct question *q, size_t i, const char *term, size_t n, floa
 static void cue(struct question *q, const struct word *w) {
     if (is_word(w, "when") || is_word(w, "date"))
         q->cues |= CUE_WHEN;
-    if (is_word(w, "many") || is_word(w, "long") || is_word(w, "much"))
-        q->cues |= CUE_COUNT;
 }
 
 static void on_word(void *ctx, const struct word *w) {
@@ -68,6 +69,16 @@ static void on_word(void *ctx, const struct word *w) {
         q->count--;
 }
 
+struct expansion {
+    struct question *q;
+    size_t concept;
+};
+
+static void on_synonym(void *ctx, const char *term, size_t n) {
+    const struct expansion *e = ctx;
+    question_add(e->q, e->concept, term, n, synonym_weight);
+}
+
 void question_parse(const char *text, size_t n, struct question *ret) {
     memset(ret, 0, sizeof *ret);
     struct parser p = {.q = ret};
@@ -77,8 +88,16 @@ void question_parse(const char *text, size_t n, struct question *ret) {
         p.place = 0;
         words_each(text, n, on_word, &p);
     }
-    while (n && (unsigned char)text[n - 1] <= ' ')
-        n--;
-    if (n && text[n - 1] == '?')
-        ret->cues |= CUE_QUESTION;
+    for (size_t i = 0; i < ret->count; i++) {
+        const struct alternative own = ret->concepts[i].alternatives[0];
+        if (!ret->concepts[i].name)
+            synonyms_each(own.term, own.len, on_synonym,
+                          &(struct expansion){.q = ret, .concept = i});
+    }
+}
+
+void concept_set_df(struct concept *c, int64_t df, int64_t notes) {
+    double n = (double)(notes > df ? notes : df);
+    c->df = df;
+    c->idf = log(1 + (n - (double)df + 0.5) / ((double)df + 0.5));
 }

@@ -31,7 +31,7 @@ struct lookup_slot {
     float weight;
     uint32_t concept;
 };
-enum question_cues { CUE_WHEN = 1, CUE_COUNT = 2, CUE_QUESTION = 4 };
+enum question_cues { CUE_WHEN = 1 };
 struct question {
     struct concept concepts[CONCEPTS_MAX];
     size_t count;
@@ -43,6 +43,9 @@ struct question {
 void question_parse(const char *text, size_t n, struct question *ret);
 // Another term that counts as the concept; ignored when known or when there is no room.
 void question_add(struct question *q, size_t concept, const char *term, size_t n, float weight);
+
+// Sets df and, from it, idf as in BM25 (never negative).
+void concept_set_df(struct concept *c, int64_t df, int64_t notes);
 
 static inline const struct lookup_slot *question_find(const struct question *q, uint32_t hash) {
     for (size_t k = hash >> 2;; k++) {

@@ -2,266 +2,160 @@
 
 #include "core/base/mem.h"
 #include "core/store/memory_impl.h"
-#include "core/store/recall_walk.h"
+#include "core/store/recall_dates.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+// Found by trying round values on development data; none of them matters in its second digit.
+static const double saturation = 0.6;       // BM25's k1: a second occurrence adds little
+static const double length_share = 0.4;     // BM25's b
+static const double from_previous = 0.5;    // a neighbour's word counts as so much of an own one:
+static const double from_next = 0.3;        // an answer needs its question more than the reverse
+static const double from_before_last = 0.1; // of the score of the note two before
+static const double from_thread = 0.2;      // of the best score in the thread
+static const double near_bonus = 0.3;       // per pair of concepts that stand as in the question
+static const double source_bonus = 0.3;     // for a note of the person the question names
+static const double source_in_text = 0.25;  // that name in a text: mostly somebody speaking to them
+static const double question_malus = 0.15;  // a note that asks does not answer
+static const double date_bonus = 0.35;      // of the whole question's weight
+static const double when_bonus = 0.2;       // "when": for a text with words of time
 
-#ifndef RECALL_TUNE
-static const
-#endif
-    double T[32] = {0.9, 0.4, 0.35, 0.5, 0.3, 0.2};
+struct scorer {
+    struct docs *docs;
+    const struct question *q;
+    struct date_hints dates;
+    double weights[CONCEPTS_MAX];
+    uint32_t speakers; // concepts that are a source of one of the notes
+    double total;      // of weights
+    double mean_words;
+};
 
-// --- the documents as a set ----------------------------------------------------------------------
-void docs_done(struct docs *d) {
-    mem_free(d->items);
-    mem_free(d->slots);
-    *d = (struct docs){0};
+static bool is_source(const struct docs *d, uint32_t hash) {
+    for (size_t i = 0; i < d->count; i++)
+        if (d->items[i].source == hash)
+            return true;
+    return false;
 }
 
-static size_t id_slot(int64_t id, size_t slots) {
-    uint64_t h = (uint64_t)id * 0x9E3779B97F4A7C15U;
-    return (size_t)(h >> 40) & (slots - 1);
-}
-
-struct doc *docs_find(const struct docs *d, int64_t id) {
-    if (!d->slot_count || !id)
-        return NULL;
-    size_t k = id_slot(id, d->slot_count);
-    while (d->slots[k]) {
-        struct doc *doc = &d->items[d->slots[k] - 1];
-        if (doc->id == id)
-            return doc;
-        k = (k + 1) & (d->slot_count - 1);
+static void weigh_concepts(struct scorer *s) {
+    for (size_t c = 0; c < s->q->count; c++) {
+        const struct concept *concept = &s->q->concepts[c];
+        s->weights[c] = concept->idf;
+        if (concept->name && is_source(s->docs, concept->alternatives[0].hash)) {
+            s->speakers |= (uint32_t)1 << c;
+            s->weights[c] *= source_in_text;
+        }
+        s->total += s->weights[c];
     }
-    return NULL;
 }
 
-static bool docs_grow(struct docs *d) {
-    size_t cap = d->cap ? d->cap * 2 : 256;
-    struct doc *items = mem_realloc(d->items, cap * sizeof *items);
-    if (!items)
-        return false;
-    d->items = items;
-    uint32_t *slots = mem_zalloc(cap * 2 * sizeof *slots);
-    if (!slots)
+static double length_norm(const struct scorer *s, const struct doc *doc) {
+    return 1 - length_share + length_share * (double)doc->words / s->mean_words;
+}
+
+static bool is_by_speaker(const struct scorer *s, const struct doc *doc) {
+    for (uint32_t m = s->speakers; m; m &= m - 1)
+        if (s->q->concepts[__builtin_ctz(m)].alternatives[0].hash == doc->source)
+            return true;
+    return false;
+}
+
+static bool has_trait(const struct doc *doc, unsigned trait) {
+    return doc->state >> STATE_TRAITS_SHIFT & trait;
+}
+
+static double own_score(const struct scorer *s, const struct doc *doc) {
+    const struct doc *previous = docs_find(s->docs, doc->prev_id);
+    const struct doc *next = docs_find(s->docs, doc->next_id);
+    double own_share = 1 / length_norm(s, doc);
+    double previous_share = previous ? from_previous / length_norm(s, previous) : 0;
+    double next_share = next ? from_next / length_norm(s, next) : 0;
+    double score = 0;
+    for (size_t c = 0; c < s->q->count; c++) {
+        double tf = (double)doc->tf[c] * own_share;
+        if (previous)
+            tf += (double)previous->tf[c] * previous_share;
+        if (next)
+            tf += (double)next->tf[c] * next_share;
+        score += s->weights[c] * tf * (saturation + 1) / (tf + saturation);
+    }
+    if (score <= 0)
+        return 0;
+    score += near_bonus * (double)doc->near;
+    if (is_by_speaker(s, doc))
+        score *= 1 + source_bonus;
+    if (has_trait(doc, TRAIT_QUESTION))
+        score *= 1 - question_malus;
+    return score;
+}
+
+// --- threads -------------------------------------------------------------------------------------
+struct thread_best {
+    int64_t id; // 0: empty
+    float best;
+};
+struct threads {
+    struct thread_best *slots;
+    size_t count; // power of two
+};
+
+static struct thread_best *thread_slot(const struct threads *t, int64_t id) {
+    size_t k = (size_t)((uint64_t)id * 0x9E3779B97F4A7C15U >> 40);
+    for (;; k++) {
+        struct thread_best *slot = &t->slots[k & (t->count - 1)];
+        if (slot->id == id || !slot->id)
+            return slot;
+    }
+}
+
+static bool threads_fill(struct threads *t, const struct docs *d) {
+    t->count = 64;
+    while (t->count < d->count * 2)
+        t->count *= 2;
+    t->slots = mem_zalloc(t->count * sizeof *t->slots);
+    if (!t->slots)
         return false;
     for (size_t i = 0; i < d->count; i++) {
-        size_t k = id_slot(items[i].id, cap * 2);
-        while (slots[k])
-            k = (k + 1) & (cap * 2 - 1);
-        slots[k] = (uint32_t)i + 1;
+        const struct doc *doc = &d->items[i];
+        if (!doc->thread)
+            continue;
+        struct thread_best *slot = thread_slot(t, doc->thread);
+        slot->id = doc->thread;
+        if (doc->own > slot->best)
+            slot->best = doc->own;
     }
-    mem_free(d->slots);
-    d->slots = slots;
-    d->slot_count = cap * 2;
-    d->cap = cap;
     return true;
 }
 
-// NULL: out of memory.
-static struct doc *docs_add(struct docs *d, int64_t id) {
-    if (d->count == d->cap && !docs_grow(d))
-        return NULL;
-    size_t k = id_slot(id, d->slot_count);
-    while (d->slots[k])
-        k = (k + 1) & (d->slot_count - 1);
-    d->slots[k] = (uint32_t)d->count + 1;
-    struct doc *doc = &d->items[d->count++];
-    memset(doc, 0, sizeof *doc);
-    doc->id = id;
-    return doc;
-}
-
-// --- reading -------------------------------------------------------------------------------------
-#define RANK_COLUMNS "id, state, created_ms, expires_ms, thread, prev_id, next_id, words"
-
-// One pass over the note's words: how often each concept occurs, and how many stand beside one that
-// is beside it in the question.
-static void read_words(struct doc *doc, const struct words_packed *words,
-                       const struct question *q) {
-    size_t last_place = 0;
-    uint32_t last = CONCEPTS_MAX;
-    size_t place = 0;
-    for (size_t i = 0; i < words->total; i++) {
-        uint32_t value = words_at(words, i);
-        if (!(value & WORD_EXTRA))
-            place++;
-        if (i == words->head)
-            last = CONCEPTS_MAX;
-        const struct lookup_slot *slot = question_find(q, value & ~(uint32_t)WORD_FLAGS);
-        if (!slot)
-            continue;
-        const struct concept *c = &q->concepts[slot->concept];
-        doc->tf[slot->concept] += slot->weight;
-        if (last < CONCEPTS_MAX && last != slot->concept) {
-            size_t gap = place - last_place;
-            size_t asked = c->place - q->concepts[last].place;
-            double w = fmin(c->idf, q->concepts[last].idf);
-            if (gap == asked)
-                doc->near += (float)w;
-            else if (gap < 5)
-                doc->near += (float)(w * T[6]);
-        }
-        last = slot->concept;
-        last_place = place;
+// --- all together --------------------------------------------------------------------------------
+static double final_score(const struct scorer *s, const struct threads *t, const struct doc *doc) {
+    double score = (double)doc->own;
+    const struct doc *previous = docs_find(s->docs, doc->prev_id);
+    const struct doc *before = previous ? docs_find(s->docs, previous->prev_id) : NULL;
+    if (before)
+        score += from_before_last * (double)before->own;
+    if (doc->own > 0) {
+        if (doc->thread)
+            score += from_thread * (double)thread_slot(t, doc->thread)->best;
+        score += date_bonus * s->total * dates_fit(&s->dates, doc->created_ms);
     }
-    doc->words = (float)(place + 1);
-    doc->source = words->source;
+    if ((s->q->cues & CUE_WHEN) && has_trait(doc, TRAIT_TEMPORAL))
+        score *= 1 + when_bonus;
+    return score;
 }
 
-static int read_row(struct db_rows *rows, struct docs *d, const struct question *q,
-                    const struct recall_query *query, struct err *err) {
-    struct doc *doc = docs_add(d, db_col_int(rows, 0));
-    if (!doc)
+int docs_score(struct docs *d, const struct question *q, const struct recall_query *query,
+               struct err *err) {
+    if (!d->count)
+        return 0;
+    struct scorer s = {.docs = d, .q = q, .mean_words = d->words / (double)d->count};
+    dates_parse(query->text, query->text_bytes, query->now_ms, &s.dates);
+    weigh_concepts(&s);
+    for (size_t i = 0; i < d->count; i++)
+        d->items[i].own = (float)own_score(&s, &d->items[i]);
+    struct threads threads = {0};
+    if (!threads_fill(&threads, d))
         return err_set(err, ERR_NOMEM, "out of memory");
-    doc->state = (unsigned)db_col_int(rows, 1);
-    doc->created_ms = db_col_int(rows, 2);
-    doc->thread = db_col_int(rows, 4);
-    doc->prev_id = db_col_int(rows, 5);
-    doc->next_id = db_col_int(rows, 6);
-    const struct rank_state state = {.id = doc->id,
-                                     .created_ms = doc->created_ms,
-                                     .expires_ms = db_col_int(rows, 3),
-                                     .state = doc->state};
-    doc->shown = rank_passes(&state, query);
-    size_t n = 0;
-    const void *blob = db_col_blob(rows, 7, &n);
-    struct words_packed words;
-    if (!words_unpack(blob, n, &words))
-        return err_set(err, ERR_CORRUPT, "a note's words are damaged; restore a backup");
-    read_words(doc, &words, q);
-    d->words += (double)doc->words;
+    for (size_t i = 0; i < d->count; i++)
+        d->items[i].score = (float)final_score(&s, &threads, &d->items[i]);
+    mem_free(threads.slots);
     return 0;
-}
-
-int docs_scan(struct db *db, const struct scope *scope, struct question *q, struct docs *d,
-              struct err *err) {
-    int r = 0;
-    for (size_t i = 0; i < q->count; i++)
-        q->concepts[i].idf = 1;
-    for (size_t i = 0; r == 0 && i < scope->count; i++) {
-        struct db_rows *rows = NULL;
-        r = db_rows_open(
-            db, "SELECT " RANK_COLUMNS " FROM note_rank WHERE id BETWEEN ?1 AND ?2",
-            (struct db_value[]){db_int(scope->ranges[i].first), db_int(scope->ranges[i].last)}, 2,
-            &rows, err);
-        while (r >= 0 && (r = db_rows_next(rows, err)) == 1 &&
-               (r = read_row(rows, d, q, scope->query, err)) == 0)
-            continue;
-        db_rows_close(rows);
-    }
-    if (r < 0)
-        return r;
-    return 0;
-}
-
-void docs_idf(const struct docs *d, struct question *q) {
-    for (size_t c = 0; c < q->count; c++) {
-        double df = 0;
-        for (size_t i = 0; i < d->count; i++)
-            df += d->items[i].tf[c] > 0;
-        q->concepts[c].df = (int64_t)df;
-        q->concepts[c].idf = log(1 + ((double)d->count - df + 0.5) / (df + 0.5));
-    }
-}
-
-static int load_one(struct db *db, int64_t id, const struct question *q,
-                    const struct recall_query *query, struct docs *d, struct err *err) {
-    if (!id || docs_find(d, id))
-        return 0;
-    struct db_rows *rows = NULL;
-    int r = db_rows_open(db, "SELECT " RANK_COLUMNS " FROM note_rank WHERE id = ?1",
-                         (struct db_value[]){db_int(id)}, 1, &rows, err);
-    if (r == 0)
-        r = db_rows_next(rows, err);
-    if (r == 1)
-        r = read_row(rows, d, q, query, err);
-    db_rows_close(rows);
-    return r;
-}
-
-// Its labels are looked up only for a note that passes everything else.
-static int check_labels(struct db *db, const struct scope *scope, struct doc *doc,
-                        struct err *err) {
-    if (!doc->shown || !scope->labels[0])
-        return 0;
-    const struct rank_state state = {.id = doc->id, .created_ms = doc->created_ms};
-    int r = scope_has_labels(db, scope, &state, err);
-    doc->shown = r == 1;
-    return r < 0 ? r : 0;
-}
-
-int docs_load_neighbours(struct db *db, const struct scope *scope, const struct question *q,
-                         struct docs *d, struct err *err) {
-    size_t own = d->count;
-    for (size_t i = 0; i < own; i++) {
-        int64_t around[] = {d->items[i].prev_id, d->items[i].next_id};
-        for (size_t k = 0; k < COUNT_OF(around); k++) {
-            int r = load_one(db, around[k], q, scope->query, d, err);
-            if (r == 0 && d->count > own && docs_find(d, around[k]))
-                r = check_labels(db, scope, docs_find(d, around[k]), err);
-            if (r < 0)
-                return r;
-        }
-    }
-    return 0;
-}
-
-int docs_load(struct db *db, const struct scope *scope, const struct question *q,
-              const struct pool *pool, size_t max, struct docs *d, struct err *err) {
-    size_t shown = 0;
-    for (size_t i = 0; i < pool->count && shown < max; i++) {
-        int r = load_one(db, pool->items[i].id, q, scope->query, d, err);
-        struct doc *doc = docs_find(d, pool->items[i].id);
-        if (r == 0 && doc)
-            r = check_labels(db, scope, doc, err);
-        if (r < 0)
-            return r;
-        shown += doc && doc->shown;
-    }
-    return 0;
-}
-
-int docs_walk(struct db *db, const struct scope *scope, struct question *q, size_t max,
-              struct docs *d, bool *ret_whole, struct err *err) {
-    struct walk *walk = NULL;
-    int r = walk_open(db, scope, &walk, err);
-    int64_t id = 0;
-    size_t n = 0;
-    while (r >= 0 && n < max && (r = walk_next(walk, &id, err)) == 1) {
-        r = load_one(db, id, q, scope->query, d, err);
-        n++;
-    }
-    walk_close(walk);
-    if (r < 0)
-        return r;
-    *ret_whole = n < max;
-    return 0;
-}
-
-// --- scoring -------------------------------------------------------------------------------------
-static double norm(double words, double mean, double b) {
-    return 1 - b + b * words / mean;
-}
-
-void docs_score(struct docs *d, const struct question *q, const struct recall_query *query) {
-    (void)query;
-    double mean = d->count ? d->words / (double)d->count : 1;
-    for (size_t i = 0; i < d->count; i++) {
-        struct doc *doc = &d->items[i];
-        const struct doc *prev = docs_find(d, doc->prev_id), *next = docs_find(d, doc->next_id);
-        double score = 0, n = norm(doc->words, mean, T[1]);
-        for (size_t c = 0; c < q->count; c++) {
-            double tf = (double)doc->tf[c] / n;
-            if (prev)
-                tf += T[2] * (double)prev->tf[c] / norm(prev->words, mean, T[1]);
-            if (next)
-                tf += T[3] * (double)next->tf[c] / norm(next->words, mean, T[1]);
-            if (tf > 0)
-                score += q->concepts[c].idf * tf * (T[0] + 1) / (tf + T[0]);
-        }
-        doc->score = (float)(score + T[4] * (double)doc->near);
-    }
 }

@@ -13,6 +13,7 @@ struct walk {
     const struct scope *scope;
     struct leg legs[POOL_RANGES_MAX];
     size_t count;
+    size_t steps; // left
 };
 
 bool rank_passes(const struct rank_state *s, const struct recall_query *q) {
@@ -62,12 +63,14 @@ static const char any_in_one[] =
     "SELECT " RANK " FROM note AS n JOIN note_rank AS k ON k.id = n.id WHERE n.workspace = ?1 AND "
     "n.created_ms BETWEEN ?2 AND ?3 ORDER BY n.created_ms DESC, n.id DESC";
 
-int walk_open(struct db *db, const struct scope *scope, struct walk **ret, struct err *err) {
+int walk_open(struct db *db, const struct scope *scope, size_t steps, struct walk **ret,
+              struct err *err) {
     struct walk *w = mem_zalloc(sizeof *w);
     if (!w)
         return err_set(err, ERR_NOMEM, "out of memory");
     w->db = db;
     w->scope = scope;
+    w->steps = steps ? steps : SIZE_MAX;
     const struct recall_query *q = scope->query;
     const char *labelled = q->all ? label_everywhere : label_in_one;
     const char *any = q->all ? any_everywhere : any_in_one;
@@ -104,7 +107,7 @@ static struct rank_state rank_of(struct db_rows *rows) {
 }
 
 static int leg_load(struct walk *w, struct leg *leg, struct err *err) {
-    while (leg->rows && !leg->loaded) {
+    while (leg->rows && !leg->loaded && w->steps) {
         int r = db_rows_next(leg->rows, err);
         if (r < 0)
             return r;
@@ -120,8 +123,17 @@ static int leg_load(struct walk *w, struct leg *leg, struct err *err) {
         if (r < 0)
             return r;
         leg->loaded = r == 1;
+        if (!leg->loaded && --w->steps == 0)
+            return 0;
     }
     return 0;
+}
+
+bool walk_at_end(const struct walk *w) {
+    for (size_t i = 0; i < w->count; i++)
+        if (w->legs[i].rows)
+            return false;
+    return true;
 }
 
 static bool newer(const struct rank_state *a, const struct rank_state *b) {

@@ -5,10 +5,13 @@
 #include "core/store/recall_pool.h"
 
 struct walk;
-int walk_open(struct db *db, const struct scope *scope, struct walk **ret, struct err *err);
+// Gives up after passing over `steps` notes that filters keep out (0 = never).
+int walk_open(struct db *db, const struct scope *scope, size_t steps, struct walk **ret,
+              struct err *err);
 // 1 a note that passes every filter, 0 the end, ERR_*.
 int walk_next(struct walk *w, int64_t *ret_id, struct err *err);
-void walk_close(struct walk *w); // accepts NULL
+bool walk_at_end(const struct walk *w); // false: gave up, or there is more
+void walk_close(struct walk *w);        // accepts NULL
 
 struct rank_state { // what filters look at
     int64_t id, created_ms, expires_ms;
