@@ -143,7 +143,7 @@ static int configure(struct db *db, unsigned flags, struct err *err) {
                       "PRAGMA journal_size_limit=-1",
                       err);
     if (r == 0)
-        r = db_script(db, "PRAGMA cache_size=-8192", err);
+        r = db_script(db, "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=8000", err);
     static_assert(DB_CACHE_KIB == 8192, "the pragma above says the same number");
     if (r < 0 || (flags & DB_READ_ONLY))
         return r;
@@ -420,7 +420,7 @@ void db_rollback(struct db *db) {
     db->savepoints = 0;
     // After a full disk or an I/O error SQLite may have rolled back already.
     if (!sqlite3_get_autocommit(db->handle))
-        (void)db_run(db, "ROLLBACK", NULL, 0, NULL);
+        (void)db_script(db, "ROLLBACK", NULL); // needs no memory of ours: it must not fail for that
 }
 
 int db_savepoint(struct db *db, struct err *err) {
@@ -444,8 +444,8 @@ void db_savepoint_rollback(struct db *db) {
         return;
     db->savepoints--;
     // ROLLBACK TO leaves the savepoint open; RELEASE ends it.
-    if (db_run(db, "ROLLBACK TO paired", NULL, 0, NULL) == 0)
-        (void)db_run(db, "RELEASE paired", NULL, 0, NULL);
+    if (db_script(db, "ROLLBACK TO paired", NULL) == 0)
+        (void)db_script(db, "RELEASE paired", NULL);
 }
 
 void db_interrupt(struct db *db) {
