@@ -128,8 +128,8 @@ static json_t *read_number(struct reader *r) {
                    !__builtin_add_overflow(value, digit, &value);
         }
     }
-    if (!whole) { // rare: jansson knows how strtod and locales go together
-        json_error_t e;
+    if (!whole) {             // rare: jansson knows how strtod and locales go together
+        json_error_t e = {0}; // jansson leaves the code unset when it is out of memory
         json_t *real = json_loadb(begin, (size_t)(r->p - begin), JSON_DECODE_ANY, &e);
         if (!real && json_error_code(&e) == json_error_numeric_overflow)
             r->why = "a number does not fit into 64 bits";
