@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { GCM_NONCE_BYTES = 12, SEAL_SCHEDULES_MAX = 4 };
+enum { GCM_NONCE_BYTES = 12, SEAL_SCHEDULES_MAX = 4, SEAL_SUBKEYS_MAX = 8 };
 
 // Setting an AES key costs as much as enciphering ten blocks, so a few schedules are kept: database
 // and log, under the old and the new key while rotating.
@@ -20,10 +20,19 @@ struct schedule {
     uint64_t used;
 };
 
+// A GCM context holding the subkey of one key and nonce prefix. Nonces that share their first half
+// share the subkey, and then only the second half has to be set: a third of the time of a page.
+struct subkey {
+    EVP_CIPHER_CTX *gcm; // made on first use
+    uint64_t key_id;     // 0: empty
+    uint8_t prefix[GCM_NONCE_BYTES];
+    uint64_t used;
+};
+
 struct seal {
     struct schedule schedules[SEAL_SCHEDULES_MAX];
-    EVP_CIPHER_CTX *gcm_encrypt;
-    EVP_CIPHER_CTX *gcm_decrypt;
+    struct subkey encrypt[2]; // one prefix at a time, of two keys
+    struct subkey decrypt[SEAL_SUBKEYS_MAX];
     uint64_t clock;
 };
 
@@ -39,9 +48,8 @@ struct seal *seal_new(void) {
     struct seal *s = mem_zalloc(sizeof *s);
     if (!s)
         return NULL;
-    s->gcm_encrypt = gcm_new(1);
-    s->gcm_decrypt = gcm_new(0);
-    if (s->gcm_encrypt && s->gcm_decrypt)
+    s->encrypt[0].gcm = gcm_new(1);
+    if (s->encrypt[0].gcm)
         return s;
     seal_free(s);
     return NULL;
@@ -54,8 +62,10 @@ void seal_free(struct seal *s) {
         EVP_CIPHER_CTX_free(s->schedules[i].encrypt); // wipes the schedule
         EVP_CIPHER_CTX_free(s->schedules[i].decrypt);
     }
-    EVP_CIPHER_CTX_free(s->gcm_encrypt);
-    EVP_CIPHER_CTX_free(s->gcm_decrypt);
+    for (size_t i = 0; i < COUNT_OF(s->encrypt); i++)
+        EVP_CIPHER_CTX_free(s->encrypt[i].gcm);
+    for (size_t i = 0; i < SEAL_SUBKEYS_MAX; i++)
+        EVP_CIPHER_CTX_free(s->decrypt[i].gcm);
     mem_free(s);
 }
 
@@ -144,20 +154,43 @@ static int derive(struct seal *s, const struct seal_key *k, const uint8_t *nonce
     return r;
 }
 
-// Everything up to the tag, which differs between the directions.
-static int gcm_run(struct seal *s, EVP_CIPHER_CTX *ctx, const struct seal_key *k,
-                   const uint8_t *nonce, struct seal_aad aad, const void *in, size_t n, void *out) {
-    if (n > INT_MAX || aad.len > INT_MAX)
-        return ERR_LIMIT;
+// The context for this nonce, its IV set: found, or in the place of the least recently used one.
+static EVP_CIPHER_CTX *subkey_of(struct seal *s, struct subkey *all, size_t n, int encrypt,
+                                 const struct seal_key *k, const uint8_t *nonce) {
+    struct subkey *place = NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct subkey *c = &all[i];
+        if (c->key_id == k->id && memcmp(c->prefix, nonce, GCM_NONCE_BYTES) == 0) {
+            c->used = ++s->clock;
+            return EVP_CipherInit_ex(c->gcm, NULL, NULL, NULL, nonce + GCM_NONCE_BYTES, -1) == 1
+                       ? c->gcm
+                       : NULL;
+        }
+        if (!place || c->used < place->used)
+            place = c;
+    }
     uint8_t kx[SEAL_KEY_BYTES];
-    int r = derive(s, k, nonce, kx);
-    int got = 0;
-    if (r == 0 && (EVP_CipherInit_ex(ctx, NULL, NULL, kx, nonce + GCM_NONCE_BYTES, -1) != 1 ||
-                   (aad.len && EVP_CipherUpdate(ctx, NULL, &got, aad.bytes, (int)aad.len) != 1) ||
-                   (n && EVP_CipherUpdate(ctx, out, &got, in, (int)n) != 1)))
-        r = ERR_NOMEM;
+    place->key_id = 0;
+    if (!place->gcm)
+        place->gcm = gcm_new(encrypt);
+    bool good = place->gcm && derive(s, k, nonce, kx) == 0 &&
+                EVP_CipherInit_ex(place->gcm, NULL, NULL, kx, nonce + GCM_NONCE_BYTES, -1) == 1;
     sodium_memzero(kx, sizeof kx);
-    return r;
+    if (!good)
+        return NULL;
+    place->key_id = k->id;
+    memcpy(place->prefix, nonce, GCM_NONCE_BYTES);
+    place->used = ++s->clock;
+    return place->gcm;
+}
+
+// Everything up to the tag, which differs between the directions.
+static int gcm_run(EVP_CIPHER_CTX *ctx, struct seal_aad aad, const void *in, size_t n, void *out) {
+    int got = 0;
+    if (!ctx || (aad.len && EVP_CipherUpdate(ctx, NULL, &got, aad.bytes, (int)aad.len) != 1) ||
+        (n && EVP_CipherUpdate(ctx, out, &got, in, (int)n) != 1))
+        return ERR_NOMEM;
+    return 0;
 }
 
 int seal_encrypt(struct seal *s, const struct seal_key *k, const uint8_t nonce[SEAL_NONCE_BYTES],
@@ -165,10 +198,12 @@ int seal_encrypt(struct seal *s, const struct seal_key *k, const uint8_t nonce[S
                  uint8_t ret_tag[SEAL_TAG_BYTES]) {
     uint8_t rest[SEAL_BLOCK_BYTES];
     int got = 0;
-    int r = gcm_run(s, s->gcm_encrypt, k, nonce, aad, in, n, out);
-    if (r == 0 &&
-        (EVP_EncryptFinal_ex(s->gcm_encrypt, rest, &got) != 1 ||
-         EVP_CIPHER_CTX_ctrl(s->gcm_encrypt, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_BYTES, ret_tag) != 1))
+    if (n > INT_MAX || aad.len > INT_MAX)
+        return ERR_LIMIT;
+    EVP_CIPHER_CTX *ctx = subkey_of(s, s->encrypt, COUNT_OF(s->encrypt), 1, k, nonce);
+    int r = gcm_run(ctx, aad, in, n, out);
+    if (r == 0 && (EVP_EncryptFinal_ex(ctx, rest, &got) != 1 ||
+                   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_BYTES, ret_tag) != 1))
         r = ERR_NOMEM;
     return r;
 }
@@ -179,12 +214,14 @@ int seal_decrypt(struct seal *s, const struct seal_key *k, const uint8_t nonce[S
     uint8_t rest[SEAL_BLOCK_BYTES];
     uint8_t expected[SEAL_TAG_BYTES];
     int got = 0;
+    if (n > INT_MAX || aad.len > INT_MAX)
+        return ERR_LIMIT;
     memcpy(expected, tag, sizeof expected); // EVP wants it writable
-    int r = gcm_run(s, s->gcm_decrypt, k, nonce, aad, in, n, out);
-    if (r == 0 &&
-        EVP_CIPHER_CTX_ctrl(s->gcm_decrypt, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_BYTES, expected) != 1)
+    EVP_CIPHER_CTX *ctx = subkey_of(s, s->decrypt, SEAL_SUBKEYS_MAX, 0, k, nonce);
+    int r = gcm_run(ctx, aad, in, n, out);
+    if (r == 0 && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_BYTES, expected) != 1)
         r = ERR_NOMEM;
-    if (r == 0 && EVP_DecryptFinal_ex(s->gcm_decrypt, rest, &got) != 1)
+    if (r == 0 && EVP_DecryptFinal_ex(ctx, rest, &got) != 1)
         r = ERR_CORRUPT;
     if (r < 0 && n)
         sodium_memzero(out, n); // unauthenticated text leaves nobody's hands

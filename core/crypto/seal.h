@@ -1,6 +1,10 @@
 // XAES-256-GCM: AES-256-GCM with a 192-bit nonce, so that a random nonce per message is safe for as
 // many messages as are ever written. Source: C2SP, XAES-256-GCM. AES comes from OpenSSL.
 //
+// Nonces must not repeat under a key. Drawn at random one by one they do not; where speed matters
+// the first 12 bytes may stay the same for up to 2^20 messages with the last 12 drawn anew (the
+// subkey is derived from the first half): such messages cost a third less.
+//
 // A `struct seal` holds the cipher contexts and belongs to one thread at a time; keep one per
 // thread or connection. A `struct seal_key` is read-only once made and may be shared.
 #pragma once

@@ -143,7 +143,7 @@ static int configure(struct db *db, unsigned flags, struct err *err) {
                       "PRAGMA journal_size_limit=-1",
                       err);
     if (r == 0)
-        r = db_script(db, "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=8000", err);
+        r = db_script(db, "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000", err);
     static_assert(DB_CACHE_KIB == 8192, "the pragma above says the same number");
     if (r < 0 || (flags & DB_READ_ONLY))
         return r;

@@ -336,7 +336,8 @@ static struct vfs *vfs_new(struct keyring *keys, unsigned flags) {
     (void)pthread_mutex_init(&v->lock, NULL);
     (void)pthread_mutex_init(&v->fresh_lock, NULL);
     v->head_seal = seal_new();
-    if (v->head_seal)
+    v->fresh.known = mem_zalloc(KNOWN_PAGES * sizeof *v->fresh.known);
+    if (v->head_seal && v->fresh.known)
         return v;
     vfs_close(v);
     return NULL;
@@ -415,6 +416,7 @@ void vfs_close(struct vfs *v) {
     seal_free(v->head_seal);
     mem_free(v->turn_pending);
     mem_free(v->fresh.ex);
+    mem_free(v->fresh.known);
     mem_free(v->fresh.frame_pgno);
     for (size_t i = 0; i < SHM_REGIONS_MAX; i++)
         mem_free(v->locks.regions[i]);

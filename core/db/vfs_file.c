@@ -51,6 +51,8 @@ static int page_load(struct vfs_file *f, uint32_t pgno, uint8_t *out, size_t *re
         return SQLITE_IOERR_SHORT_READ;
     if (*ret_n < PAGE_BYTES)
         return SQLITE_IOERR_DATA; // the file was cut within a page
+    if (!fresh_is_known(&f->v->fresh, pgno, f->coder->raw))
+        return SQLITE_IOERR_DATA; // whole, perhaps, but not what was written last
     return vfs_sqlite_code(page_decrypt(f->coder, pgno, f->coder->raw, out));
 }
 

@@ -35,6 +35,45 @@ int fresh_read_hash(struct vfs *v, uint32_t pgno, uint8_t ret[HASH_BYTES]) {
     return 0;
 }
 
+static struct known_page *known_of(const struct fresh *f, uint32_t pgno) {
+    return &f->known[pgno % KNOWN_PAGES];
+}
+
+static uint64_t short_tag(const uint8_t *raw) {
+    uint64_t tag;
+    memcpy(&tag, raw + PAGE_BYTES - SEAL_TAG_BYTES, sizeof tag);
+    return tag;
+}
+
+// The hash of a page that only a checkpoint writes, remembered from its last write.
+static int current_hash(struct vfs *v, uint32_t pgno, uint8_t ret[HASH_BYTES]) {
+    const struct known_page *k = known_of(&v->fresh, pgno);
+    if (atomic_load_explicit(&k->pgno, memory_order_relaxed) != pgno)
+        return fresh_read_hash(v, pgno, ret);
+    memcpy(ret, k->hash, HASH_BYTES);
+    return 0;
+}
+
+static void remember(struct fresh *f, uint32_t pgno, const uint8_t *raw,
+                     const uint8_t hash[HASH_BYTES]) {
+    struct known_page *k = known_of(f, pgno);
+    atomic_store(&k->pgno, 0);
+    atomic_store(&k->tag, short_tag(raw));
+    memcpy(k->hash, hash, HASH_BYTES);
+    atomic_store(&k->pgno, pgno);
+}
+
+bool fresh_is_known(const struct fresh *f, uint32_t pgno, const uint8_t *raw) {
+    const struct known_page *k = known_of(f, pgno);
+    return atomic_load_explicit(&k->pgno, memory_order_acquire) != pgno ||
+           atomic_load_explicit(&k->tag, memory_order_acquire) == short_tag(raw);
+}
+
+void fresh_forget_known(struct fresh *f) {
+    for (size_t i = 0; i < KNOWN_PAGES; i++)
+        atomic_store_explicit(&f->known[i].pgno, 0, memory_order_release);
+}
+
 struct excluded *fresh_find(struct fresh *f, uint32_t pgno) {
     size_t low = 0, high = f->ex_count;
     while (low < high) {
@@ -99,7 +138,7 @@ static int exclude_log(struct vfs *v) {
     memcpy(rest, f->head.rest, sizeof rest);
     int e = collect(f, f->committed);
     for (size_t i = old; !e && i < f->ex_count; i++) {
-        e = fresh_read_hash(v, f->ex[i].pgno, f->ex[i].hash);
+        e = current_hash(v, f->ex[i].pgno, f->ex[i].hash);
         f->ex[i].known = true;
         hash_xor(rest, f->ex[i].hash);
     }
@@ -155,6 +194,7 @@ void fresh_after_write(struct vfs *v, uint32_t pgno, const uint8_t *raw) {
     }
     memcpy(x->hash, hash, sizeof hash);
     x->known = true;
+    remember(f, pgno, raw, hash);
 }
 
 int fresh_truncate(struct vfs *v, uint32_t pages) {
@@ -177,6 +217,7 @@ int fresh_truncate(struct vfs *v, uint32_t pages) {
     }
     while (f->ex_count && f->ex[f->ex_count - 1].pgno > pages)
         f->ex_count--;
+    fresh_forget_known(f);
     memcpy(f->head.rest, rest, sizeof rest);
     memcpy(f->scan, scan, sizeof scan);
     if (f->scanning && f->scanned > pages)
@@ -274,6 +315,7 @@ int fresh_rebuild(struct vfs *v) {
             return e;
         hash_xor(rest, hash);
     }
+    fresh_forget_known(f);
     memcpy(f->head.rest, rest, sizeof rest);
     f->ex_count = 0;
     f->head.limit = f->pages;

@@ -22,7 +22,9 @@ enum {
     FRAME_HEADER_BYTES = 24,
     FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES,
     WAL_BATCH_FRAMES = 32, // frames written by one system call
-    NONCES_MAX = 32,       // nonces drawn from the system at once
+    NONCES_MAX = 64,       // second halves of nonces drawn from the system at once
+    NONCE_HALF_BYTES = 12,
+    NONCE_PREFIX_USES = 8192, // pages of a connection whose nonces share their first half
     HASH_BYTES = 32,
     SHM_REGION_BYTES = 32 * 1024,
     SHM_REGIONS_MAX = 4096,
@@ -54,8 +56,9 @@ struct page_coder {
     struct vfs *v;
     struct seal *seal;
     struct page_keys *last; // of the epoch used last
-    unsigned nonces_left;
-    uint8_t nonces[NONCES_MAX][SEAL_NONCE_BYTES];
+    unsigned nonces_left, prefix_left;
+    uint8_t prefix[NONCE_HALF_BYTES];
+    uint8_t nonces[NONCES_MAX][NONCE_HALF_BYTES];
     uint8_t raw[FRAME_BYTES];  // as on disk
     uint8_t plain[PAGE_BYTES]; // decrypted, for partial reads
 };
@@ -109,8 +112,19 @@ struct excluded {
     bool known; // `hash` is that of the page in the file
     uint8_t hash[HASH_BYTES];
 };
+// Pages as this process wrote them: a checkpoint need not read what it wrote before, and a reader
+// sees at once when another version of the page was put in its place. `pgno` and `tag` are written
+// under fresh_lock and read without it, `hash` only under it.
+struct known_page {
+    atomic_uint pgno;         // 0: empty
+    atomic_uint_fast64_t tag; // first half of the page's tag
+    uint8_t hash[HASH_BYTES];
+};
+enum { KNOWN_PAGES = 8192 }; // by page number; memory is touched as pages are written
+
 struct fresh {
     struct head head;
+    struct known_page *known;
     struct excluded *ex; // pages that the head leaves out at the moment, ascending
     size_t ex_count, ex_cap;
     uint32_t *frame_pgno; // of frame i+1 of the current log
@@ -134,6 +148,9 @@ int fresh_read_hash(struct vfs *v, uint32_t pgno, uint8_t ret[HASH_BYTES]); // e
 void fresh_hash(const struct vfs *v, uint32_t pgno, const uint8_t *reserved,
                 uint8_t ret[HASH_BYTES]);
 void fresh_expected(const struct vfs *v, uint8_t ret[HASH_BYTES]);
+void fresh_forget_known(struct fresh *f); // pages change by another way than a checkpoint
+// false: the page is not the one that was written. Any thread, but only final under fresh_lock.
+bool fresh_is_known(const struct fresh *f, uint32_t pgno, const uint8_t *raw);
 int fresh_rebuild(struct vfs *v); // takes the file as it is; errno
 struct excluded *fresh_find(struct fresh *f, uint32_t pgno);
 static inline void hash_xor(uint8_t *a, const uint8_t *b) {

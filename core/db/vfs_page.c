@@ -221,13 +221,21 @@ void coder_done(struct page_coder *c) {
     secret_wipe(c, sizeof *c); // `plain` holds the user's text
 }
 
-// A fork would repeat nonces: nobody forks with a store open without exec.
+// Random throughout; the first half is drawn again every few thousand pages only, which saves
+// deriving a subkey for each (seal.h). A fork would repeat nonces: nobody forks with a store open
+// without exec.
 static void next_nonce(struct page_coder *c, uint8_t *out) {
+    if (c->prefix_left == 0) {
+        secret_random(c->prefix, sizeof c->prefix);
+        c->prefix_left = NONCE_PREFIX_USES;
+    }
     if (c->nonces_left == 0) {
         secret_random(c->nonces, sizeof c->nonces);
         c->nonces_left = NONCES_MAX;
     }
-    memcpy(out, c->nonces[--c->nonces_left], SEAL_NONCE_BYTES);
+    c->prefix_left--;
+    memcpy(out, c->prefix, NONCE_HALF_BYTES);
+    memcpy(out + NONCE_HALF_BYTES, c->nonces[--c->nonces_left], NONCE_HALF_BYTES);
 }
 
 struct aad {

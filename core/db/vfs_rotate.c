@@ -139,6 +139,7 @@ static int rewrite(struct sweep *s) {
         v->turn_next = s->first;
         return e;
     }
+    fresh_forget_known(&v->fresh);
     v->turn_pending = s->turn;
     memcpy(v->turn_rest, s->rest, HASH_BYTES);
     hash_xor(v->fresh.scan, s->scan);
