@@ -45,10 +45,11 @@ void doctor_ask_engine(struct doctor *d) {
         d->engine_code = cli_engine_open(d->line, true, &d->engine, &d->engine_err);
     if (d->engine_code < 0)
         return;
+    // First what waits for the store's opening, so that the figures are those after it.
+    d->store = ask(d, "store info", ASK_DEADLINE_MS, &err);
     d->status = ask(d, "status", ASK_DEADLINE_MS, &d->engine_err);
     if (!d->status)
         d->engine_code = d->engine_err.code;
-    d->store = ask(d, "store info", ASK_DEADLINE_MS, &err);
 }
 
 static bool no_engine(struct doctor *d) {
@@ -175,6 +176,9 @@ void doctor_integrity(struct doctor *d) {
     else
         doctor_put(d, DOCTOR_FAIL, fix, "damaged: %.300s",
                    json_string_value(json_object_get(found, "report")));
+    // Only reading every page shows that some are older than the rest.
+    if (found)
+        (void)json_object_update(d->store, found);
     json_decref(found);
 }
 

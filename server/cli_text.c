@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HELP_COLUMN = 22, NAME_BYTES_MAX = 64 };
+enum { HELP_COLUMN = 22, NAME_BYTES_MAX = 64, ROFF_LINE_BYTES = 76 };
 
 static int ended(const struct buf *out) {
     return out->failed ? ERR_NOMEM : 0;
@@ -116,9 +116,17 @@ int cli_help_command(const struct cli_command *command, struct buf *out) {
 
 // Text for the body: a dot or quote at the start of a line would be a macro, a backslash an escape,
 // and a sentence ends its input line.
-static void put_roff(struct buf *out, const char *text) {
+static void put_roff(struct buf *out, const char *text, bool wrap) {
     bool start = true;
+    size_t line = out->len;
     for (const char *p = text; *p; p++) {
+        // Filled text is the same with its lines broken.
+        if (wrap && *p == ' ' && out->len - line + strcspn(p + 1, " ") > ROFF_LINE_BYTES) {
+            (void)buf_putc(out, '\n');
+            line = out->len;
+            start = true;
+            continue;
+        }
         if (start && (*p == '.' || *p == '\''))
             (void)buf_puts(out, "\\&");
         start = *p == '\n';
@@ -133,6 +141,7 @@ static void put_roff(struct buf *out, const char *text) {
             (void)buf_puts(out, "\\-");
         else if ((*p == '.' || *p == '?') && p[1] == ' ' && isupper((unsigned char)p[2])) {
             (void)buf_printf(out, "%c\n", *p++);
+            line = out->len;
             start = true;
         } else
             (void)buf_putc(out, *p);
@@ -140,15 +149,28 @@ static void put_roff(struct buf *out, const char *text) {
     (void)buf_putc(out, '\n');
 }
 
-// Words as macro arguments: one that looks like a macro's name must not be taken for one.
+// Words as macro arguments: one that looks like a macro's name must not be taken for one, brackets
+// become the macro for what is optional.
 static void put_words(struct buf *out, const char *macro, const char *text) {
-    (void)buf_printf(out, " %s", macro);
+    bool named = false;
     for (const char *p = text; *p;) {
         size_t n = strcspn(p, " ");
-        bool dots = strncmp(p, "\xE2\x80\xA6", 3) == 0;
-        (void)buf_printf(out, " %s%.*s", n <= 3 ? "\\&" : "", dots ? 3 : (int)n, dots ? "..." : p);
-        if (dots)
-            (void)buf_printf(out, "%.*s", (int)(n - 3), p + 3);
+        size_t word = n;
+        const char *start = p;
+        if (*p == '[') {
+            (void)buf_printf(out, " Op %s", macro);
+            named = true;
+            start++;
+            word--;
+        }
+        if (!named)
+            (void)buf_printf(out, " %s", macro);
+        named = true;
+        if (word && start[word - 1] == ']')
+            word--;
+        bool dots = word == 3 && memcmp(start, "\xE2\x80\xA6", 3) == 0;
+        (void)buf_printf(out, " %s%.*s", word <= 3 ? "\\&" : "", dots ? 3 : (int)word,
+                         dots ? "..." : start);
         p += n;
         p += *p == ' ';
     }
@@ -168,7 +190,7 @@ static void put_man_options(struct buf *out, const struct cli_option *list) {
         if (list->value)
             put_words(out, "Ar", list->value);
         (void)buf_putc(out, '\n');
-        put_roff(out, list->help);
+        put_roff(out, list->help, true);
     }
     (void)buf_puts(out, ".El\n");
 }
@@ -180,7 +202,7 @@ static void put_paragraphs(struct buf *out, const char *text) {
         char part[2048];
         (void)snprintf(part, sizeof part, "%.*s", gap ? (int)(gap - text) : (int)strlen(text),
                        text);
-        put_roff(out, part);
+        put_roff(out, part, true);
         text = gap ? gap + 2 : NULL;
         if (text)
             (void)buf_puts(out, ".Pp\n");
@@ -194,7 +216,7 @@ static void put_examples(struct buf *out, const struct cli_command *c) {
         size_t blanks = strspn(line, " ");
         char text[512];
         (void)snprintf(text, sizeof text, "%.*s", (int)(n - blanks), line + blanks);
-        put_roff(out, text);
+        put_roff(out, text, false);
         line += n;
         line += *line == '\n';
     }
@@ -208,7 +230,7 @@ static void put_man_command(struct buf *out, const struct cli_command *c) {
     if (c->operands)
         put_words(out, "Ar", c->operands);
     (void)buf_putc(out, '\n');
-    put_roff(out, c->help);
+    put_roff(out, c->help, true);
     if (c->details) {
         (void)buf_puts(out, ".Pp\n");
         put_paragraphs(out, c->details);
@@ -224,7 +246,7 @@ static void put_man_settings(struct buf *out) {
                    "underscores.\n.Bl -tag -width Ds\n");
     for (const struct conf_option *o = conf_options; o->key; o++) {
         (void)buf_printf(out, ".It Cm %s\n", o->key);
-        put_roff(out, o->help);
+        put_roff(out, o->help, true);
         (void)buf_puts(out, "Default:\n");
         (void)buf_printf(out, ".Li \\&%s\n", o->fallback);
         if (o->unit)
@@ -235,7 +257,7 @@ static void put_man_settings(struct buf *out) {
 
 static const char man_end[] =
     ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
-    ".It Ev PAIRED_PROFILE\nDirectory that holds settings, store, sockets and logs instead of the "
+    ".It Ev PAIRED_PROFILE\nDirectory that holds settings, store, sockets and logs instead\nof the "
     "usual ones.\n"
     ".It Ev PAIRED_WORKSPACE\nFolder that notes belong to when\n.Fl \\-workspace\nis not given.\n"
     ".It Ev NO_COLOR\nNo colours on a terminal.\n.El\n"
@@ -255,7 +277,7 @@ int cli_manual(struct buf *out) {
                    ".Nd a memory that follows a developer from tool to tool\n"
                    ".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar option ...\n"
                    ".Sh DESCRIPTION\n.Nm\nkeeps notes, facts, decisions and handoffs in an "
-                   "encrypted store on this machine and serves them to editors, assistants and "
+                   "encrypted store\non this machine and serves them to editors, assistants\nand "
                    "the command line.\nEvery client starts its own\n.Nm Cm mcp ,\na small process "
                    "that attaches to the one engine of the user.\n"
                    ".Sh COMMANDS\n.Bl -tag -width Ds\n");
