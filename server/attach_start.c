@@ -58,8 +58,11 @@ static void log_path(const struct attach *a, char out[DIRS_PATH_BYTES_MAX + 32])
     int fd = -1;
     if (dirs_ensure_private(a->dirs.state, NULL) == 0 && dirs_ensure_private(dir, NULL) == 0)
         fd = open(out, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 1024 * 1024)
-        (void)ftruncate(fd, 0);
+    // One that cannot be emptied is not worth keeping open: the engine then runs without.
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 1024 * 1024 && ftruncate(fd, 0) < 0) {
+        (void)close(fd);
+        fd = -1;
+    }
     if (fd < 0)
         (void)snprintf(out, DIRS_PATH_BYTES_MAX + 32, "/dev/null");
     else

@@ -29,12 +29,13 @@ static void reply_messages(struct mcp_call *c, const struct mcp_prompt *p, json_
 }
 
 static void get_remember(struct mcp_call *c, const struct mcp_prompt *p) {
+    const char *note = argument(c, "text"); // required: checked before
     const char *tags = argument(c, "tags");
     AUTO_BUF text = BUF_INIT(128 * 1024);
     (void)buf_printf(&text,
                      "Keep this in paired's memory with the tool `remember`, as one self-contained "
                      "note that another tool will understand without this conversation:\n\n%s",
-                     argument(c, "text"));
+                     note ? note : "");
     if (tags)
         (void)buf_printf(&text, "\n\nTags: %s", tags);
     reply_messages(c, p, json_pack("[o]", text_message(text.failed ? NULL : text.data)));
