@@ -33,7 +33,7 @@ static int open_file(struct vfs *v, struct vfs_file *f, bool is_log, int flags) 
     f->new_file = is_log && !there;
     f->coder = secret_alloc(sizeof *f->coder); // holds text of the user
     f->batch = is_log ? mem_zalloc(sizeof *f->batch) : NULL;
-    if (!f->coder || coder_init(f->coder, v) < 0 || (is_log && !f->batch)) {
+    if (!f->coder || (is_log && !f->batch) || coder_init(f->coder, v) < 0) {
         secret_free(f->coder);
         mem_free(f->batch);
         (void)close(f->fd);
