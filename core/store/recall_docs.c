@@ -8,8 +8,10 @@
 
 enum {
     WALK_STEPS_MAX = 2000, // notes that filters may pass over in search of those they let through
-    NEIGHBOURS_MAX = 96    // notes whose neighbours are read, the most promising ones
+    NEIGHBOURS_MAX = 96,   // notes whose neighbours are read, the most promising ones
+    SURE = 48              // candidates that are read whatever they are known to have
 };
+static const float hopeless = 0.4F; // of what a good candidate is known to have
 
 // --- the documents as a set ----------------------------------------------------------------------
 void docs_done(struct docs *d) {
@@ -201,6 +203,8 @@ int docs_load(struct db *db, const struct scope *scope, const struct question *q
               const struct pool *pool, size_t max, struct docs *d, struct err *err) {
     size_t shown = 0;
     for (size_t i = 0; i < pool->ordered && shown < max; i++) {
+        if (i >= SURE && pool->items[i].rough < hopeless * pool->items[SURE / 2].rough)
+            break;
         int r = load_one(db, pool->items[i].id, q, scope->query, d, err);
         struct doc *doc = docs_find(d, pool->items[i].id);
         if (r == 0 && doc)

@@ -69,6 +69,6 @@ CREATE INDEX note_label_newest ON note_label (label, created_ms, note);
 
 -- Terms are made by recall_words.c (ASCII letters and digits, and bytes from 0x80), one blank between.
 CREATE VIRTUAL TABLE note_fts USING fts5(terms, content = '', detail = none, columnsize = 0, tokenize = 'ascii');
--- A leaf of the index fills a page of 4096 bytes of which 48 are reserved, without overflowing it.
-INSERT INTO note_fts (note_fts, rank) VALUES ('pgsz', 3900);
+-- Small leaves: reading newest first unpacks a whole leaf before its first note.
+INSERT INTO note_fts (note_fts, rank) VALUES ('pgsz', 1000);
 CREATE VIRTUAL TABLE note_vocabulary USING fts5vocab('note_fts', 'instance');
