@@ -100,9 +100,20 @@ def wire(world, era="legacy", *argv, program=None, **options):
     return c
 
 
+def assert_unhurt(world, what):
+    """A front end hides an engine's death from its client; a test must not miss it."""
+    text = world.log()
+    started = text.count(" ready version=")
+    assert started == 1, "%s: %d engines were needed\n%s" % (what, started, text[-3000:])
+    for word in ("Sanitizer", "runtime error:"):
+        assert word not in text, "%s: %s\n%s" % (what, word, text[-3000:])
+
+
 def worlds():
-    """Both ways to run, both eras: (world, client, name)."""
+    """Both ways to run, both eras: (world, client, name). The engine must live through what is done there."""
     for argv in (("mcp",), ("mcp", "--standalone")):
         for era in ("legacy", "modern"):
             with World() as world:
-                yield world, wire(world, era, *argv).open(), " ".join(argv) + " " + era
+                name = " ".join(argv) + " " + era
+                yield world, wire(world, era, *argv).open(), name
+                assert_unhurt(world, name)

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from mcp_wire import wire, worlds
+from mcp_wire import assert_unhurt, wire, worlds
 from process_lib import FLAGS, SLOW, World, main, percentile, report, rss_kb
 
 PARSE, INVALID, NO_METHOD, BAD_PARAMS = -32700, -32600, -32601, -32602
@@ -239,6 +239,7 @@ def test_a_client_that_does_not_read_costs_little_memory_and_nobody_else_notices
         some = [stalled.wait_for(b"%d" % i) for i in range(0, 3000, 100)]
         assert all("result" in answer for answer in some)
         assert not stalled.noise
+        assert_unhurt(world, "stalled")
 
 
 def test_a_client_that_is_killed_in_the_middle_of_a_message_leaves_nothing():
@@ -254,6 +255,7 @@ def test_a_client_that_is_killed_in_the_middle_of_a_message_leaves_nothing():
                 assert c.end() == 0
         alive(other, "after thirty ends")
         assert world.engine_pid() == engine
+        assert_unhurt(world, "killed clients")
 
 
 def test_batches_are_answered_in_the_one_revision_that_has_them():
@@ -310,8 +312,10 @@ def test_stdout_purity_nothing_but_protocol_with_logging_at_its_most():
         os.makedirs(folder, 0o700)
         with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
             json.dump({"log": {"level": "debug"}}, file)
+        engines = set()
         for era in ("legacy", "modern"):
             c = wire(world, era).open()
+            engines.add(world.engine_pid())
             if era == "legacy":
                 assert "result" in c.ask("logging/setLevel", {"level": "debug"})
             c.keep, source, expected = False, random.Random(11), 0
@@ -330,6 +334,8 @@ def test_stdout_purity_nothing_but_protocol_with_logging_at_its_most():
             alive(c, "purity")
             assert c.count - base == expected + 1, (c.count - base, expected)
             assert c.end() == 0 and not c.noise
+            engines.add(world.engine_pid())
+            assert len(engines) == 1, "an engine died"
             report("%s: %d mixed requests, %d answers, 0 bytes that are not protocol, %.1f s, engine %.1f MB"
                    % (era, total // 2, expected, took, rss_kb(world.engine_pid()) / 1024))
         assert world.log().count(" debug ") > 1000, "logging was not at its most"
