@@ -191,7 +191,7 @@ void mcp_call_result(struct mcp_call *c, json_t *result) {
 
 void mcp_call_raw(struct mcp_call *c, struct buf *text) {
     if (c->task) {
-        json_t *result = text->failed ? NULL : json_loadb(text->data, text->len, 0, NULL);
+        json_t *result = text->failed ? NULL : mcp_tree(text->data, text->len);
         mcp_call_result(c, result);
         return;
     }

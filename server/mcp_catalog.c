@@ -5,6 +5,7 @@
 
 #include "core/base/build.h"
 #include "core/base/mem.h"
+#include "protocol/tree.h"
 
 #include <string.h>
 
@@ -174,6 +175,11 @@ static void put_tool(struct buf *out, const struct capability *c) {
     if (always_loaded(c->name))
         (void)buf_puts(out, "\"anthropic/alwaysLoad\":true");
     (void)buf_puts(out, "}}");
+}
+
+json_t *mcp_tree(const char *text, size_t n) {
+    const char *why;
+    return tree_build(text, n, &why);
 }
 
 bool mcp_is_tool(const struct capability *c) {

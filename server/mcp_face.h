@@ -40,6 +40,7 @@ struct mcp_shared {
     struct mcp_face *faces;
     struct mcp_tasks *tasks;
     struct buf lists[2][4][2];     // fixtures, enum mcp_list, era
+    struct buf reading_tools[2][2]; // fixtures, era: tools that change nothing
     struct buf discover[2];        // fixtures
     bool extra_tool, extra_prompt; // fixtures: a list that changes
 };
@@ -52,6 +53,8 @@ void mcp_shared_drop(void); // forgets the kept one; nobody may hold it, its eng
 // The complete result text; NULL when out of memory. Borrowed until mcp_catalog_forget.
 const struct buf *mcp_catalog_list(struct mcp_shared *s, bool fixtures, enum mcp_list list,
                                    enum mcp_era era);
+// The tools of a session that may only read.
+const struct buf *mcp_catalog_reading_tools(struct mcp_shared *s, bool fixtures, enum mcp_era era);
 const struct buf *mcp_catalog_discover(struct mcp_shared *s, bool fixtures);
 void mcp_catalog_forget(struct mcp_shared *s, enum mcp_list list);
 // Result of initialize. New; NULL when out of memory.
@@ -61,7 +64,10 @@ extern const char mcp_instructions[];
 // {"io.modelcontextprotocol/serverInfo":{…}}, as text
 int mcp_put_server_meta(struct buf *out);
 int mcp_put_json(struct buf *out, const json_t *value); // compact; NULL marks `out` as failed
-bool mcp_is_tool(const struct capability *c);           // accepts NULL
+// Of JSON that we wrote or have checked. jansson's own reader does not survive a failing
+// allocation.
+json_t *mcp_tree(const char *text, size_t n);
+bool mcp_is_tool(const struct capability *c); // accepts NULL
 
 struct mcp_prompt_argument {
     const char *name, *description;
@@ -95,6 +101,7 @@ struct mcp_face {
     struct mcp_shared *shared;
     struct mcp_face *next; // in shared->faces
     bool fixtures;
+    bool read_only; // setting mcp.tools, at the session's beginning
     const struct mcp_version *legacy; // NULL before initialize
     unsigned legacy_can;
     int legacy_level;
@@ -109,6 +116,9 @@ struct mcp_face {
     uint64_t seq;
     unsigned nth; // within the message: batches carry several requests
 };
+
+// mcp.tools of the user, tightened by the session's workspace (mcp_settings.c).
+bool mcp_read_only(struct session *s);
 
 // Number that tells repeated writes apart: unique per request, the same when the message is
 // replayed.

@@ -164,7 +164,7 @@ static void elicit(struct mcp_call *c, const char *message, const char *schema) 
     if (client_can(c, MCP_CAN_ELICIT, "elicitation"))
         mcp_call_ask(c, "elicitation/create",
                      json_pack("{s:s, s:o}", "message", message, "requestedSchema",
-                               json_loads(schema, 0, NULL)),
+                               mcp_tree(schema, strlen(schema))),
                      elicited);
 }
 

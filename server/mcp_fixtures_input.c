@@ -93,7 +93,8 @@ static const struct fixture *find(const char *name, unsigned prompt) {
 
 // --- asking
 static json_t *question_json(const struct question *q) {
-    return json_pack("{s:s, s:o}", "method", q->method, "params", json_loads(q->params, 0, NULL));
+    return json_pack("{s:s, s:o}", "method", q->method, "params",
+                     mcp_tree(q->params, strlen(q->params)));
 }
 
 // From question `first` on: those without an answer. In rounds only the first of them.

@@ -96,7 +96,7 @@ int mcp_state_verify(struct mcp_face *f, const char *method, const char *name,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
         return err_set(err, ERR_PERM,
                        "requestState is not one of this session's; call again without it");
-    json_t *in = json_loadb((const char *)text, n, 0, NULL);
+    json_t *in = mcp_tree((const char *)text, n);
     char digest[crypto_hash_sha256_BYTES * 2 + 1];
     request_digest(method, name, arguments, digest);
     const char *given = json_string_value(json_object_get(in, "r"));

@@ -96,7 +96,7 @@ void mcp_listen(void *face, struct rpc_request *req, json_t *params) {
     struct mcp_listen_stream *l = mem_zalloc(sizeof *l);
     struct span id = rpc_request_id(req);
     if (l) {
-        l->id = json_loadb(id.data, id.len, JSON_DECODE_ANY, NULL);
+        l->id = mcp_tree(id.data, id.len);
         l->uris = in.uris ? json_deep_copy(in.uris) : NULL;
         l->task_ids = in.tasks ? json_deep_copy(in.tasks) : NULL;
     }
