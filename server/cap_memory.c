@@ -115,6 +115,8 @@ static int prepare(const struct call *call, const struct remember_input *in,
     if (r < 0)
         return r;
     const struct caller *caller = call->caller;
+    int64_t days =
+        in->expires_days ? in->expires_days : memory_setting(call, "memory.expire_days", 0);
     bool global = in->scope == SCOPE_GLOBAL || !caller->workspace || !*caller->workspace;
     out->note = (struct note){
         .kind = (enum note_kind)in->kind,
@@ -126,7 +128,7 @@ static int prepare(const struct call *call, const struct remember_input *in,
         .thread = caller->session[0] ? caller->session : NULL,
         .tags = out->tags,
         .created_ms = call->now_ms,
-        .expires_ms = in->expires_days ? call->now_ms + in->expires_days * DAY_MS : 0,
+        .expires_ms = days ? call->now_ms + days * DAY_MS : 0,
     };
     return 0;
 }

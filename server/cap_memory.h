@@ -57,6 +57,8 @@ int memory_structured(const struct field *table, const void *value, struct answe
                       struct err *err);
 int memory_changed(struct answer *answer, const char *uri, struct err *err); // adds one URI
 int memory_no_memory(struct err *err);
+// A number among the settings; `fallback` where there are none (tests).
+int64_t memory_setting(const struct call *call, const char *key, int64_t fallback);
 
 // Stops a long query when the caller no longer waits.
 void memory_reader_watch(struct db *db, struct call *call);

@@ -37,6 +37,12 @@ int memory_no_memory(struct err *err) {
     return err_set(err, ERR_NOMEM, "out of memory");
 }
 
+int64_t memory_setting(const struct call *call, const char *key, int64_t fallback) {
+    // The engine puts newer settings here while calls run.
+    const struct conf *conf = __atomic_load_n(&call->services->conf, __ATOMIC_ACQUIRE);
+    return conf ? conf_int(conf, key) : fallback;
+}
+
 struct text memory_text(const char *s) {
     return s && *s ? (struct text){s, strlen(s)} : (struct text){0};
 }

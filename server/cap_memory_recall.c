@@ -193,9 +193,9 @@ int memory_run_recall(struct call *call, const void *input, struct answer *answe
     struct recall_result found = {0};
     struct recall_input in = *(const struct recall_input *)input;
     if (!(in.present & UINT64_C(1) << RECALL_LIMIT))
-        in.limit = RECALL_LIMIT_DEFAULT;
+        in.limit = memory_setting(call, "memory.recall_limit", RECALL_LIMIT_DEFAULT);
     if (!(in.present & UINT64_C(1) << RECALL_BUDGET))
-        in.budget = RECALL_BUDGET_DEFAULT;
+        in.budget = memory_setting(call, "memory.recall_tokens", RECALL_BUDGET_DEFAULT);
     int r = prepare(call, &in, &what, err);
     if (r == 0)
         r = search(call, &what.query, &found, err);

@@ -186,12 +186,12 @@ bool mcp_is_tool(const struct capability *c) {
     return c && (c->flags & CAP_TOOL) && !(c->flags & CAP_CLI_ONLY);
 }
 
-static void put_tools(struct buf *out, const struct mcp_shared *s, bool fixtures) {
+static void put_tools(struct buf *out, const struct mcp_shared *s, bool fixtures, bool read_only) {
     bool first = true;
     const struct capability *c;
     (void)buf_puts(out, "\"tools\":[");
     for (size_t i = 0; (c = dispatch_at(s->dispatch, i)); i++) {
-        if (!mcp_is_tool(c))
+        if (!mcp_is_tool(c) || (read_only && !(c->flags & CAP_READ_ONLY)))
             continue;
         (void)buf_puts(out, first ? "" : ",");
         put_tool(out, c);
@@ -239,6 +239,32 @@ static void put_templates(struct buf *out, bool fixtures) {
     (void)buf_putc(out, ']');
 }
 
+// The end of a list's result; the whole, or NULL when memory ran out.
+static const struct buf *end_list(struct buf *out, bool fixtures, enum mcp_era era,
+                                  const char *scope) {
+    if (era == MCP_MODERN) {
+        (void)buf_printf(out,
+                         ",\"resultType\":\"complete\",\"ttlMs\":%d,\"cacheScope\":\"%s\","
+                         "\"_meta\":",
+                         fixtures ? 0 : LIST_TTL_MS, scope);
+        (void)mcp_put_server_meta(out);
+    }
+    (void)buf_putc(out, '}');
+    if (!out->failed)
+        return out;
+    buf_done(out);
+    return NULL;
+}
+
+const struct buf *mcp_catalog_reading_tools(struct mcp_shared *s, bool fixtures, enum mcp_era era) {
+    struct buf *out = &s->reading_tools[fixtures][era];
+    if (out->len)
+        return out;
+    (void)buf_putc(out, '{');
+    put_tools(out, s, fixtures, true);
+    return end_list(out, fixtures, era, "private"); // another workspace's session has them all
+}
+
 const struct buf *mcp_catalog_list(struct mcp_shared *s, bool fixtures, enum mcp_list list,
                                    enum mcp_era era) {
     struct buf *out = &s->lists[fixtures][list][era];
@@ -247,7 +273,7 @@ const struct buf *mcp_catalog_list(struct mcp_shared *s, bool fixtures, enum mcp
     (void)buf_putc(out, '{');
     switch (list) {
     case MCP_LIST_TOOLS:
-        put_tools(out, s, fixtures);
+        put_tools(out, s, fixtures, false);
         break;
     case MCP_LIST_PROMPTS:
         put_prompts(out, s, fixtures);
@@ -259,24 +285,15 @@ const struct buf *mcp_catalog_list(struct mcp_shared *s, bool fixtures, enum mcp
         (void)mcp_skills_put_list(out);
         break;
     }
-    if (era == MCP_MODERN) {
-        (void)buf_printf(out,
-                         ",\"resultType\":\"complete\",\"ttlMs\":%d,\"cacheScope\":\"public\","
-                         "\"_meta\":",
-                         fixtures ? 0 : LIST_TTL_MS);
-        (void)mcp_put_server_meta(out);
-    }
-    (void)buf_putc(out, '}');
-    if (!out->failed)
-        return out;
-    buf_done(out);
-    return NULL;
+    return end_list(out, fixtures, era, "public");
 }
 
 void mcp_catalog_forget(struct mcp_shared *s, enum mcp_list list) {
     for (int fixtures = 0; fixtures < 2; fixtures++)
         for (int era = 0; era < 2; era++)
             buf_done(&s->lists[fixtures][list][era]);
+    for (int i = 0; list == MCP_LIST_TOOLS && i < 4; i++)
+        buf_done(&s->reading_tools[i / 2][i % 2]);
 }
 
 const struct buf *mcp_catalog_discover(struct mcp_shared *s, bool fixtures) {

@@ -39,10 +39,10 @@ struct mcp_shared {
     unsigned refs;
     struct mcp_face *faces;
     struct mcp_tasks *tasks;
-    struct buf lists[2][4][2];     // fixtures, enum mcp_list, era
+    struct buf lists[2][4][2];      // fixtures, enum mcp_list, era
     struct buf reading_tools[2][2]; // fixtures, era: tools that change nothing
-    struct buf discover[2];        // fixtures
-    bool extra_tool, extra_prompt; // fixtures: a list that changes
+    struct buf discover[2];         // fixtures
+    bool extra_tool, extra_prompt;  // fixtures: a list that changes
 };
 enum mcp_list { MCP_LIST_TOOLS, MCP_LIST_PROMPTS, MCP_LIST_TEMPLATES, MCP_LIST_SKILLS };
 
@@ -101,7 +101,7 @@ struct mcp_face {
     struct mcp_shared *shared;
     struct mcp_face *next; // in shared->faces
     bool fixtures;
-    bool read_only; // setting mcp.tools, at the session's beginning
+    bool read_only;                   // setting mcp.tools, at the session's beginning
     const struct mcp_version *legacy; // NULL before initialize
     unsigned legacy_can;
     int legacy_level;

@@ -328,6 +328,7 @@ static int face_open(struct session *s, void **ret, struct err *err) {
     f->legacy_level = MCP_LOG_INFO;
     const json_t *options = json_object_get(session_hello(s), "options");
     f->fixtures = json_is_true(json_object_get(options, "fixtures"));
+    f->read_only = mcp_read_only(s);
 
     char prefix[48]; // our own requests: an answer meant for an earlier engine must not match
     snprintf(prefix, sizeof prefix, "paired-%.16s-", session_engine_id(s));

@@ -14,7 +14,9 @@ void mcp_tools_list(void *face, struct rpc_request *req, json_t *params) {
         mcp_fail_err(req, JSONRPC_INVALID_PARAMS, &err);
         return;
     }
-    mcp_reply_buf(req, mcp_catalog_list(f->shared, f->fixtures, MCP_LIST_TOOLS, f->now.era));
+    mcp_reply_buf(req, f->read_only
+                           ? mcp_catalog_reading_tools(f->shared, f->fixtures, f->now.era)
+                           : mcp_catalog_list(f->shared, f->fixtures, MCP_LIST_TOOLS, f->now.era));
 }
 
 // --- errors a model can act on
@@ -236,6 +238,12 @@ void mcp_tools_call(void *face, struct rpc_request *req, json_t *params) {
         char text[160];
         snprintf(text, sizeof text, "Unknown tool: %.100s", c->name);
         mcp_call_fail(c, JSONRPC_INVALID_PARAMS, text, NULL);
+        return;
+    }
+    if (f->read_only && !(c->capability->flags & CAP_READ_ONLY)) {
+        mcp_call_result(c, mcp_text_result("This tool is switched off here: the setting mcp.tools "
+                                           "is read-only.",
+                                           true));
         return;
     }
     // The argument counts only where the user cannot be asked: a model must not answer for them.

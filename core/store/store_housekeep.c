@@ -10,7 +10,9 @@
 enum {
     EXPIRE_AT_ONCE = 64,
     PRUNE_AT_ONCE = 500,
-    ROTATE_PAGES_AT_ONCE = 64,
+    ROTATE_PAGES_MIN = 16, // of one step; the number follows the disk, so that a step takes
+    ROTATE_PAGES_MAX = 1024,
+    ROTATE_STEP_MS = 8,                  // about this long
     SLICE_TOTAL_MS = 2000,               // one call rotates for this long at most
     SCRUB_EVERY_MS = 60 * 60 * 1000,     // a large file is rebuilt at most this often by itself
     SCRUB_SMALL_BYTES = 32 * 1024 * 1024 // a file below is rebuilt at once
@@ -133,8 +135,25 @@ static bool rotation_due(struct store *s) {
            s->wall_ms() - created_ms >= s->rotate_days * DAY_MS;
 }
 
+struct step {
+    int64_t pages, left;
+};
+
 static int rotate_step(struct db *db, void *ctx, struct err *err) {
-    return vfs_rotate_step(db, ROTATE_PAGES_AT_ONCE, ctx, err);
+    struct step *step = ctx;
+    return vfs_rotate_step(db, step->pages, &step->left, err);
+}
+
+// One step on the writer thread, and how large the next one may be.
+static int rotate_once(struct store *s, struct step *step, struct err *err) {
+    uint64_t start_ns = env_now_mono_ns();
+    int r = writer_exclusive(s->writer, rotate_step, step, err);
+    uint64_t took_ms = (env_now_mono_ns() - start_ns) / 1000000;
+    if (took_ms < ROTATE_STEP_MS / 2 && step->pages < ROTATE_PAGES_MAX)
+        step->pages *= 2;
+    else if (took_ms > ROTATE_STEP_MS && step->pages > ROTATE_PAGES_MIN)
+        step->pages /= 2;
+    return r;
 }
 
 static int rotate_finish(struct db *db, void *ctx, struct err *err) {
@@ -156,10 +175,10 @@ static int rotate_end(struct store *s, struct err *err) {
 static int rotate(struct store *s, struct err *err) {
     uint64_t end_ns = env_now_mono_ns() + (uint64_t)SLICE_TOTAL_MS * 1000000;
     int r = vfs_rotate_begin(s->vfs, err);
-    int64_t left = 1;
-    while (r == 0 && left > 0 && store_state(s) == STORE_OPEN && env_now_mono_ns() < end_ns)
-        r = writer_exclusive(s->writer, rotate_step, &left, err);
-    if (r < 0 || left > 0)
+    struct step step = {.pages = 4 * ROTATE_PAGES_MIN, .left = 1};
+    while (r == 0 && step.left > 0 && store_state(s) == STORE_OPEN && env_now_mono_ns() < end_ns)
+        r = rotate_once(s, &step, err);
+    if (r < 0 || step.left > 0)
         return r;
     r = rotate_end(s, err);
     return r == ERR_BUSY ? 0 : r;

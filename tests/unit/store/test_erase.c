@@ -151,6 +151,8 @@ static void the_search_finds_what_is_there(void **state) {
     char plain[NOTE_UID_BYTES];
     struct store *s = open_store(scratch.dir);
     fill(s, uids, plain);
+    assert_true(file_exists(scratch.dir, "store.db-wal"));
+    assert_int_equal(files_with_marker(), 0); // nor in the log
     store_close(s);
     assert_true(pages_with_marker("store.db", 0) > 10);
     assert_int_equal(files_with_marker(), 0); // encrypted
@@ -226,43 +228,73 @@ static void a_repeat_of_an_erased_write_does_not_bring_it_back(void **state) {
     store_close(s);
 }
 
-// Rows of many sizes that grow and shrink: cells move between pages, and copies of them stay in
-// what the pages do not use. secure_delete alone does not reach those (tried: they are found then).
-static int grow(struct db *db, void *ctx, struct buf *result, struct err *err) {
-    (void)ctx;
+// Rows of many sizes that come, grow, shrink and go: their cells move between pages, and copies of
+// them stay in what the pages do not use. secure_delete alone does not reach those: without
+// rebuilding the file this test finds the marker.
+struct churn {
+    uint64_t random;
+    char marked[600][NOTE_UID_BYTES];
+    const char *list[600];
+    size_t count;
+};
+
+static uint64_t churn_random(struct churn *c, uint64_t below) {
+    c->random ^= c->random << 13;
+    c->random ^= c->random >> 7;
+    c->random ^= c->random << 17;
+    return (c->random >> 11) % below;
+}
+
+static int churn_once(struct db *db, struct churn *c, struct err *err) {
+    char text[2048], workspace[64];
+    bool mark = churn_random(c, 3) == 0;
+    size_t n = 0;
+    for (size_t words = 1 + churn_random(c, 120); words; words--)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s ", mark ? marker : "plainwrd");
+    (void)snprintf(workspace, sizeof workspace, "/%d/%s", (int)churn_random(c, 1000),
+                   mark ? marker : "plainwrd");
+    struct handoff h = {.title = "t",
+                        .next = "n",
+                        .summary = text,
+                        .workspace = workspace,
+                        .created_ms = 1 + (int64_t)churn_random(c, 1000000)};
+    int r = handoff_save(db, &h, err);
+    if (r == 0 && mark) {
+        memcpy(c->marked[c->count], h.uid, sizeof h.uid);
+        c->list[c->count] = c->marked[c->count];
+        c->count++;
+    }
+    const struct db_value some = db_int((int64_t)churn_random(c, 1000));
+    if (r == 0)
+        r = db_run(db,
+                   "UPDATE handoffs SET summary = substr(summary, 1, 9 + (?1 * id) % 900), "
+                   "files = CASE WHEN (?1 + id) % 2 THEN substr(summary, 1, 300) END "
+                   "WHERE (?1 * 7 + id) % 40 = 0",
+                   &some, 1, err);
+    if (r == 0)
+        r = db_run(db,
+                   "DELETE FROM handoffs WHERE (?1 * 11 + id) % 300 = 0 AND workspace NOT "
+                   "LIKE '%plain%'",
+                   &some, 1, err);
+    return r;
+}
+
+static int churn_some(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    int r = 0;
     (void)result;
-    return db_script(db,
-                     "UPDATE note SET source = substr(text, 1, abs(random()) % 400) "
-                     "WHERE id % 3 = abs(random()) % 3;"
-                     "UPDATE note SET thread = NULL WHERE id % 5 = 1;"
-                     "UPDATE handoffs SET summary = substr(title || title, 1, 30);",
-                     err);
+    for (int i = 0; r == 0 && i < 20; i++)
+        r = churn_once(db, ctx, err);
+    return r;
 }
 
 static void copies_of_moved_rows_are_overwritten(void **state) {
     (void)state;
-    static char text[3000];
-    uint64_t random = 88172645463325252U;
+    static struct churn churn;
+    churn = (struct churn){.random = 88172645463325252U};
     struct store *s = open_store(scratch.dir);
-    static char gone[600][NOTE_UID_BYTES];
-    static const char *list[600];
-    size_t marked = 0;
-    for (int i = 0; i < 600; i++) {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        bool mark = random % 3 == 0;
-        size_t n = 0, words = 1 + (random >> 8) % 200;
-        for (size_t w = 0; w < words; w++)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s ", mark ? marker : "plainwrd");
-        const struct note note = {.text = text};
-        assert_int_equal(remember(s, &note, NULL, gone[marked]), 0);
-        list[marked] = gone[marked];
-        marked += mark;
-        if (i % 20 == 0)
-            assert_int_equal(store_write(s, NULL, grow, NULL, NULL, NULL, NULL), 0);
-    }
-    assert_int_equal(store_erase(s, list, marked, NULL, NULL), marked);
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(store_write(s, NULL, churn_some, &churn, NULL, NULL, NULL), 0);
+    assert_true(store_erase(s, churn.list, churn.count, NULL, NULL) > 200);
     store_close(s);
     assert_int_equal(pages_with_marker("store.db", 0), 0);
 }
