@@ -1,0 +1,124 @@
+"""Every setting changes something: none of the table is without an effect. Those that need minutes or days to show one
+are only read back here; their mechanisms are tested with shifted clocks (store) and short times (processes)."""
+import json
+import os
+import re
+
+from process_lib import World, main
+from test_cli import data, run
+from test_cli_store import remember
+
+
+def set_and_restart(w, key, value):
+    run(w, "config", "set", key, value)
+    run(w, "stop")
+
+
+def tools(w, workspace=None):
+    env = dict(w.env, PAIRED_WORKSPACE=workspace) if workspace else w.env
+    c = w.client(env=env)
+    c.initialize()
+    names = {t["name"] for t in c.call("tools/list")["result"]["tools"]}
+    refused = c.tool("remember", {"text": "am I allowed?"})
+    assert c.end() == 0
+    return names, refused["result"].get("isError", False), json.dumps(refused)
+
+
+def effect_mcp_tools(w):
+    names, refused, _ = tools(w)
+    assert {"remember", "recall", "forget"} <= names and not refused
+    work = os.path.join(w.dir, "work")
+    os.makedirs(os.path.join(work, ".paired"))
+    with open(os.path.join(work, ".paired", "config.json"), "w") as f:
+        f.write('{"mcp": {"tools": "read-only"}}')
+    names, refused, text = tools(w, work)  # the workspace tightens, for its own sessions only
+    assert "recall" in names and "remember" not in names and "forget" not in names
+    assert refused and "mcp.tools" in text
+    assert "remember" in tools(w)[0]
+    set_and_restart(w, "mcp.tools", "read-only")
+    assert "remember" not in tools(w)[0]
+    with open(os.path.join(work, ".paired", "config.json"), "w") as f:
+        f.write('{"mcp": {"tools": "all"}}')
+    assert "remember" not in tools(w, work)[0]  # and cannot loosen what the user set
+
+
+def effect_memory_recall_limit(w):
+    for i in range(6):
+        remember(w, "the heron number %d" % i)
+    assert len(data(w, "memory", "recall", "heron")["notes"]) == 6
+    set_and_restart(w, "memory.recall_limit", "2")
+    assert len(data(w, "memory", "recall", "heron")["notes"]) == 2
+    assert len(data(w, "memory", "recall", "heron", "-n", "4")["notes"]) == 4
+
+
+def effect_memory_recall_tokens(w):
+    remember(w, "heron " + "stands in the reed and waits for a frog, " * 100)
+    long = len(json.dumps(data(w, "memory", "recall", "heron")))
+    set_and_restart(w, "memory.recall_tokens", "200")
+    short = len(json.dumps(data(w, "memory", "recall", "heron")))
+    assert short < long / 2, (short, long)
+
+
+def effect_memory_expire_days(w):
+    assert "expires" not in data(w, "memory", "remember", "for ever")
+    set_and_restart(w, "memory.expire_days", "30")
+    uid = remember(w, "for a month")
+    note = data(w, "memory", "show", uid)["notes"][0]
+    assert abs(note["expires_ms"] - note["created_ms"] - 30 * 86400000) < 1000
+    note = data(w, "memory", "show", remember(w, "--expires-days", "2", "for two days"))["notes"][0]
+    assert note["expires_ms"] - note["created_ms"] == 2 * 86400000
+
+
+def effect_engine_workers(w):
+    set_and_restart(w, "engine.workers", "7")
+    remember(w, "by many")
+    many = threads(w)
+    set_and_restart(w, "engine.workers", "2")
+    remember(w, "by two")
+    assert many - threads(w) == 5, (many, threads(w))
+
+
+def threads(w):
+    with open("/proc/%d/status" % w.engine_pid()) as f:
+        return int(re.search(r"Threads:\t(\d+)", f.read()).group(1))
+
+
+def effect_log_level(w):
+    def opened():
+        return sum(" info session[" in line for line in w.log().splitlines())
+    remember(w, "logged")
+    assert opened() > 0
+    set_and_restart(w, "log.level", "error")
+    remember(w, "quiet start")
+    before = opened()
+    remember(w, "not logged")
+    assert opened() == before
+
+
+SLOW_ONES = {"store.rotate_days", "store.auto_lock_minutes", "engine.idle_minutes"}
+
+
+def test_every_setting_has_a_test_of_its_effect():
+    with World() as w:
+        keys = set(data(w, "config", "show"))
+        for key in SLOW_ONES:
+            run(w, "config", "set", key, "5")
+            assert run(w, "config", "get", key)[0] == "5\n"
+    keys -= SLOW_ONES
+    tested = {name[len("effect_"):].replace("_", ".", 1) for name in globals() if name.startswith("effect_")}
+    assert keys == tested, keys ^ tested
+
+
+def in_world(effect):
+    def test():
+        with World() as w:
+            effect(w)
+    test.__code__ = test.__code__.replace(co_firstlineno=effect.__code__.co_firstlineno)
+    return test
+
+
+for name in [n for n in globals() if n.startswith("effect_")]:
+    globals()["test_" + name] = in_world(globals()[name])
+
+if __name__ == "__main__":
+    main(globals())
