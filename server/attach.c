@@ -222,12 +222,18 @@ static int on_absent(struct attach *a, struct err *err) {
 
 // Greeted, but older than we are. start.lock is held from before the drain until our engine
 // listens, so that front ends of the old build wait instead of starting an old engine again.
-static int on_older(struct attach *a, int fd, struct err *err) {
+static int on_older(struct attach *a, int fd, int64_t pid, struct err *err) {
     bool held = a->start_lock >= 0;
     int r = want_start_lock(a, err);
     if (r == 0 && held) {
         r = attach_drain(a, fd, err);
         (void)close(fd);
+        if (r == ERR_TIMEOUT)
+            return err_set(
+                err, r,
+                "the older engine, process %lld, does not end: end it (kill %lld), or wait "
+                "until it has finished",
+                (long long)pid, (long long)pid);
         return r < 0 ? r : start_engine(a, err);
     }
     (void)close(fd);
@@ -246,7 +252,7 @@ static int attempt(struct attach *a, struct attach_result *ret, struct err *err)
         return r == ERR_CLOSED ? 0 : r; // it was just ending
     }
     if (a->config->replace && ret->number < paired_build_number)
-        return on_older(a, fd, err);
+        return on_older(a, fd, ret->pid, err);
     ret->started = a->started;
     return 1;
 }
