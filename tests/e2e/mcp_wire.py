@@ -1,6 +1,7 @@
 """MCP on the bytes themselves: what a JSON library would smooth over (ids, duplicates, garbage) is sent and seen as it is.
 Used by test_hostile.py and test_probe.py, on top of process_lib. Standard library only."""
 import json
+import os
 import re
 import time
 
@@ -95,6 +96,7 @@ class Wire(Client):
 
 
 def wire(world, era="legacy", *argv, program=None, **options):
+    options.setdefault("stderr", open(os.path.join(world.dir, "stderr-%d" % len(world.clients)), "wb"))
     c = Wire(world, [program or PAIRED, *(argv or ("mcp",))], era, **options)
     world.clients.append(c)
     return c
@@ -103,6 +105,10 @@ def wire(world, era="legacy", *argv, program=None, **options):
 def assert_unhurt(world, what):
     """A front end hides an engine's death from its client; a test must not miss it."""
     text = world.log()
+    for name in os.listdir(world.dir):
+        if name.startswith("stderr-"):
+            with open(os.path.join(world.dir, name), errors="replace") as file:
+                text += file.read()
     started = text.count(" ready version=")
     assert started == 1, "%s: %d engines were needed\n%s" % (what, started, text[-3000:])
     for word in ("Sanitizer", "runtime error:"):
