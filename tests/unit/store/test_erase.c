@@ -258,6 +258,8 @@ static int churn_once(struct db *db, struct churn *c, struct err *err) {
                         .summary = text,
                         .workspace = workspace,
                         .created_ms = 1 + (int64_t)churn_random(c, 1000000)};
+    (void)snprintf(h.uid, sizeof h.uid, "h%015llu", // the same pages in every run
+                   (unsigned long long)churn_random(c, 1000000000000000));
     int r = handoff_save(db, &h, err);
     if (r == 0 && mark) {
         memcpy(c->marked[c->count], h.uid, sizeof h.uid);
@@ -273,7 +275,7 @@ static int churn_once(struct db *db, struct churn *c, struct err *err) {
                    &some, 1, err);
     if (r == 0)
         r = db_run(db,
-                   "DELETE FROM handoffs WHERE (?1 * 11 + id) % 300 = 0 AND workspace NOT "
+                   "DELETE FROM handoffs WHERE (?1 * 11 + id) % 2000 = 0 AND workspace NOT "
                    "LIKE '%plain%'",
                    &some, 1, err);
     return r;
