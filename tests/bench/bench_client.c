@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MS_MAX = 60 * 1000, LINE_BYTES = 256 * 1024 };
+enum { ANSWER_MS_MAX = 20 * 1000, LINE_BYTES = 256 * 1024 };
 extern char **environ;
 
 uint64_t now_ns(void) {
@@ -90,25 +90,34 @@ static void read_more(struct client *c) {
         if (!c->buffer)
             give_up("out of memory");
     }
+    struct pollfd wait = {.fd = c->out, .events = POLLIN};
+    if (poll(&wait, 1, ANSWER_MS_MAX) != 1)
+        give_up("no answer within %d s", ANSWER_MS_MAX / 1000);
     ssize_t n = read(c->out, c->buffer + c->len, c->cap - c->len - 1);
     if (n <= 0)
         give_up("the server ended its output");
     c->len += (size_t)n;
 }
 
-// The next line, without its end; notifications are passed over.
-static char *next_line(struct client *c) {
+// The next answer that has come already, without its line end, or NULL; notifications are passed
+// over.
+static char *have_answer(struct client *c) {
     for (;;) {
         char *line = c->buffer + c->at, *end = memchr(line, '\n', c->len - c->at);
-        if (!end) {
-            read_more(c);
-            continue;
-        }
+        if (!end)
+            return NULL;
         *end = '\0';
         c->at += (size_t)(end - line) + 1;
         if (strstr(line, "\"id\":"))
             return line;
     }
+}
+
+static char *next_answer(struct client *c) {
+    char *line;
+    while (!(line = have_answer(c)))
+        read_more(c);
+    return line;
 }
 
 static void check_answer(const char *line, const char *method) {
@@ -127,7 +136,7 @@ static size_t put_request(char *out, size_t max, long id, const char *method, co
 const char *client_call(struct client *c, const char *method, const char *params) {
     char request[8192];
     send_all(c, request, put_request(request, sizeof request, ++c->next_id, method, params));
-    const char *line = next_line(c);
+    const char *line = next_answer(c);
     check_answer(line, method);
     return line;
 }
@@ -155,10 +164,9 @@ void client_flood(struct client *c, const char *method, client_make_fn *make, vo
         }
         send_all(c, out, len);
         len = 0;
-        do { // whatever has come, then refill at once
-            check_answer(next_line(c), method);
-            done++;
-        } while (memchr(c->buffer + c->at, '\n', c->len - c->at));
+        // Whatever has come, then refill at once.
+        for (const char *line = next_answer(c); line; line = have_answer(c), done++)
+            check_answer(line, method);
     }
     free(out);
 }
