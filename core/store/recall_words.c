@@ -332,7 +332,8 @@ static void collect(void *ctx, const struct word *w) {
         c->out->traits |= TRAIT_TEMPORAL;
     if (w->plain[0] >= '0' && w->plain[0] <= '9')
         c->out->traits |= TRAIT_NUMBER;
-    if (seen_add(c, w->hash)) {
+    bool fresh = seen_add(c, w->hash);
+    if (fresh) {
         if (c->out->terms.len)
             (void)buf_putc(&c->out->terms, ' ');
         (void)buf_append(&c->out->terms, w->term, w->len);
@@ -340,6 +341,8 @@ static void collect(void *ctx, const struct word *w) {
     if (c->kept < c->kept_max) {
         put_value(&c->out->packed, w->hash | w->flags);
         c->kept++;
+    } else if (fresh) { // without its place
+        put_value(&c->out->packed, w->hash | w->flags | WORD_EXTRA);
     }
 }
 
@@ -362,8 +365,9 @@ int words_of_note(const struct words_source *from, struct words_of_note *ret, st
         words_each(from->subject, strlen(from->subject), collect, &c);
     if (from->tags)
         words_each(from->tags, strlen(from->tags), collect, &c);
-    uint32_t head = htole32((uint32_t)c.kept);
-    c.kept_max = c.kept + WORDS_MAX;
+    uint32_t head = htole32((uint32_t)(out.packed.len / 4 - 2));
+    c.kept = 0;
+    c.kept_max = WORDS_MAX;
     out.traits = 0; // of the text alone
     words_each(from->text, from->text_bytes, collect, &c);
     if (ends_with_question(from->text, from->text_bytes))

@@ -12,8 +12,8 @@
 
 enum {
     WORD_BYTES_MAX = 64, // of a term; what is longer is cut
-    WORDS_MAX = 4096,    // kept of one note for the second stage; more is found, but not placed
-    WORDS_HEAD_MAX = 255 // of subject and tags together
+    WORDS_MAX = 4096,    // of a text kept in order; of what follows, each new term once
+    WORDS_HEAD_MAX = 255 // the same of subject and tags together
 };
 
 enum word_flags {

@@ -51,6 +51,14 @@ int memory_rank(const struct recall_result *r, const char *uid) {
     return -1;
 }
 
+int memory_rank_of_kind(struct db *db, const char *uid, const char *words, enum note_kind kind) {
+    struct recall_result r = memory_ask(
+        db, (struct recall_query){.text = words, .text_bytes = strlen(words), .kind = (int)kind});
+    int rank = memory_rank(&r, uid);
+    recall_result_done(&r);
+    return rank;
+}
+
 int64_t memory_traces(struct db *db, const char *word) {
     static const char *const columns[][2] = {
         {"note", "text"},           {"note", "subject"},

@@ -36,6 +36,8 @@ int memory_rank(const struct recall_result *r, const char *uid);
         recall_result_done(&asked_);                                                               \
         rank_;                                                                                     \
     })
+// The same among the notes of one kind.
+int memory_rank_of_kind(struct db *db, const char *uid, const char *words, enum note_kind kind);
 // Rows of all ordinary tables in which a text or blob contains the word; and whether the full-text
 // index still has it.
 int64_t memory_traces(struct db *db, const char *word);

@@ -163,7 +163,7 @@ static void forgotten_note_is_gone_for_every_reader(void **state) {
     assert_int_equal(memory_get(db, uid, &r, NULL), ERR_NOT_FOUND);
     assert_int_equal(RANK(db, uid, "quokka"), -1);
     assert_int_equal(RANK(db, uid, ""), -1);
-    assert_int_equal(RANK(db, uid, "", .kind = NOTE_DECISION), -1);
+    assert_int_equal(memory_rank_of_kind(db, uid, "", NOTE_DECISION), -1);
     assert_int_equal(memory_list(db, NULL, true, NULL, 10, &r, NULL), 0);
     assert_int_equal(r.count, 0);
     recall_result_done(&r);
