@@ -2,3 +2,9 @@ include(GNUInstallDirs)
 include(texts)
 install(TARGETS paired RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS engine LIBRARY DESTINATION lib/paired)
+# Units of the user's service manager: shipped, not needed.
+configure_file(${CMAKE_SOURCE_DIR}/packaging/systemd/paired.service.in ${CMAKE_BINARY_DIR}/systemd/paired.service @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/systemd/paired.service ${CMAKE_SOURCE_DIR}/packaging/systemd/paired.socket
+        DESTINATION lib/systemd/user)
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/systemd/paired.tmpfiles DESTINATION share/user-tmpfiles.d
+        RENAME paired.conf)

@@ -163,14 +163,19 @@ static int load_conf(const struct dirs *dirs, struct conf **ret, struct err *err
     return 0;
 }
 
+// Tests cannot wait for minutes.
+static uint64_t test_ms(const char *variable, uint64_t otherwise) {
+    const char *text = getenv(variable);
+    uint64_t ms = text ? strtoull(text, NULL, 10) : 0;
+    return ms ? ms : otherwise;
+}
+
 static void apply_conf(struct engine *e) {
     enum log_level level;
     if (log_level_parse(conf_string(e->conf, "log.level"), &level) == 0)
         log_set_level(level);
-    e->idle_ms = (uint64_t)conf_int(e->conf, "engine.idle_minutes") * 60000;
-    const char *test = getenv("PAIRED_TEST_IDLE_MS");
-    if (test && strtoull(test, NULL, 10) > 0)
-        e->idle_ms = strtoull(test, NULL, 10);
+    e->idle_ms =
+        test_ms("PAIRED_TEST_IDLE_MS", (uint64_t)conf_int(e->conf, "engine.idle_minutes") * 60000);
 }
 
 // Workers may be reading the settings: the old ones stay until the engine ends.
@@ -280,7 +285,8 @@ static int make_timers(struct engine *e, struct err *err) {
         if (r < 0)
             return err_set(err, r, "cannot watch signals");
     }
-    loop_timer_start(e->check, ENGINE_CHECK_MS, ENGINE_CHECK_MS);
+    uint64_t check_ms = test_ms("PAIRED_TEST_CHECK_MS", ENGINE_CHECK_MS);
+    loop_timer_start(e->check, check_ms, check_ms);
     return 0;
 }
 
