@@ -134,16 +134,17 @@ static void put_zsh(struct buf *out) {
     (void)buf_puts(out,
                    "#compdef paired\n# zsh completion of paired; made by: paired completion zsh\n"
                    "_paired() {\n"
-                   "  local command= word i\n"
+                   "  local command= word i at=1\n"
                    "  for ((i = 2; i < CURRENT; i++)); do\n"
                    "    word=${words[i]}\n"
                    "    [[ $word == -* ]] && continue\n"
                    "    case \"${command:+$command }$word\" in\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         if (!c->hidden)
-            (void)buf_printf(out, "      '%s') command='%s' ;;\n", c->name, c->name);
-    (void)buf_puts(
-        out, "    esac\n  done\n  local -a verbs\n  case $command in\n    '')\n      verbs=(\n");
+            (void)buf_printf(out, "      '%s') command='%s' at=$i ;;\n", c->name, c->name);
+    (void)buf_puts(out, "    esac\n  done\n  # What follows is about the words behind the "
+                        "command.\n  shift $((at - 1)) words\n  ((CURRENT -= at - 1))\n  local -a "
+                        "verbs\n  case $command in\n    '')\n      verbs=(\n");
     put_zsh_verbs(out, "", "        ");
     (void)buf_puts(out, "      )\n      _describe command verbs ;;\n");
     for (const struct cli_command *c = cli_commands; c->name; c++) {
@@ -199,26 +200,35 @@ static void put_fish_options(struct buf *out, const char *condition,
     }
 }
 
+// After the group's name, and before any of its verbs.
+static void put_verb_condition(struct buf *out, const char *name, size_t group_bytes) {
+    char prefix[64];
+    (void)snprintf(prefix, sizeof prefix, "%.*s ", (int)group_bytes, name);
+    (void)buf_printf(out, "__fish_seen_subcommand_from %.*s; and not __fish_seen_subcommand_from",
+                     (int)group_bytes, name);
+    put_verb_words(out, prefix);
+}
+
 static void put_fish_command(struct buf *out, const struct cli_command *c) {
-    char condition[160];
+    AUTO_BUF condition = BUF_INIT(4096);
     char flags[96];
     const char *space = strchr(c->name, ' ');
+    size_t group_bytes = space ? (size_t)(space - c->name) : 0;
     if (space)
-        (void)snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %.*s",
-                       (int)(space - c->name), c->name);
+        put_verb_condition(&condition, c->name, group_bytes);
     else
-        (void)snprintf(condition, sizeof condition, "__fish_use_subcommand");
+        (void)buf_puts(&condition, "__fish_use_subcommand");
     (void)snprintf(flags, sizeof flags, "-f -a %s", space ? space + 1 : c->name);
-    put_fish_line(out, condition, flags, c->help);
+    put_fish_line(out, condition.data ? condition.data : "", flags, c->help);
+    buf_clear(&condition);
     if (space)
-        (void)snprintf(condition, sizeof condition,
-                       "__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s",
-                       (int)(space - c->name), c->name, space + 1);
-    else
-        (void)snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %s", c->name);
-    put_fish_options(out, condition, c->options);
+        (void)buf_printf(&condition, "__fish_seen_subcommand_from %.*s; and ", (int)group_bytes,
+                         c->name);
+    (void)buf_printf(&condition, "__fish_seen_subcommand_from %s", space ? space + 1 : c->name);
+    put_fish_options(out, condition.data ? condition.data : "", c->options);
     if (is_path(c->operands))
-        (void)buf_printf(out, "complete -c paired -n '%s' -F\n", condition);
+        (void)buf_printf(out, "complete -c paired -n '%s' -F\n", condition.data);
+    out->failed |= condition.failed;
 }
 
 static void put_fish(struct buf *out) {
