@@ -272,7 +272,7 @@ static int begin_database(struct vfs *v, struct page_coder *c, struct err *err) 
     return e ? err_errno(err, e, "%s cannot be made", v->path) : create_database(v, c, err);
 }
 
-static int first_page(struct vfs *v, struct page_coder *c, struct err *err) {
+static int first_page(struct vfs *v, struct page_coder *c, bool *ret_torn, struct err *err) {
     size_t n = 0;
     int e = os_read(v->db_fd, c->raw, PAGE_BYTES, 0, &n);
     if (e)
@@ -293,10 +293,8 @@ static int first_page(struct vfs *v, struct page_coder *c, struct err *err) {
     if (e)
         return err_errno(err, e, "%s cannot be read", v->path);
     r = page_decrypt(c, 1, c->raw, c->plain);
-    return r == ERR_CORRUPT
-               ? err_set(err, r, "the first page of %s is damaged; restore a backup", v->path)
-           : r < 0 ? err_set(err, r, "%s cannot be decrypted", v->path)
-                   : 0;
+    *ret_torn = r == ERR_CORRUPT; // a checkpoint that was cut short, if the log has the page
+    return r < 0 && r != ERR_CORRUPT ? err_set(err, r, "%s cannot be decrypted", v->path) : 0;
 }
 
 static int open_database(struct vfs *v, struct page_coder *c, struct err *err) {
@@ -307,8 +305,11 @@ static int open_database(struct vfs *v, struct page_coder *c, struct err *err) {
         return begin_database(v, c, err);
     if (e)
         return err_errno(err, e, "%s cannot be opened", v->path);
-    int r = first_page(v, c, err);
-    return r < 0 ? r : fresh_open(v, c, err);
+    bool torn = false;
+    int r = first_page(v, c, &torn, err);
+    if (r == 0)
+        r = fresh_open(v, c, err);
+    return r == 0 && torn ? first_page_restore(v, c, err) : r;
 }
 
 // A checkpoint was interrupted: the log is written into the database before anybody reads, so that

@@ -168,6 +168,8 @@ struct log_scan {
 int log_scan(struct vfs *v, struct page_coder *c, struct log_scan *ret, struct err *err);
 // Compares database, log and head; prepares v->fresh. ERR_CORRUPT.
 int fresh_open(struct vfs *v, struct page_coder *c, struct err *err);
+// Page 1, which SQLite reads before it looks into the log, from the log. ERR_CORRUPT.
+int first_page_restore(struct vfs *v, struct page_coder *c, struct err *err);
 
 // --- vfs_file.c, vfs_wal.c, vfs_lock.c: SQLite's side
 struct log_batch { // frames that are not written yet

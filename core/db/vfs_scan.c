@@ -252,3 +252,32 @@ int fresh_open(struct vfs *v, struct page_coder *c, struct err *err) {
     atomic_store(&v->log_salts, log.present ? log.salts : 0);
     return 0;
 }
+
+static int frame_load(struct vfs *v, struct page_coder *c, uint32_t frame) {
+    int64_t offset = WAL_HEADER_BYTES + (int64_t)(frame - 1) * FRAME_BYTES;
+    size_t n = 0;
+    int fd = -1;
+    if (os_open(v->wal_path, O_RDONLY, &fd))
+        return ERR_IO;
+    int e = os_read(fd, c->raw, FRAME_BYTES, offset, &n);
+    (void)close(fd);
+    if (e || n < FRAME_BYTES)
+        return ERR_IO;
+    return frame_decrypt(c, be32(c->raw), atomic_load(&v->log_salts), offset,
+                         be32(c->raw + 4) ? FRAME_COMMIT : 0, c->raw + FRAME_HEADER_BYTES,
+                         c->plain);
+}
+
+int first_page_restore(struct vfs *v, struct page_coder *c, struct err *err) {
+    uint32_t frame = v->fresh.committed;
+    while (frame && v->fresh.frame_pgno[frame - 1] != 1)
+        frame--;
+    // Without an intent of a checkpoint nothing of ours has touched the page.
+    bool ours = frame && v->fresh.head.except_n && fresh_find(&v->fresh, 1);
+    if (!ours || frame_load(v, c, frame) < 0)
+        return err_set(err, ERR_CORRUPT, "the first page of %s is damaged; restore a backup",
+                       v->path);
+    if (db_page_write(v, c, v->db_fd, 1, c->plain) != SQLITE_OK)
+        return err_set(err, ERR_IO, "the first page of %s cannot be written", v->path);
+    return 0;
+}
