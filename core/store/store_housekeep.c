@@ -5,6 +5,7 @@
 #include "core/store/memory.h"
 #include "core/store/store_impl.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 enum {
@@ -118,9 +119,13 @@ static int scrub_if_due(struct store *s, struct err *err) {
     return r;
 }
 
+// An idle store needs no page cache either: it holds text in the clear, and up to 8 MiB a
+// connection.
 static int checkpoint(struct db *db, void *ctx, struct err *err) {
     (void)ctx;
-    return db_checkpoint(db, false, err);
+    int r = db_checkpoint(db, false, err);
+    (void)sqlite3_db_release_memory(db_handle(db));
+    return r;
 }
 
 // --- data keys ----------------------------------------------------------------------------------
@@ -200,6 +205,7 @@ int store_housekeep(struct store *s, struct err *err) {
         r = rotate(s, err);
     if (r == 0)
         r = writer_exclusive(s->writer, checkpoint, NULL, err);
+    store_readers_trim(s);
     store_upkeep_end(s);
     return r;
 }

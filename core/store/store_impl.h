@@ -81,6 +81,7 @@ void store_upkeep_end(struct store *s);
 int store_readers_hold(struct store *s, struct err *err);
 void store_readers_resume(struct store *s);
 void store_readers_close(struct store *s);     // nobody is inside
+void store_readers_trim(struct store *s);      // frees the page caches of those that are idle
 void store_readers_interrupt(struct store *s); // under the lock: ends what they run
 
 // Brings the store of an open keyring up, and down again. The caller changes the state.

@@ -224,6 +224,14 @@ void store_readers_resume(struct store *s) {
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+void store_readers_trim(struct store *s) {
+    (void)pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->readers_max; i++)
+        if (!s->readers[i].busy && s->readers[i].db)
+            (void)sqlite3_db_release_memory(db_handle(s->readers[i].db));
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 void store_readers_close(struct store *s) {
     for (unsigned i = 0; i < s->readers_max; i++) {
         db_close(s->readers[i].db);
