@@ -182,5 +182,7 @@ bool frontend_engine_join(struct frontend_engine *e, unsigned wait_ms) {
     until.tv_sec += wait_ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     e->running = pthread_timedjoin_np(e->thread, NULL, &until) != 0;
+    if (e->running)
+        (void)pthread_detach(e->thread); // the process ends without it
     return !e->running;
 }

@@ -14,7 +14,7 @@ struct engine;
 
 struct session_face {
     const char *role; // of HELLO: "mcp", "cli"
-    // *ret: the face's state. A failure refuses the session with the message.
+    // *ret: the face's state. A failure refuses the session with the message. Sends nothing yet.
     int (*open)(struct session *s, void **ret, struct err *err);
     // One message; flags are HOP_REPLAY | HOP_SILENT.
     void (*message)(void *face, const char *body, size_t n, uint64_t seq, unsigned flags);
@@ -23,8 +23,8 @@ struct session_face {
     // Requests not yet answered that must be answered before the session may end (subscriptions do
     // not count).
     size_t (*open_requests)(void *face);
-    // The client or the engine is going: answer what waits for ever (subscriptions), start nothing
-    // new.
+    // The client will say no more: answer what waits for ever (subscriptions), start nothing new.
+    // Not called when the engine goes: the front end tells the next one, the client notices nothing.
     void (*finish)(void *face);
     void (*close)(void *face); // the connection is gone; cancel what runs, free
 };

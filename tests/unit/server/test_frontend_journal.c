@@ -225,8 +225,8 @@ static void every_failed_allocation_is_answered_or_survived(void **state) {
     (void)state;
     static const char *const lines[] = {
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}",
-        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"resources/"
-        "subscribe\",\"params\":{\"uri\":\"a\"}}",
+        "{\"id\":2,\"jsonrpc\":\"2.0\",\"method\":\"resources/"
+        "subscribe\",\"params\":{\"uri\":\"\"}}",
         "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\"}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3}}",
         "[{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"x\"}]",
