@@ -38,7 +38,8 @@ bool cli_confirm(const struct cli_line *line, const char *question, const char *
     char answer[64] = "";
     if (cli_given(line, "yes"))
         return true;
-    cli_say("%s\n", question);
+    cli_say_text(question);
+    cli_say("\n");
     if (!isatty(STDIN_FILENO)) {
         cli_error("nobody can be asked here: add --yes to agree");
         *ret_exit = CLI_USAGE;

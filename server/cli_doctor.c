@@ -85,6 +85,14 @@ static void prepare(struct doctor *d) {
         (void)snprintf(d->config.problems[d->config.count++].text,
                        sizeof d->config.problems[0].text, "%s", err_text(&err));
     doctor_ask_engine(d);
+    // The socket's place, as the engine has found it: another one where XDG_RUNTIME_DIR is of no
+    // use.
+    struct dirs used;
+    if (d->have_dirs && attach_dirs(d->line->profile, &used, NULL) == 0) {
+        d->moved = strcmp(used.runtime, d->dirs.runtime) != 0;
+        (void)snprintf(d->wanted_runtime, sizeof d->wanted_runtime, "%s", d->dirs.runtime);
+        d->dirs = used;
+    }
 }
 
 int cli_run_doctor(const struct cli_line *line) {

@@ -13,6 +13,8 @@ enum doctor_result { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_SKIP };
 struct doctor {
     const struct cli_line *line;
     struct dirs dirs;
+    char wanted_runtime[DIRS_PATH_BYTES_MAX]; // where `moved`: what could not be used
+    bool moved;
     bool have_dirs; // else dirs_err says why not
     struct err dirs_err;
     struct cli_config config;

@@ -92,7 +92,14 @@ void doctor_state(struct doctor *d) {
 }
 
 void doctor_runtime(struct doctor *d) {
-    if (!no_dirs(d))
+    if (no_dirs(d))
+        return;
+    if (d->moved)
+        doctor_put(d, DOCTOR_WARN,
+                   "Correct or unset XDG_RUNTIME_DIR: a tool with another one does not find the "
+                   "engine there.",
+                   "%s cannot be made; %s takes its place", d->wanted_runtime, d->dirs.runtime);
+    else
         directory(d, d->dirs.runtime, true);
 }
 

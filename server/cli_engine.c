@@ -35,10 +35,10 @@ static void on_notification(struct cli_engine *e, const json_t *message) {
     const char *text = json_string_value(json_object_get(p, "message"));
     if (!isatty(STDERR_FILENO))
         return;
+    cli_say("\r\x1b[K");
     if (total > 0)
-        cli_say("\r\x1b[K%3.0f %% %s", 100 * done / total, text ? text : "");
-    else
-        cli_say("\r\x1b[K%s", text ? text : "");
+        cli_say("%3.0f %% ", 100 * done / total);
+    cli_say_text(text ? text : "");
     e->progress = true;
 }
 

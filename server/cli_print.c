@@ -48,20 +48,24 @@ void cli_out_bytes(const char *bytes, size_t n) {
     (void)fwrite(bytes, 1, n, stdout);
 }
 
-void cli_out_text(const char *text, size_t n) {
+static void put_text(FILE *to, const char *text, size_t n) {
     for (size_t i = 0; i < n;) {
         size_t bytes;
         uint32_t point = utf_decode(text + i, n - i, &bytes);
         bool steers =
             (point < 0x20 && point != '\n' && point != '\t') || (point >= 0x7F && point < 0xA0);
         if (steers)
-            (void)printf("\\x%02x", (unsigned)point);
+            (void)fprintf(to, "\\x%02x", (unsigned)point);
         else if (point == 0xFFFD)
-            cli_out_bytes("\xEF\xBF\xBD", 3);
+            (void)fwrite("\xEF\xBF\xBD", 1, 3, to);
         else
-            cli_out_bytes(text + i, bytes);
+            (void)fwrite(text + i, 1, bytes, to);
         i += bytes;
     }
+}
+
+void cli_out_text(const char *text, size_t n) {
+    put_text(stdout, text, n);
 }
 
 void cli_out_lines(const char *text, size_t n) {
@@ -89,6 +93,20 @@ __attribute__((format(printf, 1, 0))) static void say(const char *format, va_lis
     (void)vfprintf(stderr, format, args);
 }
 
+// A message may quote others: a note, a file's name.
+__attribute__((format(printf, 1, 0))) static void say_line(const char *format, va_list args) {
+    char text[2048];
+    int n = vsnprintf(text, sizeof text, format, args);
+    cli_say("paired: ");
+    put_text(stderr, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    cli_say("\n");
+}
+
+void cli_say_text(const char *text) {
+    (void)fflush(stdout);
+    put_text(stderr, text, strlen(text));
+}
+
 void cli_say(const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -99,21 +117,17 @@ void cli_say(const char *format, ...) {
 void cli_note(const char *format, ...) {
     if (printer.quiet)
         return;
-    cli_say("paired: ");
     va_list args;
     va_start(args, format);
-    say(format, args);
+    say_line(format, args);
     va_end(args);
-    cli_say("\n");
 }
 
 void cli_error(const char *format, ...) {
-    cli_say("paired: ");
     va_list args;
     va_start(args, format);
-    say(format, args);
+    say_line(format, args);
     va_end(args);
-    cli_say("\n");
 }
 
 int cli_exit_of(int code) {

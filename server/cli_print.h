@@ -30,6 +30,7 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Same, without the name and also with --quiet: a question, a progress line (\r), its end.
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_say_text(const char *text); // of others, as cli_out_text()
 
 // Reports the failure (with json also on stdout: {"error":{"code","message"}}) and returns the exit
 // code that belongs to it.

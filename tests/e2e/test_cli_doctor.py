@@ -105,6 +105,19 @@ def test_directories_that_are_not_safe():
         expect(doctor(w), "directory.config", "fail", "chmod 700")
 
 
+def test_runtime_directory_that_is_missing():
+    with World() as w:
+        env = {k: v for k, v in w.env.items() if k != "PAIRED_PROFILE"}
+        env["XDG_RUNTIME_DIR"] = "/proc/no/such/place"
+        run = subprocess.run([PAIRED, "memory", "remember", "here"], env=env, stdout=subprocess.DEVNULL, timeout=30)
+        assert run.returncode == 0
+        checks = doctor(w, env=env)
+        expect(checks, "directory.runtime", "warn", "/proc/no/such/place", ".local/state/paired/run", "unset")
+        expect(checks, "socket.stale", "ok", "answers")
+        expect(checks, "engine.lock", "ok", "held")
+        assert subprocess.run([PAIRED, "stop"], env=env, timeout=30).returncode == 0
+
+
 def test_places_that_cannot_hold_a_store():
     with World() as w:
         expect(doctor(w, env=dict(w.env, PAIRED_TEST_FSTYPE="nfs")), "filesystem.network", "fail", "nfs", "local disk")

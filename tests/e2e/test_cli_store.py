@@ -116,6 +116,9 @@ def test_erasing_wants_the_word_typed():
         again = remember(w, "herons nest in May")
         run(w, "memory", "forget", "--erase", again, code=USAGE)
         run(w, "memory", "forget", "--erase", "--yes", again)
+        hostile = data(w, "memory", "remember", "-", input=b"look \x1b[2J here")["uid"]
+        _, err = run(w, "memory", "forget", "--erase", hostile, code=USAGE)
+        assert "look \\x1b[2J here" in err and "\x1b" not in err
 
 
 def test_a_passphrase_locks_and_opens():
