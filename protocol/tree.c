@@ -28,53 +28,51 @@ static unsigned read_hex4(const char *p) {
     return code;
 }
 
-static void put_code_point(struct buf *out, uint32_t c) {
-    char bytes[4];
-    size_t n = 0;
+static char *put_code_point(char *out, uint32_t c) {
     if (c < 0x80) {
-        bytes[n++] = (char)c;
+        *out++ = (char)c;
     } else if (c < 0x800) {
-        bytes[n++] = (char)(0xC0 | c >> 6);
-        bytes[n++] = (char)(0x80 | (c & 0x3F));
+        *out++ = (char)(0xC0 | c >> 6);
+        *out++ = (char)(0x80 | (c & 0x3F));
     } else if (c < 0x10000) {
-        bytes[n++] = (char)(0xE0 | c >> 12);
-        bytes[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-        bytes[n++] = (char)(0x80 | (c & 0x3F));
+        *out++ = (char)(0xE0 | c >> 12);
+        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
+        *out++ = (char)(0x80 | (c & 0x3F));
     } else {
-        bytes[n++] = (char)(0xF0 | c >> 18);
-        bytes[n++] = (char)(0x80 | (c >> 12 & 0x3F));
-        bytes[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-        bytes[n++] = (char)(0x80 | (c & 0x3F));
+        *out++ = (char)(0xF0 | c >> 18);
+        *out++ = (char)(0x80 | (c >> 12 & 0x3F));
+        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
+        *out++ = (char)(0x80 | (c & 0x3F));
     }
-    (void)buf_append(out, bytes, n);
+    return out;
 }
 
-// At the hexadecimal digits of \uXXXX. False: half a surrogate pair.
-static bool read_unicode(struct reader *r) {
+// At the hexadecimal digits of \uXXXX. NULL: half a surrogate pair.
+static char *read_unicode(struct reader *r, char *out) {
     uint32_t code = read_hex4(r->p);
     r->p += 4;
     if (code >= 0xDC00 && code <= 0xDFFF)
-        return false;
+        return NULL;
     if (code >= 0xD800 && code <= 0xDBFF) {
         uint32_t low =
             r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u' ? read_hex4(r->p + 2) : 0;
         if (low < 0xDC00 || low > 0xDFFF)
-            return false;
+            return NULL;
         r->p += 6;
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
-    put_code_point(&r->scratch, code);
-    return true;
+    return put_code_point(out, code);
 }
 
-static bool read_escape(struct reader *r) {
+// Behind the backslash.
+static char *read_escape(struct reader *r, char *out) {
     static const char plain[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
                                     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
     char c = *r->p++;
     if (c == 'u')
-        return read_unicode(r);
-    (void)buf_putc(&r->scratch, plain[(unsigned char)c]);
-    return true;
+        return read_unicode(r, out);
+    *out++ = plain[(unsigned char)c];
+    return out;
 }
 
 // The byte that ends a run of unescaped text: a quote or a backslash.
@@ -87,29 +85,43 @@ static const char *skip_text(const char *p, const char *end) {
     }
 }
 
-// At the opening quote. *ret borrows from the text, or from the scratch buffer when it had escapes.
-static bool read_string(struct reader *r, struct span *ret) {
-    const char *begin = ++r->p;
-    r->p = skip_text(r->p, r->end);
-    if (r->p < r->end && *r->p == '"') {
-        *ret = (struct span){begin, (size_t)(r->p++ - begin)};
-        return true;
-    }
+// At the first escape of a string that began at `begin`. What an escape stands for is never longer
+// than the escape, so room for all that is left of the text is room enough, for later strings too.
+static bool read_escaped(struct reader *r, const char *begin, struct span *ret) {
     buf_clear(&r->scratch);
+    if (buf_reserve(&r->scratch, (size_t)(r->end - begin)) < 0)
+        return false;
+    char *out = r->scratch.data;
     while (r->p < r->end) {
-        (void)buf_append(&r->scratch, begin, (size_t)(r->p - begin));
-        if (*r->p++ == '"') {
-            *ret = (struct span){r->scratch.data, r->scratch.len};
-            return !r->scratch.failed;
+        if (r->p > begin) {
+            memcpy(out, begin, (size_t)(r->p - begin));
+            out += r->p - begin;
         }
-        if (!read_escape(r)) {
+        if (*r->p++ == '"') {
+            *ret = (struct span){r->scratch.data, (size_t)(out - r->scratch.data)};
+            return true;
+        }
+        out = read_escape(r, out);
+        if (!out) {
             r->why = "half a surrogate pair";
             return false;
         }
         begin = r->p;
-        r->p = skip_text(r->p, r->end);
+        if (*begin != '\\')
+            r->p = skip_text(begin, r->end);
     }
     return false;
+}
+
+// At the opening quote. *ret borrows from the text, or from the scratch buffer when it had escapes.
+static bool read_string(struct reader *r, struct span *ret) {
+    const char *begin = ++r->p;
+    r->p = skip_text(r->p, r->end);
+    if (r->p < r->end && *r->p == '\\')
+        return read_escaped(r, begin, ret);
+    *ret = (struct span){begin, (size_t)(r->p - begin)};
+    r->p++;
+    return true;
 }
 
 static json_t *read_number(struct reader *r) {
