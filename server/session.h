@@ -24,7 +24,8 @@ struct session_face {
     // not count).
     size_t (*open_requests)(void *face);
     // The client will say no more: answer what waits for ever (subscriptions), start nothing new.
-    // Not called when the engine goes: the front end tells the next one, the client notices nothing.
+    // Not called when the engine goes: the front end tells the next one, the client notices
+    // nothing.
     void (*finish)(void *face);
     void (*close)(void *face); // the connection is gone; cancel what runs, free
 };

@@ -223,10 +223,12 @@ static void numbers_of_requests_and_bytes_are_bounded(void **state) {
 
 static void every_failed_allocation_is_answered_or_survived(void **state) {
     (void)state;
+    static const char subscribe[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"resources/subscribe\","
+        "\"params\":{\"uri\":\"a\"}}";
     static const char *const lines[] = {
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}",
-        "{\"id\":2,\"jsonrpc\":\"2.0\",\"method\":\"resources/"
-        "subscribe\",\"params\":{\"uri\":\"\"}}",
+        subscribe,
         "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\"}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3}}",
         "[{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"x\"}]",
