@@ -131,6 +131,7 @@ static int vlast_error(sqlite3_vfs *base, int n, char *out) {
 static int vfs_register(struct vfs *v, struct err *err) {
     static atomic_uint number;
     (void)snprintf(v->name, sizeof v->name, "paired-%u", atomic_fetch_add(&number, 1));
+    db_library_start();
     v->system = sqlite3_vfs_find(NULL);
     if (!v->system)
         return err_set(err, ERR_UNSUPPORTED, "SQLite has no default VFS");
