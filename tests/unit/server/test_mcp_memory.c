@@ -1,6 +1,6 @@
 // Every allocation that answering a request takes is made to fail, one after the other: the client
 // gets an answer or a closed connection, the engine lives, nothing leaks.
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/mem.h"
 

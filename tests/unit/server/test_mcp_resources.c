@@ -1,5 +1,5 @@
 // Resources, templates, prompts, completion and skills.
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/mem.h"
 

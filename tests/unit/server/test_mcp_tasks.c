@@ -1,5 +1,5 @@
 // The Tasks extension, with the fixtures' slow tools.
-#include "mcp_client.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include "core/base/env.h"
 #include "core/base/mem.h"

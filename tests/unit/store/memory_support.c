@@ -1,4 +1,4 @@
-#include "memory_support.h"
+#include "tests/unit/store/memory_support.h"
 
 #include "core/base/mem.h"
 #include "core/store/schema.h"
