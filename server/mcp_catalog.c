@@ -39,10 +39,15 @@ const char mcp_instructions[] =
     "that more exists, narrow the query or raise its budget. Resources: memory://recent, "
     "memory://handoff/latest, memory://note/{uid}, paired://status.";
 
-json_t *mcp_server_info(void) {
+static json_t *full_server_info(void) {
     return json_pack("{s:s, s:s, s:s, s:s}", "name", "paired", "title", "paired", "version",
                      paired_version, "description",
                      "A developer's own memory across tools, encrypted on this machine");
+}
+
+json_t *mcp_server_info(void) {
+    return json_pack("{s:s, s:s, s:s}", "name", "paired", "title", "paired", "version",
+                     paired_version);
 }
 
 int mcp_put_server_meta(struct buf *out) {
@@ -68,7 +73,7 @@ static json_t *capabilities(enum mcp_era era, bool fixtures) {
 
 json_t *mcp_catalog_initialize(const struct mcp_version *version, bool fixtures) {
     return json_pack("{s:s, s:o, s:o, s:s}", "protocolVersion", version->name, "capabilities",
-                     capabilities(MCP_LEGACY, fixtures), "serverInfo", mcp_server_info(),
+                     capabilities(MCP_LEGACY, fixtures), "serverInfo", full_server_info(),
                      "instructions", mcp_instructions);
 }
 
@@ -307,8 +312,8 @@ const struct buf *mcp_catalog_discover(struct mcp_shared *s, bool fixtures) {
     json_t *result =
         json_pack("{s:s, s:o, s:o, s:{s:o}, s:s, s:i, s:s}", "resultType", "complete",
                   "supportedVersions", versions, "capabilities", capabilities(MCP_MODERN, fixtures),
-                  "_meta", MCP_KEY_SERVER_INFO, mcp_server_info(), "instructions", mcp_instructions,
-                  "ttlMs", LIST_TTL_MS, "cacheScope", "public");
+                  "_meta", MCP_KEY_SERVER_INFO, full_server_info(), "instructions",
+                  mcp_instructions, "ttlMs", LIST_TTL_MS, "cacheScope", "public");
     int r = mcp_put_json(out, result);
     json_decref(result);
     if (r == 0)

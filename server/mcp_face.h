@@ -59,7 +59,7 @@ const struct buf *mcp_catalog_discover(struct mcp_shared *s, bool fixtures);
 void mcp_catalog_forget(struct mcp_shared *s, enum mcp_list list);
 // Result of initialize. New; NULL when out of memory.
 json_t *mcp_catalog_initialize(const struct mcp_version *version, bool fixtures);
-json_t *mcp_server_info(void);
+json_t *mcp_server_info(void); // the short form that stands in every modern result
 extern const char mcp_instructions[];
 // {"io.modelcontextprotocol/serverInfo":{…}}, as text
 int mcp_put_server_meta(struct buf *out);
