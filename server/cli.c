@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { NAME_BYTES_MAX = 64, TYPOS_MAX = 2 };
 
@@ -247,6 +248,12 @@ static int finish(struct parser *p) {
     line->json = cli_given(line, "json");
     line->quiet = cli_given(line, "quiet");
     line->standalone = cli_given(line, "standalone");
+    // A folder that is gone still names the notes to be erased.
+    struct stat st;
+    if (line->workspace && line->command->role == CLI_ROLE_COMMAND &&
+        strcmp(line->command->name, "erase") != 0 &&
+        (stat(line->workspace, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return usage_error(p, "there is no folder", line->workspace, NULL);
     if (line->profile && setenv("PAIRED_PROFILE", line->profile, 1) < 0)
         return usage_error(p, "cannot use profile", line->profile, NULL);
     return -1;

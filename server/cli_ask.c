@@ -3,11 +3,17 @@
 #include "server/cli_print.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signum) {
+    interrupted = signum;
+}
 
 // One line from fd, byte by byte so that nothing behind it is taken. 0 or ERR_*.
 static int read_line(int fd, char *out, size_t max, struct err *err) {
@@ -15,6 +21,8 @@ static int read_line(int fd, char *out, size_t max, struct err *err) {
     for (;;) {
         char c;
         ssize_t got = read(fd, &c, 1);
+        if (got < 0 && errno == EINTR && interrupted)
+            return err_set(err, ERR_CANCELLED, "interrupted: nothing was changed");
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -59,13 +67,20 @@ static int prompt_secret(int tty, const char *prompt, char *out, struct err *err
         return err_errno(err, errno, "cannot use the terminal");
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    // Signals stay on: an interrupt ends the program, and the shell restores its terminal.
+    // The terminal must not stay silent after an interrupt.
+    struct sigaction catch = {.sa_handler = on_interrupt}, before_int, before_term;
+    (void)sigaction(SIGINT, &catch, &before_int);
+    (void)sigaction(SIGTERM, &catch, &before_term);
     if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
         return err_errno(err, errno, "cannot hide what is typed");
     cli_say("%s: ", prompt);
     int r = read_line(tty, out, CLI_SECRET_BYTES_MAX, err);
     (void)tcsetattr(tty, TCSAFLUSH, &old);
     cli_say("\n");
+    (void)sigaction(SIGINT, &before_int, NULL);
+    (void)sigaction(SIGTERM, &before_term, NULL);
+    if (interrupted)
+        (void)raise(interrupted); // and now as if we had not caught it
     return r;
 }
 

@@ -59,6 +59,7 @@ def test_wrong_command_lines_say_what_was_meant():
                             (["memory", "show"], ["missing: UID", "paired memory show --help"]),
                             (["memory"], ["Verbs:"]),
                             (["--profile"], ["a value is missing"]),
+                            (["memory", "list", "--workspace", "/no/such"], ["there is no folder /no/such"]),
                             (["status", "--json=1"], ["no value belongs to option json"]),
                             (["--json"], ["Usage: paired COMMAND"]),
                             (["memory recall"], ["unknown command"]),

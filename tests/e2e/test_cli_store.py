@@ -5,6 +5,7 @@ import pty
 import select
 import signal
 import subprocess
+import termios
 import time
 
 from process_lib import PAIRED, World, main
@@ -82,15 +83,21 @@ def test_workspaces_are_kept_apart():
         assert {n["uid"] for n in data(w, "memory", "list", "--all")["notes"]} == {everywhere}
 
 
+def wait_for(master, text):
+    shown = b""
+    end = time.monotonic() + 30
+    while text not in shown:
+        assert time.monotonic() < end, shown
+        if select.select([master], [], [], 0.2)[0]:
+            shown += os.read(master, 4096)
+    return shown
+
+
 def typed(w, argv, answer):
     master, slave = pty.openpty()
     p = subprocess.Popen([PAIRED, *argv], env=w.env, stdin=slave, stdout=subprocess.PIPE, stderr=slave)
     os.close(slave)
-    shown = b""
-    end = time.monotonic() + 30
-    while b"to go on: " not in shown and time.monotonic() < end:
-        if select.select([master], [], [], 0.2)[0]:
-            shown += os.read(master, 4096)
+    shown = wait_for(master, b"to go on: ")
     os.write(master, answer + b"\n")
     code = p.wait(30)
     p.stdout.close()
@@ -119,6 +126,36 @@ def test_erasing_wants_the_word_typed():
         hostile = data(w, "memory", "remember", "-", input=b"look \x1b[2J here")["uid"]
         _, err = run(w, "memory", "forget", "--erase", hostile, code=USAGE)
         assert "look \\x1b[2J here" in err and "\x1b" not in err
+
+
+def test_a_passphrase_is_typed_unseen_and_twice():
+    with World() as w:
+        remember(w, "behind the door")
+        for second, expected in ((b"other words", FAILED), (b"quiet heron", OK)):
+            master, slave = pty.openpty()
+            p = subprocess.Popen([PAIRED, "key", "passphrase", "--add"], env=w.env, stdin=slave, stdout=slave, stderr=slave)
+            shown = wait_for(master, b"New passphrase: ")
+            os.write(master, b"quiet heron\n")
+            shown += wait_for(master, b"Again: ")
+            os.write(master, second + b"\n")
+            assert p.wait(30) == expected
+            assert b"heron" not in shown
+            os.close(slave)
+            os.close(master)
+        assert len(data(w, "key", "list")["slots"]) == 2
+
+
+def test_an_interrupted_prompt_gives_the_terminal_back():
+    with World() as w:
+        master, slave = pty.openpty()
+        p = subprocess.Popen([PAIRED, "key", "unlock"], env=w.env, stdin=slave, stdout=slave, stderr=slave)
+        wait_for(master, b"words: ")
+        assert not termios.tcgetattr(slave)[3] & termios.ECHO
+        p.send_signal(signal.SIGINT)
+        assert p.wait(30) == -signal.SIGINT
+        assert termios.tcgetattr(slave)[3] & termios.ECHO
+        os.close(slave)
+        os.close(master)
 
 
 def test_a_passphrase_locks_and_opens():
