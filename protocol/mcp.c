@@ -56,6 +56,33 @@ const char *mcp_log_level_name(int level) {
     return log_levels[level];
 }
 
+// 2026-07-28, "Per-request protocol fields": version and capabilities are both required.
+static int meta_modern(const json_t *meta, struct mcp_meta *m, struct err *err) {
+    const json_t *version = json_object_get(meta, MCP_KEY_VERSION);
+    const json_t *level = json_object_get(meta, MCP_KEY_LOG_LEVEL);
+    if (!json_is_string(version))
+        return err_set(err, ERR_INVAL,
+                       "params._meta[\"" MCP_KEY_VERSION
+                       "\"]: expected string, for example \"2026-07-28\"");
+    m->version = json_string_value(version);
+    if (!json_is_object(m->capabilities))
+        return err_set(err, ERR_INVAL,
+                       "params._meta[\"" MCP_KEY_CLIENT_CAPABILITIES
+                       "\"]: expected object, {} for none");
+    if (m->client_info && !json_is_object(m->client_info))
+        return err_set(err, ERR_INVAL,
+                       "params._meta[\"" MCP_KEY_CLIENT_INFO "\"]: expected object");
+    if (!level)
+        return 0;
+    m->log_level = mcp_log_level_read(level);
+    if (m->log_level < 0)
+        return err_set(err, ERR_INVAL,
+                       "params._meta[\"" MCP_KEY_LOG_LEVEL
+                       "\"]: expected one of debug, info, notice, warning, error, critical, "
+                       "alert, emergency");
+    return 0;
+}
+
 int mcp_meta_read(const json_t *params, struct mcp_meta *ret, struct err *err) {
     struct mcp_meta m = {.log_level = -1};
     if (params && !json_is_object(params))
@@ -73,34 +100,12 @@ int mcp_meta_read(const json_t *params, struct mcp_meta *ret, struct err *err) {
         return err_set(err, ERR_INVAL, "params._meta.progressToken: expected string or integer");
     m.progress_token = json_is_null(token) ? NULL : token;
 
-    const json_t *version = json_object_get(meta, MCP_KEY_VERSION);
     m.capabilities = json_object_get(meta, MCP_KEY_CLIENT_CAPABILITIES);
     m.client_info = json_object_get(meta, MCP_KEY_CLIENT_INFO);
-    const json_t *level = json_object_get(meta, MCP_KEY_LOG_LEVEL);
-    m.modern = version || m.capabilities;
-    if (m.modern) {
-        // 2026-07-28, "Per-request protocol fields": both are required.
-        if (!json_is_string(version))
-            return err_set(err, ERR_INVAL,
-                           "params._meta[\"" MCP_KEY_VERSION
-                           "\"]: expected string, for example \"2026-07-28\"");
-        m.version = json_string_value(version);
-        if (!json_is_object(m.capabilities))
-            return err_set(err, ERR_INVAL,
-                           "params._meta[\"" MCP_KEY_CLIENT_CAPABILITIES
-                           "\"]: expected object, {} for none");
-        if (m.client_info && !json_is_object(m.client_info))
-            return err_set(err, ERR_INVAL,
-                           "params._meta[\"" MCP_KEY_CLIENT_INFO "\"]: expected object");
-        if (level) {
-            m.log_level = mcp_log_level_read(level);
-            if (m.log_level < 0)
-                return err_set(err, ERR_INVAL,
-                               "params._meta[\"" MCP_KEY_LOG_LEVEL
-                               "\"]: expected one of debug, info, notice, "
-                               "warning, error, critical, alert, emergency");
-        }
-    }
+    m.modern = m.capabilities || json_object_get(meta, MCP_KEY_VERSION);
+    int r = m.modern ? meta_modern(meta, &m, err) : 0;
+    if (r < 0)
+        return r;
     *ret = m;
     return 0;
 }

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ANSWER_SECONDS = 60  # sanitizers and a busy machine
@@ -241,8 +242,9 @@ def main():
     paired = os.path.abspath(arguments[0])
     files = arguments[1:] or sorted(glob.glob(HERE + "/mcp/*.txt"))
     failed = 0
-    for path in files:
-        error = replay(paired, path, record)
+    with ThreadPoolExecutor(4) as pool:
+        errors = list(pool.map(lambda path: replay(paired, path, record), files))
+    for path, error in zip(files, errors):
         failed += error is not None
         print(f"{'ok  ' if error is None else 'FAIL'}  {os.path.basename(path)}" + (f"\n      {error}" if error else ""))
     print(f"{len(files) - failed} passed, {failed} failed")

@@ -36,8 +36,8 @@ json_t *mcp_client_call(struct mcp_client *c, const char *method, const char *pa
 json_t *mcp_client_modern(struct mcp_client *c, const char *method, const char *params,
                           const char *capabilities);
 void mcp_client_initialize(struct mcp_client *c, const char *version, const char *capabilities);
-// While the engine works on this request its nth allocation fails. The answer, or NULL when the engine
-// closed the connection.
+// While the engine works on this request its nth allocation fails. The answer, or NULL when the
+// engine closed the connection.
 json_t *mcp_client_starved(struct mcp_client *c, const char *json, uint64_t nth);
 // The next notification or request of this method among those kept, or still to come; NULL: none.
 json_t *mcp_client_kept(struct mcp_client *c, const char *method, int wait_ms);
