@@ -34,7 +34,6 @@ struct rpc_config {
     // One complete message for the other side; `seq` is that of the request it answers, else 0.
     // Borrowed bytes.
     void (*send)(void *ctx, const char *json, size_t n, uint64_t seq);
-    // The other side cancelled `req` (the face found it by rpc_find). May be NULL.
     void *ctx;
     struct env *env;
     bool
