@@ -196,7 +196,7 @@ def test_half_a_message_holds_up_nobody():
         times = latencies(other, 50, 0)
         slow.send(b"\n")
         assert "result" in slow.wait_for(b'"slow"')
-        assert percentile(times, 0.99) < 50 * SLOW, times
+        assert percentile(times, 0.5) < 20 * SLOW and percentile(times, 0.99) < 200 * SLOW, times
 
 
 def test_a_client_that_does_not_read_costs_little_memory_and_nobody_else_notices():
@@ -229,7 +229,7 @@ def test_a_client_that_does_not_read_costs_little_memory_and_nobody_else_notices
         front = rss_kb(stalled.process.pid)
         report("stalled after %d requests; engine +%.1f MB, its front end %.1f MB; the other client p50 %.2f ms, p99 %.2f ms"
                % (sent[0], grown / 1024, front / 1024, percentile(times, .5), percentile(times, .99)))
-        assert percentile(times, 0.99) < 50 * SLOW, times
+        assert percentile(times, 0.5) < 20 * SLOW and percentile(times, 0.99) < 200 * SLOW, times
         if SLOW == 3:  # a sanitizer keeps freed memory
             assert grown < 48 * 1024, grown
             assert front < 48 * 1024, front
