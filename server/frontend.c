@@ -24,7 +24,7 @@ enum {
     DOWN_RETRY_MS = 30000, // without a request: for subscriptions
     PARENT_POLL_MS = 2000,
     JOIN_MS = 5000, // --standalone: for the engine to close the store
-    JOIN_SIGNAL_MS = 12,
+    JOIN_SIGNAL_MS = 8,
     LOSSES_MAX = 8, // engines in a row that ended without a word
     LOSSES_FREE = 3 // so many of them are followed by another attempt at once
 };
@@ -283,11 +283,11 @@ static void attach(struct frontend *f) {
 // What was just put into the journal goes to the engine.
 static void pass_on(struct frontend *f, enum hop_type type, const char *body, size_t n,
                     size_t total) {
+    if (journal_full(f->journal))
+        pause_for(f, PAUSE_JOURNAL, true);
     if (f->hop) {
         (void)send_frame(f, type, 0, f->seq, body, n, total);
         journal_mark_sent(f->journal);
-        if (journal_full(f->journal))
-            pause_for(f, PAUSE_JOURNAL, true);
         return;
     }
     if (f->waiting || !journal_open(f->journal))
