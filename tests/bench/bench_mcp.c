@@ -6,6 +6,7 @@
 #include "tests/bench/bench_client.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,37 +163,36 @@ static void measure_throughput(struct server *s, struct client *c) {
     set(s, THROUGHPUT, (double)flood * 1e9 / (double)(now_ns() - began));
 }
 
-// --- notes: sentences from a small vocabulary with a few rare words in each
+// --- notes: words as often as in natural text (the r-th most frequent one with probability ~ 1/r)
 
 static uint64_t seed = 42;
-static unsigned roll(unsigned n) { // xorshift64: the same notes in every run
+static double roll(void) { // xorshift64, 0..1: the same notes in every run
     seed ^= seed << 13;
     seed ^= seed >> 7;
     seed ^= seed << 17;
-    return (unsigned)(seed % n);
+    return (double)(seed >> 11) / 9007199254740992.0;
 }
 
-static const char *const words[] = {
-    "build",   "release", "parser",  "cache",   "index",  "branch",  "review", "deploy",
-    "server",  "client",  "thread",  "queue",   "store",  "memory",  "socket", "timeout",
-    "test",    "error",   "config",  "schema",  "token",  "worker",  "signal", "buffer",
-    "migrate", "revert",  "profile", "compile", "format", "encrypt", "rotate", "backup",
-};
-enum { WORDS = sizeof words / sizeof words[0], RARE = 3000 };
+enum { VOCABULARY = 20000, FUNCTION_WORDS = 40, NOTE_WORDS = 24 };
 
-static size_t put_words(char *out, size_t max, unsigned common, unsigned rare) {
+// Ranks from `first`: questions are asked with words that say something, notes have all of them.
+static size_t put_words(char *out, size_t max, unsigned count, double first) {
+    static const char *const syllables[] = {"ba", "ce", "di", "fo", "gu", "ka", "le", "mi",
+                                            "no", "pu", "ra", "se", "ti", "vo", "wu", "za"};
     size_t n = 0;
-    for (unsigned i = 0; i < common && n < max; i++)
-        n += (size_t)snprintf(out + n, max - n, "%s ", words[roll(WORDS)]);
-    for (unsigned i = 0; i < rare && n < max; i++)
-        n += (size_t)snprintf(out + n, max - n, "module%u ", roll(RARE));
+    for (unsigned i = 0; i < count && n < max; i++) {
+        unsigned rank = (unsigned)(first * pow(VOCABULARY / first, roll()));
+        n += (size_t)snprintf(out + n, max - n, "%s%s%s%s%s", i ? " " : "", syllables[rank & 15],
+                              syllables[rank >> 4 & 15], syllables[rank >> 8 & 15],
+                              syllables[rank >> 12 & 15]);
+    }
     return n;
 }
 
 static size_t make_note(void *ctx, size_t i, char *out, size_t max) {
     const struct server *s = ctx;
     char text[512];
-    (void)put_words(text, sizeof text, 16, 4);
+    (void)put_words(text, sizeof text, NOTE_WORDS, 1);
     if (!s->knowledge_graph)
         return (size_t)snprintf(
             out, max, "{\"name\":\"remember\",\"arguments\":{\"text\":\"note %zu: %s\"}}", i, text);
@@ -211,7 +211,7 @@ static void load_knowledge_graph(struct client *c) {
                                     "{\"name\":\"create_entities\",\"arguments\":{\"entities\":[");
         for (size_t k = 0; k < PER_CALL; k++) {
             char text[512];
-            (void)put_words(text, sizeof text, 16, 4);
+            (void)put_words(text, sizeof text, NOTE_WORDS, 1);
             n += (size_t)snprintf(params + n, sizeof params - n,
                                   "%s{\"name\":\"note %zu\",\"entityType\":\"note\","
                                   "\"observations\":[\"%s\"]}",
@@ -242,11 +242,10 @@ static void measure_recall(struct server *s, struct client *c) {
     samples_new(&t, n);
     for (size_t i = 0; i < n + 50; i++) {
         char params[1024], text[256];
-        size_t len = put_words(text, sizeof text, (unsigned)i % 3,
-                               s->knowledge_graph ? 0 : 1 + (unsigned)i % 2);
-        if (s->knowledge_graph) // it matches the query as a substring: one word, or it finds
-                                // nothing
-            len = (size_t)snprintf(text, sizeof text, "module%u", roll(RARE));
+        // Two to four words; server-memory looks for the query as a substring: one, or it finds
+        // nothing.
+        unsigned count = s->knowledge_graph ? 1 : 2 + (unsigned)i % 3;
+        size_t len = put_words(text, sizeof text, count, FUNCTION_WORDS);
         (void)snprintf(params, sizeof params,
                        "{\"name\":\"%s\",\"arguments\":{\"query\":\"%.*s\"}}",
                        s->knowledge_graph ? "search_nodes" : "recall", (int)len, text);
