@@ -17,7 +17,7 @@ enum {
     NOTE_TAGS_MAX = 16,
     NOTE_TAG_BYTES_MAX = 64,
     NOTE_NAME_BYTES_MAX = 4096, // subject, workspace, source, thread
-    NOTE_UID_BYTES = 17, // "n" + 15 base32 characters (75 random bits) + NUL
+    NOTE_UID_BYTES = 17,        // "n" + 15 base32 characters (75 random bits) + NUL
     RECALL_LIMIT_MAX = 100
 };
 

@@ -89,8 +89,8 @@ int store_import(struct store *s, const char *path, json_t **ret_counts, struct 
 
 // Erases for good what matches: rows, FTS, WAL, backups (rewritten without them). ids NULL =
 // everything of `workspace`; workspace NULL too = everything. Uids of handoffs count too. Returns
-// how many notes and handoffs were erased. A failure that speaks of traces: they are gone from every
-// answer, but not overwritten yet (ERR_BUSY: a reader; ERR_FULL); housekeeping finishes that.
+// how many notes and handoffs were erased. A failure that speaks of traces: they are gone from
+// every answer, but not overwritten yet (ERR_BUSY: a reader; ERR_FULL); housekeeping finishes that.
 int64_t store_erase(struct store *s, const char *const *uids, size_t n, const char *workspace,
                     struct err *err);
 
