@@ -199,7 +199,7 @@ static void sweep_disk(const char *name, struct vfs_fault fault, uint64_t stride
         tried++;
         told += o.refused > 0;
     }
-    (void)printf("store_faults: %-24s %llu of %llu operations failed in turn, the caller was told "
+    (void)printf("store_faults: %-28s %llu of %llu operations failed in turn, the caller was told "
                  "%llu times\n",
                  name, (unsigned long long)tried, (unsigned long long)operations,
                  (unsigned long long)told);
@@ -219,7 +219,7 @@ static void sweep_memory(uint64_t stride) {
         tried++;
         told += o.refused > 0;
     }
-    (void)printf("store_faults: %-24s %llu allocations failed in turn, the caller was told %llu "
+    (void)printf("store_faults: %-28s %llu allocations failed in turn, the caller was told %llu "
                  "times\n",
                  "memory", (unsigned long long)tried, (unsigned long long)told);
 }
@@ -235,7 +235,7 @@ int main(int argc, char **argv) {
         struct vfs_fault fault;
     } disks[] = {
         {"disk full, for good", {VFS_FAULT_WRITE, 0, true, VFS_FAULT_FAIL, ENOSPC}},
-        {"disk full, once", {VFS_FAULT_WRITE, 0, false, VFS_FAULT_FAIL, ENOSPC}},
+        {"torn write, disk full, once", {VFS_FAULT_WRITE, 0, false, VFS_FAULT_SHORT, ENOSPC}},
         {"write error, for good", {VFS_FAULT_WRITE, 0, true, VFS_FAULT_FAIL, EIO}},
         {"sync error, once", {VFS_FAULT_SYNC, 0, false, VFS_FAULT_FAIL, EIO}},
         {"truncate error, once", {VFS_FAULT_TRUNCATE, 0, false, VFS_FAULT_FAIL, EIO}},

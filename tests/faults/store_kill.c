@@ -579,21 +579,23 @@ static bool listen_until(struct reading *in, uint64_t until_ns, bool stop_when_r
         if (now_ns >= until_ns || (stop_when_ready && in->ready))
             return false;
         struct pollfd p = {.fd = in->fd, .events = POLLIN};
-        if (poll(&p, 1, (int)((until_ns - now_ns) / 1000000) + 1) > 0)
+        uint64_t left_ns = until_ns - now_ns;
+        struct timespec wait = {(time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000)};
+        if (ppoll(&p, 1, &wait, NULL) > 0)
             read_lines(in);
     }
     return true;
 }
 
-static void round_once(const char *dir, struct rng *rng, int extra) {
+static void round_once(const char *dir, struct rng *rng, int extra, bool early) {
     struct reading in = {.pending = BUF_INIT(0)};
     pid_t pid = spawn(dir, rng_next(rng, UINT64_MAX), extra, &in.fd);
     bool ended = false;
-    uint64_t wait_ms = rng_next(rng, 120);
-    if (rng_next(rng, 4) != 0) // else at any moment, opening and migration included
+    uint64_t wait_us = rng_next(rng, early ? 20000 : 120000);
+    if (!early) // else at any moment, opening and migration included
         ended = listen_until(&in, env_now_mono_ns() + 30ULL * 1000000000, true);
     if (!ended)
-        ended = listen_until(&in, env_now_mono_ns() + wait_ms * 1000000, false);
+        ended = listen_until(&in, env_now_mono_ns() + wait_us * 1000, false);
     (void)kill(pid, SIGKILL);
     int status = 0;
     REQUIRE(waitpid(pid, &status, 0) == pid, "no child");
@@ -628,9 +630,9 @@ static void run(int64_t kills, uint64_t seed, bool keep) {
             model.next_k = 1;
             extra = 0;
         }
-        if (i % 5 == 4 && extra < EXTRA_STEPS_MAX)
-            extra++; // the next opening migrates, and is killed like any other
-        round_once(dir, &rng, extra);
+        bool migrates = i % 5 == 4 && extra < EXTRA_STEPS_MAX;
+        extra += migrates;
+        round_once(dir, &rng, extra, rng_next(&rng, 8) < (migrates ? 6 : 1));
         verify(dir, extra);
     }
     if (!keep)
@@ -654,13 +656,13 @@ int main(int argc, char **argv) {
     uint64_t seed = 1;
     bool keep = false;
     if (argc == 7 && strcmp(argv[1], "--child") == 0)
-        return child(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 10), atoi(argv[5]),
-                     atoll(argv[6]));
+        return child(argv[2], (int)strtol(argv[3], NULL, 10), strtoull(argv[4], NULL, 10),
+                     (int)strtol(argv[5], NULL, 10), strtoll(argv[6], NULL, 10));
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--keep") == 0)
             keep = true;
         else if (strcmp(argv[i], "--kills") == 0 && i + 1 < argc)
-            kills = atoll(argv[++i]);
+            kills = strtoll(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             seed = strtoull(argv[++i], NULL, 10);
         else

@@ -4,6 +4,8 @@
 #include "core/store/store_impl.h"
 #include "tests/unit/store/store_support.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,14 @@ static int teardown(void **state) {
 }
 
 static const struct note apples = {.text = "apples are kept in the cellar"};
+
+static int remember_pears(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    struct note note = {.text = "pears", .text_bytes = 5};
+    char superseded[NOTE_UID_BYTES];
+    (void)ctx;
+    (void)result;
+    return memory_remember(db, &note, NULL, superseded, err);
+}
 
 static mode_t mode_of(const char *name) {
     char path[256];
@@ -198,14 +208,16 @@ static void a_newer_schema_is_read_and_not_written(void **state) {
 }
 
 static size_t count_backups(void) {
-    char path[256], command[320], line[32] = "";
+    char path[256];
+    size_t n = 0;
     (void)snprintf(path, sizeof path, "%s/backups", scratch.dir);
-    (void)snprintf(command, sizeof command, "ls %s 2>/dev/null | wc -l", path);
-    FILE *f = popen(command, "r");
-    assert_non_null(f);
-    (void)!fgets(line, sizeof line, f);
-    (void)pclose(f);
-    return (size_t)atol(line);
+    DIR *d = opendir(path);
+    if (!d)
+        return 0;
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    (void)closedir(d);
+    return n;
 }
 
 static void an_older_schema_is_backed_up_and_brought_up_to_date(void **state) {
@@ -262,6 +274,48 @@ static void only_the_latest_backups_are_kept(void **state) {
         store_close(s);
     }
     assert_int_equal(count_backups(), STORE_BACKUPS_MAX);
+}
+
+static void what_an_interrupted_backup_left_is_removed(void **state) {
+    (void)state;
+    char path[256];
+    struct store *s = open_store(scratch.dir);
+    store_close(s);
+    (void)snprintf(path, sizeof path, "%s/backups", scratch.dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/backups/0000000000001-schema-1.part", scratch.dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/backups/0000000000001-schema-1.part/store.db",
+                   scratch.dir);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    s = open_store(scratch.dir);
+    assert_int_equal(count_backups(), 0);
+    store_close(s);
+}
+
+// --- a full disk --------------------------------------------------------------------------------
+
+static void a_full_disk_is_named_and_the_store_goes_on_when_there_is_space(void **state) {
+    (void)state;
+    const struct vfs_fault full = {
+        .ops = VFS_FAULT_WRITE, .nth = 1, .sticky = true, .errnum = ENOSPC};
+    const struct origin origin = {.session = "5e55", .seq = 1};
+    char uid[NOTE_UID_BYTES];
+    struct err err = {0};
+    struct store *s = open_store(scratch.dir);
+    assert_int_equal(remember(s, &apples, NULL, uid), 0);
+    vfs_test_fault(&full);
+    assert_int_equal(store_write(s, &origin, remember_pears, NULL, NULL, NULL, &err), ERR_FULL);
+    assert_non_null(strstr(err.message, scratch.dir));
+    assert_non_null(strstr(err.message, "free"));
+    assert_true(has_note(s, uid)); // reading goes on
+    vfs_test_fault(NULL);
+    assert_int_equal(store_write(s, &origin, remember_pears, NULL, NULL, NULL, NULL), 0);
+    assert_int_equal(count_notes(s), 2);
+    assert_int_equal(store_check(s, NULL, NULL, NULL, NULL), 0);
+    store_close(s);
 }
 
 // --- locking ------------------------------------------------------------------------------------
@@ -464,6 +518,8 @@ int main(void) {
         TEST(an_older_schema_is_backed_up_and_brought_up_to_date),
         TEST(a_step_that_fails_leaves_the_store_as_it_was),
         TEST(only_the_latest_backups_are_kept),
+        TEST(what_an_interrupted_backup_left_is_removed),
+        TEST(a_full_disk_is_named_and_the_store_goes_on_when_there_is_space),
         TEST(a_passphrase_locks_and_unlocks),
         TEST(a_store_that_opens_unasked_cannot_be_locked),
         TEST(a_lock_waits_for_readers_and_gives_up_in_time),
