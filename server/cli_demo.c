@@ -168,7 +168,7 @@ static void remember(struct demo *d, const char *kind, const char *subject, cons
 static bool first_client(struct demo *d) {
     char text[700];
     uint64_t start = env_now_mono_ns();
-    heading(d, 1, "Claude Code starts paired (MCP 2026-07-28); no engine runs yet");
+    heading(d, 1, "A client like Claude Code starts paired (MCP 2026-07-28); no engine runs");
     if (!expect(d, open_client(d, "claude-code", false, &d->a), "first client"))
         return false;
     d->cold_us = since_us(start);
@@ -215,7 +215,7 @@ static void show_recall(struct demo *d, const char *query, const char *word) {
 
 static bool second_client(struct demo *d) {
     uint64_t start = env_now_mono_ns();
-    heading(d, 2, "VS Code starts its own paired (MCP 2025-11-25) and knows it too");
+    heading(d, 2, "A client like VS Code starts its own paired (MCP 2025-11-25) and knows it too");
     if (!expect(d, open_client(d, "Visual Studio Code", true, &d->b), "second client"))
         return false;
     step(d, "first answer, engine running", since_us(start));
@@ -244,7 +244,7 @@ static void kill_engine(struct demo *d) {
 
 static void hand_over(struct demo *d) {
     double us;
-    heading(d, 4, "Claude Code hands its work over, VS Code goes on with it");
+    heading(d, 4, "The first hands its work over, the second goes on with it");
     json_t *saved = use(d, d->a, "handoff",
                         json_pack("{ss ss ss s[s]}", "title", "Look at the largest file", "next",
                                   "Read it from the top and note what it should not do", "question",
@@ -387,7 +387,11 @@ static bool begin(struct demo *d) {
         return false;
     demo_look(d->workspace, &d->facts);
     tell(d, "paired %s: two tools, one memory, shown on %s\n", paired_version, d->workspace);
-    tell(d, "(store, keys and sockets of their own in %s, removed at the end)\n", d->profile);
+    tell(
+        d,
+        "(the clients are played by this program, over real pipes; store, keys and sockets are in\n"
+        "%s and removed at the end)\n",
+        d->profile);
     return true;
 }
 

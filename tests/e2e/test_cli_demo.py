@@ -31,7 +31,7 @@ def test_demo_tells_its_story_and_cleans_up():
         r = w.run("demo", env=env, timeout=120)
         out = r.stdout.decode()
         assert r.returncode == 0, (out, r.stderr)
-        for word in ("Claude Code starts paired", "VS Code starts its own", "kill -9", "hands its work over",
+        for word in ("Claude Code starts paired", "VS Code starts its own", "kill -9", "first hands its work over", "played by this program",
                      "not one of them is there", "recall", "claude mcp add", PAIRED + " mcp"):
             assert word in out, word
         assert not leftovers(tmp) and not r.stderr
