@@ -11,262 +11,18 @@
 //   - a repeat of an acknowledged origin changes nothing and returns the first result; a repeat of
 //   one
 //     in flight applies it exactly once.
+#include "tests/faults/store_kill.h"
 #include "core/base/env.h"
 #include "core/base/mem.h"
-#include "core/store/memory.h"
-#include "core/store/schema.h"
-#include "core/store/store_impl.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
-
-enum {
-    THREADS = 3,
-    ROUNDS_PER_STORE = 40, // then a new one: first use is killed as well, and checks stay short
-    EXTRA_STEPS_MAX = 8,
-    NOTES_MAX = 40000,
-    LINE_BYTES_MAX = 128
-};
-
-#define REQUIRE(condition, ...)                                                                    \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "store_kill: %s:%d: ", __FILE__, __LINE__);                      \
-            (void)fprintf(stderr, __VA_ARGS__);                                                    \
-            (void)fprintf(stderr, "\n");                                                           \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static uint64_t mix(uint64_t x) { // splitmix64: one seed gives the same script every time
-    x += 0x9e3779b97f4a7c15U;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
-}
-
-struct rng {
-    uint64_t state;
-};
-static uint64_t rng_next(struct rng *r, uint64_t below) {
-    r->state = mix(r->state);
-    return r->state % below;
-}
-
-// --- the schema of a later build: the real one and some steps more ------------------------------
-
-static struct schema_step steps[32];
-static char step_text[EXTRA_STEPS_MAX][2][160];
-
-static const struct schema_step *steps_with(int extra) {
-    int n = 0;
-    for (; schema_steps[n].version; n++)
-        steps[n] = schema_steps[n];
-    for (int i = 0; i < extra; i++) {
-        (void)snprintf(step_text[i][0], sizeof step_text[i][0], "%04d_extra", n + 1);
-        (void)snprintf(step_text[i][1], sizeof step_text[i][1],
-                       "CREATE TABLE extra%d (id INTEGER PRIMARY KEY, uid TEXT, text TEXT);"
-                       "INSERT INTO extra%d SELECT id, uid, length(text) FROM note;",
-                       i, i);
-        steps[n] = (struct schema_step){n + 1, step_text[i][0], step_text[i][1]};
-        n++;
-    }
-    steps[n] = (struct schema_step){0};
-    return steps;
-}
-
-static struct store *open_or_die(const char *dir, int extra) {
-    const struct store_config config = {.dir = dir, .readers = THREADS + 1};
-    struct store *s = NULL;
-    struct err err = {0};
-    REQUIRE(store_open_steps(&config, steps_with(extra), &s, &err) == 0, "open: %s",
-            err_text(&err));
-    return s;
-}
-
-// --- operations ---------------------------------------------------------------------------------
-
-enum op_kind { OP_REMEMBER, OP_SUPERSEDE, OP_FORGET, OP_ERASE, OP_REPEAT, OP_ROTATE, OP_KINDS };
-static const char *const op_names[OP_KINDS] = {"remember", "supersede", "forget",
-                                               "erase",    "repeat",    "rotate"};
-
-// Uid of the note that operation `k` of `thread` makes: "n", the thread, a number.
-static void uid_of(int thread, int64_t k, char ret[NOTE_UID_BYTES]) {
-    (void)snprintf(ret, NOTE_UID_BYTES, "n%c%014lld", 'a' + thread, (long long)k);
-}
-
-struct write {
-    enum op_kind kind;
-    char uid[NOTE_UID_BYTES], other[NOTE_UID_BYTES];
-    size_t text_bytes;
-};
-
-static int remember_op(struct db *db, const struct write *w, struct buf *result, struct err *err) {
-    char text[6000], superseded[NOTE_UID_BYTES];
-    int n = snprintf(text, sizeof text, "word%s and more words about it ", w->uid);
-    while ((size_t)n < w->text_bytes)
-        n += snprintf(text + n, sizeof text - (size_t)n, "filler %d ", n);
-    struct note note = {.text = text, .text_bytes = (size_t)n, .workspace = "/w", .tags = "t"};
-    memcpy(note.uid, w->uid, sizeof note.uid);
-    int r = memory_remember(db, &note, w->kind == OP_SUPERSEDE ? w->other : NULL, superseded, err);
-    return r < 0 ? r : buf_puts(result, note.uid);
-}
-
-static int write_op(struct db *db, void *ctx, struct buf *result, struct err *err) {
-    const struct write *w = ctx;
-    if (w->kind == OP_FORGET) {
-        int r = memory_forget(db, w->other, err);
-        return r < 0 ? r : buf_puts(result, w->other);
-    }
-    return remember_op(db, w, result, err);
-}
-
-static struct origin origin_of(int thread, int64_t k) {
-    struct origin o = {.seq = (uint64_t)k};
-    (void)snprintf(o.session, sizeof o.session, "thread%d", thread);
-    return o;
-}
-
-static size_t text_bytes_of(int thread, int64_t k) {
-    return mix((uint64_t)k * 7 + (uint64_t)thread) % 5000;
-}
-
-// --- the child ----------------------------------------------------------------------------------
-
-struct worker {
-    struct store *store;
-    int thread, out;
-    int64_t k; // next operation
-    struct rng rng;
-    char live[NOTES_MAX / THREADS][NOTE_UID_BYTES];
-    size_t live_count;
-    int64_t last_remember; // an operation that may be repeated, or 0
-};
-
-static void say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(int fd, const char *format, ...) {
-    char line[LINE_BYTES_MAX]; // below PIPE_BUF: written whole or not at all
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (write(fd, line, (size_t)n) != n)
-        _exit(3);
-}
-
-static void load_live(struct worker *w) {
-    struct db *db = NULL;
-    struct db_rows *rows = NULL;
-    char prefix[4];
-    (void)snprintf(prefix, sizeof prefix, "n%c*", 'a' + w->thread);
-    const struct db_value value = db_text(prefix);
-    REQUIRE(store_reader_get(w->store, &db, NULL) == 0, "no reader");
-    REQUIRE(db_rows_open(db,
-                         "SELECT uid FROM note WHERE forgotten = 0 AND superseded_by IS NULL AND "
-                         "uid GLOB ?1",
-                         &value, 1, &rows, NULL) == 0,
-            "no rows");
-    while (db_rows_next(rows, NULL) == 1 && w->live_count < COUNT_OF(w->live))
-        (void)snprintf(w->live[w->live_count++], NOTE_UID_BYTES, "%s", db_col_text(rows, 0, NULL));
-    db_rows_close(rows);
-    store_reader_put(w->store, db);
-}
-
-static enum op_kind choose(struct worker *w) {
-    uint64_t dice = rng_next(&w->rng, 100);
-    if (dice < 4)
-        return OP_ROTATE;
-    if (!w->live_count || dice < 55)
-        return OP_REMEMBER;
-    if (dice < 70)
-        return OP_SUPERSEDE;
-    if (dice < 85)
-        return OP_FORGET;
-    if (dice < 91)
-        return OP_ERASE;
-    return w->last_remember ? OP_REPEAT : OP_REMEMBER;
-}
-
-static int run_op(struct worker *w, struct write *op, int64_t k, struct err *err) {
-    AUTO_BUF result = BUF_INIT(0);
-    bool repeated = false;
-    int64_t erased;
-    int r;
-    struct origin origin = origin_of(w->thread, op->kind == OP_REPEAT ? w->last_remember : k);
-    const char *list[] = {op->other};
-    switch (op->kind) {
-    case OP_ERASE:
-        erased = store_erase(w->store, list, 1, NULL, err);
-        return erased < 0 ? (int)erased : 0;
-    case OP_ROTATE:
-        r = store_key_rotate(w->store, err);
-        return r < 0 ? r : store_housekeep(w->store, err);
-    case OP_REPEAT: // its answer may have been erased; otherwise it is the first one
-        r = store_write(w->store, &origin, write_op, op, &result, &repeated, err);
-        if (r == 0 && (!repeated || strcmp(result.data, op->other) != 0))
-            return err_set(err, ERR_INVAL, "a repeat was applied");
-        return r == ERR_EXISTS ? 0 : r;
-    case OP_REMEMBER:
-    case OP_SUPERSEDE:
-    case OP_FORGET:
-    case OP_KINDS:
-        break;
-    }
-    return store_write(w->store, &origin, write_op, op, &result, NULL, err);
-}
-
-static void *work(void *arg) {
-    struct worker *w = arg;
-    for (;;) {
-        struct write op = {.kind = choose(w)};
-        int64_t k = w->k++;
-        uid_of(w->thread, k, op.uid);
-        op.text_bytes = text_bytes_of(w->thread, k);
-        if (op.kind == OP_SUPERSEDE || op.kind == OP_FORGET || op.kind == OP_ERASE) {
-            size_t i = rng_next(&w->rng, w->live_count);
-            memcpy(op.other, w->live[i], NOTE_UID_BYTES);
-            memcpy(w->live[i], w->live[--w->live_count], NOTE_UID_BYTES);
-        }
-        if (op.kind == OP_REPEAT)
-            uid_of(w->thread, w->last_remember, op.other);
-        say(w->out, "S %d %lld %d %s\n", w->thread, (long long)k, (int)op.kind,
-            op.other[0] ? op.other : "-");
-        struct err err = {0};
-        REQUIRE(run_op(w, &op, k, &err) == 0, "%s: %s", op_names[op.kind], err_text(&err));
-        say(w->out, "A %d %lld\n", w->thread, (long long)k);
-        if (op.kind == OP_REMEMBER || op.kind == OP_SUPERSEDE) {
-            if (w->live_count < COUNT_OF(w->live))
-                memcpy(w->live[w->live_count++], op.uid, NOTE_UID_BYTES);
-            w->last_remember = k;
-        }
-    }
-    return NULL;
-}
-
-static int child(const char *dir, int out, uint64_t seed, int extra, int64_t first) {
-    static struct worker workers[THREADS];
-    struct store *s = open_or_die(dir, extra);
-    pthread_t thread;
-    for (int i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){
-            .store = s, .thread = i, .out = out, .k = first, .rng = {mix(seed + (uint64_t)i)}};
-        load_live(&workers[i]);
-    }
-    say(out, "R\n");
-    for (int i = 1; i < THREADS; i++)
-        REQUIRE(pthread_create(&thread, NULL, work, &workers[i]) == 0, "no thread");
-    (void)work(&workers[0]);
-    return 0;
-}
 
 // --- the parent's model -------------------------------------------------------------------------
 
@@ -656,8 +412,9 @@ int main(int argc, char **argv) {
     uint64_t seed = 1;
     bool keep = false;
     if (argc == 7 && strcmp(argv[1], "--child") == 0)
-        return child(argv[2], (int)strtol(argv[3], NULL, 10), strtoull(argv[4], NULL, 10),
-                     (int)strtol(argv[5], NULL, 10), strtoll(argv[6], NULL, 10));
+        return store_kill_child(argv[2], (int)strtol(argv[3], NULL, 10),
+                                strtoull(argv[4], NULL, 10), (int)strtol(argv[5], NULL, 10),
+                                strtoll(argv[6], NULL, 10));
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--keep") == 0)
             keep = true;
