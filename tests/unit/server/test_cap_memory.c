@@ -1,9 +1,8 @@
 // The memory's tools through dispatch, on a real store in a directory of its own.
-#include "server/dispatch.h"
+#include "tests/unit/server/cap_bench.h"
 
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
-#include "core/store/memory.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -17,210 +16,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static const struct capability *const tables[] = {capabilities_memory, NULL};
-
-struct bench {
-    struct loop *loop;
-    struct pool *pool;
-    struct dispatch *dispatch;
-    struct store *store;
-    struct services services;
-    struct loop_timer *guard;
-    bool timed_out;
-    char dir[64];
-    const char *workspace, *client;
-    char session[33];
-    uint64_t seq; // of the next call; counts up
-    // The last call:
-    int r;
-    json_t *structured, *ask;
-    struct buf text;
-    char message[ERR_MESSAGE_BYTES_MAX];
-    json_t *changed;
-    bool list_changed;
-};
-
-static struct store *get_store(struct services *s, struct err *err) {
-    (void)err;
-    return s->engine;
-}
-
-static void on_guard(void *ctx) {
-    struct bench *b = ctx;
-    b->timed_out = true;
-    loop_stop(b->loop);
-}
-
-static int open_store(struct bench *b) {
-    struct err err = {0};
-    struct store_config config = {.dir = b->dir, .readers = 3};
-    int r = store_open(&config, &b->store, &err);
-    if (r < 0)
-        fprintf(stderr, "store_open: %s\n", err.message);
-    b->services.engine = b->store;
-    return r;
-}
-
-static int setup(void **state) {
-    static struct bench b;
-    b = (struct bench){.workspace = "/home/u/project", .client = "tester", .session = "s1"};
-    b.services.store = get_store;
-    (void)snprintf(b.dir, sizeof b.dir, "/tmp/paired-test-XXXXXX");
-    if (!mkdtemp(b.dir) || open_store(&b) < 0 || loop_new(&b.loop, NULL) < 0 ||
-        pool_new(b.loop, 3, &b.pool, NULL) < 0 ||
-        loop_timer_new(b.loop, on_guard, &b, &b.guard) < 0)
-        return -1;
-    struct dispatch_config config = {
-        .loop = b.loop, .pool = b.pool, .services = &b.services, .tables = tables};
-    *state = &b;
-    return dispatch_new(&config, &b.dispatch, NULL);
-}
-
-static void remove_tree(const char *path) {
-    DIR *d = opendir(path);
-    struct dirent *e;
-    while (d && (e = readdir(d))) {
-        char child[512];
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        (void)snprintf(child, sizeof child, "%s/%s", path, e->d_name);
-        if (unlink(child) < 0)
-            remove_tree(child);
-    }
-    if (d)
-        (void)closedir(d);
-    (void)rmdir(path);
-}
-
-static void forget_last(struct bench *b) {
-    json_decref(b->structured);
-    json_decref(b->ask);
-    json_decref(b->changed);
-    b->structured = b->ask = b->changed = NULL;
-    b->list_changed = false;
-    buf_done(&b->text);
-    b->message[0] = '\0';
-}
-
-static int teardown(void **state) {
-    struct bench *b = *state;
-    forget_last(b);
-    dispatch_free(b->dispatch);
-    pool_free(b->pool);
-    loop_free(b->loop);
-    store_close(b->store);
-    remove_tree(b->dir);
-    return 0;
-}
-
-static void on_done(void *ctx, int r, struct answer *answer, const struct err *err) {
-    struct bench *b = ctx;
-    b->r = r;
-    if (r < 0)
-        (void)snprintf(b->message, sizeof b->message, "%s", err_text(err));
-    b->structured = json_incref(answer->structured);
-    b->ask = json_incref(answer->ask);
-    b->changed = json_incref(answer->changed);
-    b->list_changed = answer->list_changed;
-    if (answer->text.len)
-        (void)buf_append(&b->text, answer->text.data, answer->text.len);
-    loop_stop(b->loop);
-}
-
-// `json` with ' for ", so that it reads well in C.
-static json_t *parse(const char *json) {
-    char *text = mem_strdup(json);
-    for (char *p = text; *p; p++)
-        if (*p == '\'')
-            *p = '"';
-    json_t *v = json_loads(text, 0, NULL);
-    assert_non_null(v);
-    mem_free(text);
-    return v;
-}
-
-static int call_json(struct bench *b, const char *name, json_t *arguments, bool confirmed) {
-    struct err err = {0};
-    struct dispatch_request req = {
-        .capability = name,
-        .arguments = arguments,
-        .caller = {.face = "mcp", .client = b->client, .workspace = b->workspace, .seq = ++b->seq},
-        .confirmed = confirmed,
-        .done = on_done,
-        .ctx = b,
-    };
-    (void)snprintf(req.caller.session, sizeof req.caller.session, "%s", b->session);
-    forget_last(b);
-    int64_t handle = dispatch_call(b->dispatch, &req, &err);
-    json_decref(arguments);
-    if (handle < 0) {
-        (void)snprintf(b->message, sizeof b->message, "%s", err.message);
-        return b->r = (int)handle;
-    }
-    loop_timer_start(b->guard, 30000, 0);
-    (void)loop_run(b->loop, NULL);
-    loop_timer_stop(b->guard);
-    assert_false(b->timed_out);
-    return b->r;
-}
-
-static int call(struct bench *b, const char *name, const char *json) {
-    return call_json(b, name, parse(json), false);
-}
-
-static void must(struct bench *b, const char *name, const char *json) {
-    int r = call(b, name, json);
-    if (r < 0)
-        fail_msg("%s %s: %s", name, json, b->message);
-}
-
-static const char *member(const struct bench *b, const char *name) {
-    const char *s = json_string_value(json_object_get(b->structured, name));
-    return s ? s : "";
-}
-
-static size_t notes(const struct bench *b) {
-    return json_array_size(json_object_get(b->structured, "notes"));
-}
-
-static const char *note_member(const struct bench *b, size_t i, const char *name) {
-    const json_t *note = json_array_get(json_object_get(b->structured, "notes"), i);
-    const char *s = json_string_value(json_object_get(note, name));
-    return s ? s : "";
-}
-
-static bool text_has(const struct bench *b, const char *s) {
-    return b->text.data && strstr(b->text.data, s);
-}
-
-static bool changed_has(const struct bench *b, const char *uri) {
-    size_t i;
-    json_t *v;
-    json_array_foreach(b->changed, i, v) {
-        if (strcmp(json_string_value(v), uri) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void keep_uid(const struct bench *b, char uid[NOTE_UID_BYTES]) {
-    (void)snprintf(uid, NOTE_UID_BYTES, "%s", member(b, "uid"));
-    assert_int_equal(strlen(uid), NOTE_UID_BYTES - 1);
-}
-
-static const char *with_uid(const char *format, const char *uid) {
-    static char json[512];
-    char *at = json;
-    for (const char *p = format; *p; p++) {
-        if (*p == '@')
-            at += sprintf(at, "%s", uid);
-        else
-            *at++ = *p;
-    }
-    *at = '\0';
-    return json;
-}
 
 // --- the table
 
@@ -266,29 +61,32 @@ static void the_tools_are_described_annotated_and_small(void **state) {
 static void what_is_remembered_is_recalled_with_all_it_came_with(void **state) {
     struct bench *b = *state;
     char uid[NOTE_UID_BYTES], uri[64];
-    must(b, "remember",
-         "{'text':'Releases are cut from main on Thursdays','kind':'fact','subject':'release day',"
-         "'tags':['release',' ci ','release']}");
-    keep_uid(b, uid);
-    assert_string_equal(member(b, "kind"), "fact");
-    assert_string_equal(member(b, "scope"), "workspace");
-    assert_true(text_has(b, uid));
+    cap_must(
+        b, "remember",
+        "{'text':'Releases are cut from main on Thursdays','kind':'fact','subject':'release day',"
+        "'tags':['release',' ci ','release']}");
+    cap_keep_uid(b, uid);
+    assert_string_equal(cap_member(b, "kind"), "fact");
+    assert_string_equal(cap_member(b, "scope"), "workspace");
+    assert_true(cap_text_has(b, uid));
     (void)snprintf(uri, sizeof uri, "memory://note/%s", uid);
-    assert_true(changed_has(b, uri) && changed_has(b, "memory://recent") && b->list_changed);
+    assert_true(cap_changed_has(b, uri) && cap_changed_has(b, "memory://recent") &&
+                b->list_changed);
     b->client = "other-tool"; // another client, a moment later
     (void)snprintf(b->session, sizeof b->session, "s2");
-    must(b, "recall", "{'query':'when do we cut releases?'}");
-    assert_int_equal(notes(b), 1);
-    assert_string_equal(note_member(b, 0, "uid"), uid);
-    assert_string_equal(note_member(b, 0, "text"), "Releases are cut from main on Thursdays");
-    assert_string_equal(note_member(b, 0, "subject"), "release day");
-    assert_string_equal(note_member(b, 0, "source"), "tester");
-    assert_non_null(strstr(note_member(b, 0, "when"), "(just now)"));
+    cap_must(b, "recall", "{'query':'when do we cut releases?'}");
+    assert_int_equal(cap_notes(b), 1);
+    assert_string_equal(cap_note_member(b, 0, "uid"), uid);
+    assert_string_equal(cap_note_member(b, 0, "text"), "Releases are cut from main on Thursdays");
+    assert_string_equal(cap_note_member(b, 0, "subject"), "release day");
+    assert_string_equal(cap_note_member(b, 0, "source"), "tester");
+    assert_non_null(strstr(cap_note_member(b, 0, "when"), "(just now)"));
     const json_t *note = json_array_get(json_object_get(b->structured, "notes"), 0);
     assert_int_equal(json_array_size(json_object_get(note, "tags")), 2);
     // Text and structure say the same.
-    assert_true(text_has(b, uid) && text_has(b, "release day") && text_has(b, "release, ci") &&
-                text_has(b, "Thursdays") && text_has(b, "tester") && text_has(b, "just now"));
+    assert_true(cap_text_has(b, uid) && cap_text_has(b, "release day") &&
+                cap_text_has(b, "release, ci") && cap_text_has(b, "Thursdays") &&
+                cap_text_has(b, "tester") && cap_text_has(b, "just now"));
     assert_false(b->list_changed);
 }
 
@@ -322,105 +120,107 @@ static void bad_arguments_are_refused_by_name_and_rule(void **state) {
         {"resume", "{'uid':'habcdefghijk2345'}", "there is no handoff habcdefghijk2345"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_true(call(b, bad[i].tool, bad[i].json) < 0);
+        assert_true(cap_call(b, bad[i].tool, bad[i].json) < 0);
         if (!strstr(b->message, bad[i].says))
             fail_msg("%s %s: %s", bad[i].tool, bad[i].json, b->message);
     }
-    must(b, "recall", "{}");
-    assert_int_equal(notes(b), 0); // nothing of it was kept
+    cap_must(b, "recall", "{}");
+    assert_int_equal(cap_notes(b), 0); // nothing of it was kept
 }
 
 static void a_text_over_its_limit_is_refused_and_at_it_kept(void **state) {
     struct bench *b = *state;
     char *text = mem_zalloc(NOTE_TEXT_BYTES_MAX + 2);
     memset(text, 'x', NOTE_TEXT_BYTES_MAX + 1);
-    assert_int_equal(call_json(b, "remember", json_pack("{s:s}", "text", text), false), ERR_INVAL);
+    assert_int_equal(cap_call_json(b, "remember", json_pack("{s:s}", "text", text), false),
+                     ERR_INVAL);
     assert_non_null(strstr(b->message, "text"));
     assert_non_null(strstr(b->message, "65536"));
     text[NOTE_TEXT_BYTES_MAX] = '\0';
-    assert_int_equal(call_json(b, "remember", json_pack("{s:s}", "text", text), false), 0);
+    assert_int_equal(cap_call_json(b, "remember", json_pack("{s:s}", "text", text), false), 0);
     mem_free(text);
 }
 
 static void a_repeated_request_writes_once(void **state) {
     struct bench *b = *state;
     char uid[NOTE_UID_BYTES];
-    must(b, "remember", "{'text':'once only'}");
-    keep_uid(b, uid);
+    cap_must(b, "remember", "{'text':'once only'}");
+    cap_keep_uid(b, uid);
     b->seq--; // the same request again, as after an engine restart
-    must(b, "remember", "{'text':'once only'}");
-    assert_string_equal(member(b, "uid"), uid);
-    must(b, "recall", "{'query':'once'}");
-    assert_int_equal(notes(b), 1);
-    must(b, "remember", "{'text':'once only'}"); // another request
-    assert_string_not_equal(member(b, "uid"), uid);
+    cap_must(b, "remember", "{'text':'once only'}");
+    assert_string_equal(cap_member(b, "uid"), uid);
+    cap_must(b, "recall", "{'query':'once'}");
+    assert_int_equal(cap_notes(b), 1);
+    cap_must(b, "remember", "{'text':'once only'}"); // another request
+    assert_string_not_equal(cap_member(b, "uid"), uid);
 }
 
 static void a_newer_decision_supersedes_and_the_older_stays_readable(void **state) {
     struct bench *b = *state;
     char older[NOTE_UID_BYTES], newer[NOTE_UID_BYTES];
-    must(b, "remember", "{'text':'We use MySQL','kind':'decision','subject':'database'}");
-    keep_uid(b, older);
-    must(b, "remember", "{'text':'We moved to Postgres','kind':'decision','subject':'database'}");
-    keep_uid(b, newer);
-    assert_string_equal(member(b, "superseded"), older);
-    assert_true(text_has(b, older));
-    must(b, "recall", "{'query':'database'}");
-    assert_int_equal(notes(b), 1);
-    assert_string_equal(note_member(b, 0, "uid"), newer);
-    assert_non_null(strstr(member(b, "searched"), "superseded=true"));
-    must(b, "recall", "{'query':'database','superseded':true}");
-    assert_int_equal(notes(b), 2);
-    size_t old_one = strcmp(note_member(b, 0, "uid"), older) == 0 ? 0 : 1;
-    assert_string_equal(note_member(b, old_one, "superseded_by"), newer);
-    assert_true(text_has(b, "superseded by"));
-    assert_null(strstr(member(b, "searched"), "superseded"));
+    cap_must(b, "remember", "{'text':'We use MySQL','kind':'decision','subject':'database'}");
+    cap_keep_uid(b, older);
+    cap_must(b, "remember",
+             "{'text':'We moved to Postgres','kind':'decision','subject':'database'}");
+    cap_keep_uid(b, newer);
+    assert_string_equal(cap_member(b, "superseded"), older);
+    assert_true(cap_text_has(b, older));
+    cap_must(b, "recall", "{'query':'database'}");
+    assert_int_equal(cap_notes(b), 1);
+    assert_string_equal(cap_note_member(b, 0, "uid"), newer);
+    assert_non_null(strstr(cap_member(b, "searched"), "superseded=true"));
+    cap_must(b, "recall", "{'query':'database','superseded':true}");
+    assert_int_equal(cap_notes(b), 2);
+    size_t old_one = strcmp(cap_note_member(b, 0, "uid"), older) == 0 ? 0 : 1;
+    assert_string_equal(cap_note_member(b, old_one, "superseded_by"), newer);
+    assert_true(cap_text_has(b, "superseded by"));
+    assert_null(strstr(cap_member(b, "searched"), "superseded"));
     // By uid, without a subject.
-    must(b, "remember", with_uid("{'text':'Postgres 16 it is','replaces':'@'}", newer));
-    assert_string_equal(member(b, "superseded"), newer);
+    cap_must(b, "remember", cap_with_uid("{'text':'Postgres 16 it is','replaces':'@'}", newer));
+    assert_string_equal(cap_member(b, "superseded"), newer);
 }
 
 static void workspaces_are_apart_and_global_notes_everywhere(void **state) {
     struct bench *b = *state;
-    must(b, "remember", "{'text':'needle here'}");
-    must(b, "remember", "{'text':'needle global','scope':'global'}");
-    assert_string_equal(member(b, "scope"), "global");
+    cap_must(b, "remember", "{'text':'needle here'}");
+    cap_must(b, "remember", "{'text':'needle global','scope':'global'}");
+    assert_string_equal(cap_member(b, "scope"), "global");
     b->workspace = "/home/u/other";
-    must(b, "recall", "{'query':'needle'}");
-    assert_int_equal(notes(b), 1);
-    assert_string_equal(note_member(b, 0, "scope"), "global");
-    assert_non_null(strstr(member(b, "searched"), "not other workspaces"));
-    assert_true(text_has(b, "not other workspaces"));
-    must(b, "recall", "{'query':'needle','all':true}");
-    assert_int_equal(notes(b), 2);
-    assert_true(text_has(b, "/home/u/project"));
+    cap_must(b, "recall", "{'query':'needle'}");
+    assert_int_equal(cap_notes(b), 1);
+    assert_string_equal(cap_note_member(b, 0, "scope"), "global");
+    assert_non_null(strstr(cap_member(b, "searched"), "not other workspaces"));
+    assert_true(cap_text_has(b, "not other workspaces"));
+    cap_must(b, "recall", "{'query':'needle','all':true}");
+    assert_int_equal(cap_notes(b), 2);
+    assert_true(cap_text_has(b, "/home/u/project"));
     b->workspace = NULL;
-    must(b, "recall", "{'query':'needle'}");
-    assert_int_equal(notes(b), 1);
-    must(b, "remember", "{'text':'no workspace'}");
-    assert_string_equal(member(b, "scope"), "global");
+    cap_must(b, "recall", "{'query':'needle'}");
+    assert_int_equal(cap_notes(b), 1);
+    cap_must(b, "remember", "{'text':'no workspace'}");
+    assert_string_equal(cap_member(b, "scope"), "global");
 }
 
 static void filters_narrow(void **state) {
     struct bench *b = *state;
-    must(b, "remember", "{'text':'pin one','tags':['red']}");
-    must(b, "remember", "{'text':'pin two','kind':'decision'}");
-    must(b, "recall", "{'query':'pin','tag':'red'}");
-    assert_int_equal(notes(b), 1);
-    must(b, "recall", "{'query':'pin','kind':'decision'}");
-    assert_int_equal(notes(b), 1);
-    assert_string_equal(note_member(b, 0, "text"), "pin two");
-    must(b, "recall", "{'query':'pin','since':'today'}");
-    assert_int_equal(notes(b), 2);
-    must(b, "recall", "{'query':'pin','until':'yesterday'}");
-    assert_int_equal(notes(b), 0);
-    must(b, "recall", "{'query':'pin','since':'last week','until':'now'}");
-    assert_int_equal(notes(b), 2);
-    must(b, "recall", "{}"); // the newest
-    assert_string_equal(note_member(b, 0, "text"), "pin two");
-    must(b, "recall", "{'query':'zebra'}");
-    assert_int_equal(notes(b), 0);
-    assert_true(text_has(b, "Nothing noted matches"));
+    cap_must(b, "remember", "{'text':'pin one','tags':['red']}");
+    cap_must(b, "remember", "{'text':'pin two','kind':'decision'}");
+    cap_must(b, "recall", "{'query':'pin','tag':'red'}");
+    assert_int_equal(cap_notes(b), 1);
+    cap_must(b, "recall", "{'query':'pin','kind':'decision'}");
+    assert_int_equal(cap_notes(b), 1);
+    assert_string_equal(cap_note_member(b, 0, "text"), "pin two");
+    cap_must(b, "recall", "{'query':'pin','since':'today'}");
+    assert_int_equal(cap_notes(b), 2);
+    cap_must(b, "recall", "{'query':'pin','until':'yesterday'}");
+    assert_int_equal(cap_notes(b), 0);
+    cap_must(b, "recall", "{'query':'pin','since':'last week','until':'now'}");
+    assert_int_equal(cap_notes(b), 2);
+    cap_must(b, "recall", "{}"); // the newest
+    assert_string_equal(cap_note_member(b, 0, "text"), "pin two");
+    cap_must(b, "recall", "{'query':'zebra'}");
+    assert_int_equal(cap_notes(b), 0);
+    assert_true(cap_text_has(b, "Nothing noted matches"));
 }
 
 // --- pages and budgets
@@ -431,7 +231,8 @@ static void remember_many(struct bench *b, int count, int words) {
         (void)buf_printf(&text, "lighthouse number %d:", i);
         for (int k = 0; k < words; k++)
             (void)buf_printf(&text, " \"word%d\"", k % 97);
-        assert_int_equal(call_json(b, "remember", json_pack("{s:s}", "text", text.data), false), 0);
+        assert_int_equal(cap_call_json(b, "remember", json_pack("{s:s}", "text", text.data), false),
+                         0);
     }
 }
 
@@ -453,23 +254,24 @@ static void pages_cover_everything_once_within_the_budget(void **state) {
         json_t *arguments = json_pack("{s:s}", "query", "lighthouse");
         if (*cursor)
             (void)json_object_set_new(arguments, "cursor", json_string(cursor));
-        assert_int_equal(call_json(b, "recall", arguments, false), 0);
-        assert_true(notes(b) > 0);
+        assert_int_equal(cap_call_json(b, "recall", arguments, false), 0);
+        assert_true(cap_notes(b) > 0);
         assert_in_range(answer_tokens(b), 1, 1500);
-        for (size_t i = 0; i < notes(b); i++) {
+        for (size_t i = 0; i < cap_notes(b); i++) {
             int number = -1;
-            assert_int_equal(sscanf(note_member(b, i, "text"), "lighthouse number %d", &number), 1);
+            assert_int_equal(sscanf(cap_note_member(b, i, "text"), "lighthouse number %d", &number),
+                             1);
             assert_in_range(number, 0, NOTES - 1);
             assert_false(seen[number]);
             seen[number] = true;
             total++;
         }
-        (void)snprintf(cursor, sizeof cursor, "%s", member(b, "more"));
+        (void)snprintf(cursor, sizeof cursor, "%s", cap_member(b, "more"));
         if (*cursor)
-            assert_true(text_has(b, cursor));
+            assert_true(cap_text_has(b, cursor));
         if (pages == 0) { // what another session notes in between does not shift the pages
             (void)snprintf(b->session, sizeof b->session, "other");
-            must(b, "remember", "{'text':'lighthouse number 39 lighthouse lighthouse'}");
+            cap_must(b, "remember", "{'text':'lighthouse number 39 lighthouse lighthouse'}");
         }
         pages++;
     } while (*cursor && pages < 50);
@@ -480,15 +282,15 @@ static void pages_cover_everything_once_within_the_budget(void **state) {
 static void a_long_note_is_cut_to_the_budget_and_says_so(void **state) {
     struct bench *b = *state;
     remember_many(b, 1, 3000);
-    must(b, "recall", "{'query':'lighthouse'}");
-    assert_int_equal(notes(b), 1);
+    cap_must(b, "recall", "{'query':'lighthouse'}");
+    assert_int_equal(cap_notes(b), 1);
     const json_t *note = json_array_get(json_object_get(b->structured, "notes"), 0);
     assert_true(json_is_true(json_object_get(note, "cut")));
     assert_in_range(answer_tokens(b), 300, 1500);
-    assert_true(text_has(b, "[…]") && text_has(b, "memory://note/"));
-    must(b, "recall", "{'query':'lighthouse','budget':200}");
+    assert_true(cap_text_has(b, "[…]") && cap_text_has(b, "memory://note/"));
+    cap_must(b, "recall", "{'query':'lighthouse','budget':200}");
     assert_in_range(answer_tokens(b), 50, 200);
-    must(b, "recall", "{'query':'lighthouse','budget':20000}");
+    cap_must(b, "recall", "{'query':'lighthouse','budget':20000}");
     note = json_array_get(json_object_get(b->structured, "notes"), 0);
     assert_null(json_object_get(note, "cut"));
 }
@@ -497,8 +299,8 @@ static void a_cursor_holds_only_for_its_query_and_unchanged(void **state) {
     struct bench *b = *state;
     char cursor[64], *json;
     remember_many(b, 5, 3);
-    must(b, "recall", "{'query':'lighthouse','limit':2}");
-    (void)snprintf(cursor, sizeof cursor, "%s", member(b, "more"));
+    cap_must(b, "recall", "{'query':'lighthouse','limit':2}");
+    (void)snprintf(cursor, sizeof cursor, "%s", cap_member(b, "more"));
     assert_true(*cursor);
     static const char *const others[] = {
         "{'query':'lighthouse number','limit':2,'cursor':'@'}",
@@ -508,23 +310,23 @@ static void a_cursor_holds_only_for_its_query_and_unchanged(void **state) {
         "{'query':'lighthouse','limit':2,'all':true,'cursor':'@'}",
     };
     for (size_t i = 0; i < COUNT_OF(others); i++) {
-        assert_int_equal(call(b, "recall", with_uid(others[i], cursor)), ERR_INVAL);
+        assert_int_equal(cap_call(b, "recall", cap_with_uid(others[i], cursor)), ERR_INVAL);
         assert_non_null(strstr(b->message, "cursor"));
     }
     b->workspace = "/elsewhere";
     json = "{'query':'lighthouse','limit':2,'cursor':'@'}";
-    assert_int_equal(call(b, "recall", with_uid(json, cursor)), ERR_INVAL);
+    assert_int_equal(cap_call(b, "recall", cap_with_uid(json, cursor)), ERR_INVAL);
     b->workspace = "/home/u/project";
     for (size_t i = 0; cursor[i]; i++) { // every single character counts
         char changed[64];
         memcpy(changed, cursor, sizeof changed);
         changed[i] = changed[i] == 'a' ? 'b' : 'a';
-        assert_int_equal(call(b, "recall", with_uid(json, changed)), ERR_INVAL);
+        assert_int_equal(cap_call(b, "recall", cap_with_uid(json, changed)), ERR_INVAL);
     }
-    must(b, "recall", with_uid(json, cursor));
-    assert_int_equal(notes(b), 2);
-    must(b, "recall", with_uid(json, cursor)); // stable: the same page again
-    assert_int_equal(notes(b), 2);
+    cap_must(b, "recall", cap_with_uid(json, cursor));
+    assert_int_equal(cap_notes(b), 2);
+    cap_must(b, "recall", cap_with_uid(json, cursor)); // stable: the same page again
+    assert_int_equal(cap_notes(b), 2);
 }
 
 // --- forget
@@ -532,13 +334,13 @@ static void a_cursor_holds_only_for_its_query_and_unchanged(void **state) {
 static void forgetting_hides_at_once(void **state) {
     struct bench *b = *state;
     char uid[NOTE_UID_BYTES];
-    must(b, "remember", "{'text':'a secret plan'}");
-    keep_uid(b, uid);
-    must(b, "forget", with_uid("{'uid':'@'}", uid));
-    assert_string_equal(member(b, "state"), "hidden");
-    assert_true(text_has(b, "erase=true") && b->list_changed);
-    must(b, "recall", "{'query':'plan'}");
-    assert_int_equal(notes(b), 0);
+    cap_must(b, "remember", "{'text':'a secret plan'}");
+    cap_keep_uid(b, uid);
+    cap_must(b, "forget", cap_with_uid("{'uid':'@'}", uid));
+    assert_string_equal(cap_member(b, "state"), "hidden");
+    assert_true(cap_text_has(b, "erase=true") && b->list_changed);
+    cap_must(b, "recall", "{'query':'plan'}");
+    assert_int_equal(cap_notes(b), 0);
 }
 
 static bool files_hold(const char *dir, const char *word) {
@@ -571,61 +373,65 @@ static bool files_hold(const char *dir, const char *word) {
 static void erasing_asks_first_and_then_really_erases(void **state) {
     struct bench *b = *state;
     char uid[NOTE_UID_BYTES];
-    must(b, "remember", "{'text':'the word xyzzyplugh must go'}");
-    keep_uid(b, uid);
-    must(b, "forget", with_uid("{'uid':'@','erase':true}", uid));
+    cap_must(b, "remember", "{'text':'the word xyzzyplugh must go'}");
+    cap_keep_uid(b, uid);
+    cap_must(b, "forget", cap_with_uid("{'uid':'@','erase':true}", uid));
     assert_non_null(b->ask);
     const char *message = json_string_value(json_object_get(b->ask, "message"));
     assert_non_null(strstr(message, "xyzzyplugh"));
     assert_non_null(strstr(message, uid));
-    must(b, "recall", "{'query':'xyzzyplugh'}");
-    assert_int_equal(notes(b), 1); // asking changes nothing
-    assert_int_equal(call_json(b, "forget", parse(with_uid("{'uid':'@','erase':true}", uid)), true),
-                     0);
+    cap_must(b, "recall", "{'query':'xyzzyplugh'}");
+    assert_int_equal(cap_notes(b), 1); // asking changes nothing
+    assert_int_equal(
+        cap_call_json(b, "forget", cap_parse(cap_with_uid("{'uid':'@','erase':true}", uid)), true),
+        0);
     assert_null(b->ask);
-    assert_string_equal(member(b, "state"), "erased");
-    must(b, "recall", "{'query':'xyzzyplugh','superseded':true,'all':true}");
-    assert_int_equal(notes(b), 0);
+    assert_string_equal(cap_member(b, "state"), "erased");
+    cap_must(b, "recall", "{'query':'xyzzyplugh','superseded':true,'all':true}");
+    assert_int_equal(cap_notes(b), 0);
     assert_false(files_hold(b->dir, "xyzzyplugh"));
     b->seq -= 2; // the erase itself, repeated after an engine restart: done, not an error
-    assert_int_equal(call_json(b, "forget", parse(with_uid("{'uid':'@','erase':true}", uid)), true),
-                     0);
+    assert_int_equal(
+        cap_call_json(b, "forget", cap_parse(cap_with_uid("{'uid':'@','erase':true}", uid)), true),
+        0);
     b->seq = 1000; // a new request for it
-    assert_int_equal(call_json(b, "forget", parse(with_uid("{'uid':'@','erase':true}", uid)), true),
-                     ERR_NOT_FOUND);
+    assert_int_equal(
+        cap_call_json(b, "forget", cap_parse(cap_with_uid("{'uid':'@','erase':true}", uid)), true),
+        ERR_NOT_FOUND);
 }
 
 static void a_hidden_note_can_still_be_erased(void **state) {
     struct bench *b = *state;
     char uid[NOTE_UID_BYTES];
-    must(b, "remember", "{'text':'hide me'}");
-    keep_uid(b, uid);
-    must(b, "forget", with_uid("{'uid':'@'}", uid));
-    must(b, "forget", with_uid("{'uid':'@','erase':true}", uid));
+    cap_must(b, "remember", "{'text':'hide me'}");
+    cap_keep_uid(b, uid);
+    cap_must(b, "forget", cap_with_uid("{'uid':'@'}", uid));
+    cap_must(b, "forget", cap_with_uid("{'uid':'@','erase':true}", uid));
     assert_non_null(b->ask);
-    assert_int_equal(call_json(b, "forget", parse(with_uid("{'uid':'@','erase':true}", uid)), true),
-                     0);
+    assert_int_equal(
+        cap_call_json(b, "forget", cap_parse(cap_with_uid("{'uid':'@','erase':true}", uid)), true),
+        0);
 }
 
 static void a_text_that_looks_like_a_credential_is_kept_with_a_warning(void **state) {
     struct bench *b = *state;
-    must(b, "remember",
-         "{'text':'deploy with AK"
-         "IA0123456789ABCDEF for now'}");
-    assert_non_null(strstr(member(b, "warning"), "AWS"));
-    assert_true(text_has(b, "Warning"));
-    must(b, "recall", "{'query':'deploy'}");
-    assert_string_equal(note_member(b, 0, "text"), "deploy with AK"
-                                                   "IA0123456789ABCDEF for now");
-    must(b, "remember", "{'text':'nothing of the kind'}");
-    assert_string_equal(member(b, "warning"), "");
+    cap_must(b, "remember",
+             "{'text':'deploy with AK"
+             "IA0123456789ABCDEF for now'}");
+    assert_non_null(strstr(cap_member(b, "warning"), "AWS"));
+    assert_true(cap_text_has(b, "Warning"));
+    cap_must(b, "recall", "{'query':'deploy'}");
+    assert_string_equal(cap_note_member(b, 0, "text"), "deploy with AK"
+                                                       "IA0123456789ABCDEF for now");
+    cap_must(b, "remember", "{'text':'nothing of the kind'}");
+    assert_string_equal(cap_member(b, "warning"), "");
 }
 
 static void an_expiry_is_told(void **state) {
     struct bench *b = *state;
-    must(b, "remember", "{'text':'short lived','expires_days':3}");
-    assert_non_null(strstr(member(b, "expires"), "(in "));
-    assert_true(text_has(b, "expires"));
+    cap_must(b, "remember", "{'text':'short lived','expires_days':3}");
+    assert_non_null(strstr(cap_member(b, "expires"), "(in "));
+    assert_true(cap_text_has(b, "expires"));
 }
 
 // --- handoff and resume
@@ -633,20 +439,20 @@ static void an_expiry_is_told(void **state) {
 static void a_handoff_is_resumed_from_another_tool(void **state) {
     struct bench *b = *state;
     char uid[NOTE_UID_BYTES];
-    must(b, "remember", "{'text':'older than the handoff'}");
+    cap_must(b, "remember", "{'text':'older than the handoff'}");
     (void)usleep(3000); // a later millisecond
-    must(b, "handoff",
-         "{'title':'Port the parser','summary':'half done','question':'keep the cache?',"
-         "'next':'run the fuzz seeds','files':['/home/u/project/src/parse.c','notes.md']}");
-    keep_uid(b, uid);
-    assert_true(uid[0] == 'h' && text_has(b, "resume"));
-    assert_true(changed_has(b, "memory://handoff/latest"));
+    cap_must(b, "handoff",
+             "{'title':'Port the parser','summary':'half done','question':'keep the cache?',"
+             "'next':'run the fuzz seeds','files':['/home/u/project/src/parse.c','notes.md']}");
+    cap_keep_uid(b, uid);
+    assert_true(uid[0] == 'h' && cap_text_has(b, "resume"));
+    assert_true(cap_changed_has(b, "memory://handoff/latest"));
     (void)usleep(3000);
-    must(b, "remember", "{'text':'found on the way'}");
-    must(b, "remember", "{'text':'drop the cache','kind':'decision','subject':'cache'}");
+    cap_must(b, "remember", "{'text':'found on the way'}");
+    cap_must(b, "remember", "{'text':'drop the cache','kind':'decision','subject':'cache'}");
     b->client = "editor";
     (void)snprintf(b->session, sizeof b->session, "s9");
-    must(b, "resume", "{}");
+    cap_must(b, "resume", "{}");
     json_t *handoffs = json_object_get(b->structured, "handoffs");
     assert_int_equal(json_array_size(handoffs), 1);
     json_t *h = json_array_get(handoffs, 0);
@@ -660,40 +466,40 @@ static void a_handoff_is_resumed_from_another_tool(void **state) {
     assert_int_equal(json_array_size(since), 2);
     assert_string_equal(json_string_value(json_object_get(json_array_get(since, 0), "text")),
                         "drop the cache");
-    assert_true(text_has(b, "run the fuzz seeds") && text_has(b, "src/parse.c, notes.md") &&
-                text_has(b, "drop the cache") && text_has(b, "half done"));
-    assert_false(text_has(b, "older than the handoff"));
+    assert_true(cap_text_has(b, "run the fuzz seeds") && cap_text_has(b, "src/parse.c, notes.md") &&
+                cap_text_has(b, "drop the cache") && cap_text_has(b, "half done"));
+    assert_false(cap_text_has(b, "older than the handoff"));
 }
 
 static void the_newest_handoff_of_this_workspace_comes_first(void **state) {
     struct bench *b = *state;
     char first[NOTE_UID_BYTES];
-    must(b, "handoff", "{'title':'one','next':'a'}");
-    keep_uid(b, first);
+    cap_must(b, "handoff", "{'title':'one','next':'a'}");
+    cap_keep_uid(b, first);
     (void)usleep(3000);
-    must(b, "handoff", "{'title':'two','next':'b'}");
+    cap_must(b, "handoff", "{'title':'two','next':'b'}");
     b->workspace = "/elsewhere";
     (void)usleep(3000);
-    must(b, "handoff", "{'title':'three','next':'c'}");
+    cap_must(b, "handoff", "{'title':'three','next':'c'}");
     b->workspace = "/home/u/project";
-    must(b, "resume", "{'limit':5}");
+    cap_must(b, "resume", "{'limit':5}");
     json_t *handoffs = json_object_get(b->structured, "handoffs");
     assert_int_equal(json_array_size(handoffs), 2);
     assert_string_equal(json_string_value(json_object_get(json_array_get(handoffs, 0), "title")),
                         "two");
-    must(b, "resume", with_uid("{'uid':'@'}", first));
+    cap_must(b, "resume", cap_with_uid("{'uid':'@'}", first));
     handoffs = json_object_get(b->structured, "handoffs");
     assert_string_equal(json_string_value(json_object_get(json_array_get(handoffs, 0), "title")),
                         "one");
     b->seq = 1; // a repeated handoff is saved once
-    must(b, "handoff", "{'title':'two','next':'b'}");
+    cap_must(b, "handoff", "{'title':'two','next':'b'}");
 }
 
 static void without_a_handoff_resume_says_so(void **state) {
     struct bench *b = *state;
-    must(b, "resume", "{}");
+    cap_must(b, "resume", "{}");
     assert_int_equal(json_array_size(json_object_get(b->structured, "handoffs")), 0);
-    assert_true(text_has(b, "nothing has been handed over"));
+    assert_true(cap_text_has(b, "nothing has been handed over"));
 }
 
 // --- faults
@@ -715,22 +521,22 @@ static void a_store_that_is_not_there_is_an_error_with_its_reason(void **state) 
         {"resume", "{}"},
     };
     for (size_t i = 0; i < COUNT_OF(calls); i++) {
-        assert_int_equal(call(b, calls[i][0], calls[i][1]), ERR_LOCKED);
+        assert_int_equal(cap_call(b, calls[i][0], calls[i][1]), ERR_LOCKED);
         assert_non_null(strstr(b->message, "paired key unlock"));
     }
-    b->services.store = get_store;
+    b->services.store = cap_get_store;
 }
 
 static void notes_survive_a_restart_of_the_store(void **state) {
     struct bench *b = *state;
-    must(b, "remember", "{'text':'persistent thing'}");
+    cap_must(b, "remember", "{'text':'persistent thing'}");
     store_close(b->store);
-    assert_int_equal(open_store(b), 0);
-    must(b, "recall", "{'query':'persistent'}");
-    assert_int_equal(notes(b), 1);
+    assert_int_equal(cap_open_store(b), 0);
+    cap_must(b, "recall", "{'query':'persistent'}");
+    assert_int_equal(cap_notes(b), 1);
 }
 
-#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, cap_setup, cap_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
