@@ -8,10 +8,10 @@
 //   - the store is sound (store_check: structure, every page's tag, freshness);
 //   - what was acknowledged is there; what was announced only is there whole or not at all;
 //   - the tables made from notes agree with the notes;
-//   - a repeat of an acknowledged origin changes nothing and returns the first result; a repeat of
-//   one
-//     in flight applies it exactly once.
+//   - a repeat of an acknowledged origin changes nothing and returns the first result;
+//   - a repeat of one in flight applies it exactly once.
 #include "tests/faults/store_kill.h"
+
 #include "core/base/env.h"
 #include "core/base/mem.h"
 
