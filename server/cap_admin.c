@@ -30,8 +30,16 @@ static int run_status(struct call *call, const void *input, struct answer *answe
     return admin_answer(answer, call->services->status(call->services), err);
 }
 
-static bool job_gone(void *job) {
-    return job_cancelled(job);
+struct check_watch {
+    struct call *call;
+    double looks;
+};
+
+// Asked again and again while pages are read: the place for signs of life, too.
+static bool check_gone(void *ctx) {
+    struct check_watch *w = ctx;
+    call_progress(w->call, ++w->looks, -1, "reading every page of the store");
+    return job_cancelled(w->call->job);
 }
 
 static int run_check(struct call *call, const void *input, struct answer *answer, struct err *err) {
@@ -43,7 +51,8 @@ static int run_check(struct call *call, const void *input, struct answer *answer
     if (!s)
         return r;
     struct err why = {0};
-    r = store_check(s, job_gone, call->job, &report, &why);
+    struct check_watch watch = {.call = call};
+    r = store_check(s, check_gone, &watch, &report, &why);
     // Damage is what was asked for; only a check that could not be made is a failure.
     if (r < 0 && r != ERR_CORRUPT)
         return err_set(err, r, "%s", err_text(&why));

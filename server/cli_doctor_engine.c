@@ -2,7 +2,6 @@
 #include "core/base/build.h"
 #include "core/base/env.h"
 #include "server/cli_doctor.h"
-#include "server/cli_print.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -163,8 +162,6 @@ void doctor_integrity(struct doctor *d) {
     struct err err = {0};
     if (not_open(d))
         return;
-    if (!d->line->json && !d->line->quiet && cli_out_is_terminal())
-        cli_say("      reading the whole store …\r");
     json_t *found = ask(d, "store check", CHECK_DEADLINE_MS, &err);
     static const char fix[] = "Go back to a backup or an export: docs/STORE.md, \"Damage\".";
     if (!found && err.code == ERR_TIMEOUT)

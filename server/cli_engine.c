@@ -26,6 +26,7 @@ struct cli_engine {
     json_t *answer; // of the call that is being waited for
     bool leaving;   // the engine says goodbye
     bool progress;  // a progress line stands on the terminal
+    bool quiet;
 };
 
 static void on_notification(struct cli_engine *e, const json_t *message) {
@@ -33,7 +34,7 @@ static void on_notification(struct cli_engine *e, const json_t *message) {
     double done = json_number_value(json_object_get(p, "done"));
     double total = json_number_value(json_object_get(p, "total"));
     const char *text = json_string_value(json_object_get(p, "message"));
-    if (!isatty(STDERR_FILENO))
+    if (e->quiet || !isatty(STDERR_FILENO))
         return;
     cli_say("\r\x1b[K");
     if (total > 0)
@@ -82,6 +83,7 @@ int cli_engine_open(const struct cli_line *line, bool start, struct cli_engine *
     struct cli_engine *e = mem_zalloc(sizeof *e);
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory");
+    e->quiet = line->quiet;
     attach_new_session(e->session);
     e->config = (struct attach_config){.role = "cli",
                                        .profile = line->profile,

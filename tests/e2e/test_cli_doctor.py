@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import pty
 import resource
 import shutil
 import signal
@@ -259,6 +260,34 @@ def test_damaged_store():
         checks = doctor(w)
         bad = [c for c in checks if c["id"] in ("store.integrity", "store.state") and c["result"] == "fail"]
         assert bad and bad[0]["fix"], [c for c in checks if c["id"].startswith("store")]
+
+
+def test_a_long_check_shows_a_sign_of_life_on_a_terminal_only():
+    with World() as w:
+        c = w.client()
+        c.initialize()
+        for i in range(40):
+            words = " ".join("%x" % (j * 2654435761 + i) for j in range(4500))
+            assert not c.tool("remember", {"text": words})["result"].get("isError")
+        assert c.end() == 0
+        for flags, expected in (([], True), (["--quiet"], False)):
+            master, slave = pty.openpty()
+            p = subprocess.Popen([PAIRED, "doctor", *flags], env=w.env, stdin=slave, stdout=subprocess.PIPE, stderr=slave)
+            out = p.stdout.read().decode()
+            assert p.wait(60) == 0 and "reading every page" not in out
+            p.stdout.close()
+            os.close(slave)
+            shown = b""
+            while True:
+                try:
+                    more = os.read(master, 4096)
+                except OSError:
+                    more = b""
+                if not more:
+                    break
+                shown += more
+            os.close(master)
+            assert (b"reading every page" in shown) == expected, shown
 
 
 def test_store_put_back_to_an_older_state():
