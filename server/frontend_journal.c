@@ -12,7 +12,7 @@ struct entry {
     struct entry *same_slot;
     uint64_t seq;
     enum hop_type type;
-    size_t total;    // HOP_OVERSIZE: length of the whole message
+    size_t total;    // length of the whole message
     unsigned deaths; // engines that ended with it
     bool sent;       // to the present engine
     bool ever_sent;  // to any
@@ -210,7 +210,7 @@ static struct entry *entry_add(struct journal *j, uint64_t seq, const char *body
     struct entry *e = mem_alloc(sizeof *e + n);
     if (!e)
         return NULL;
-    *e = (struct entry){.seq = seq, .type = HOP_MESSAGE, .bytes = n, .prev = j->last};
+    *e = (struct entry){.seq = seq, .type = HOP_MESSAGE, .total = n, .bytes = n, .prev = j->last};
     memcpy(e->body, body, n);
     *(j->last ? &j->last->next : &j->first) = e;
     j->last = e;

@@ -249,6 +249,29 @@ def test_read_only_home():
         report(check_error(as_nobody(w), "cannot create the directory"))
 
 
+def test_read_only_runtime_directory():
+    if os.getuid() != 0:
+        raise Skip("needs root (a small tmpfs)")
+    with World() as w:
+        os.makedirs(w.runtime, 0o700)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700,ro", "none", w.runtime],
+                          capture_output=True).returncode:
+            raise Skip("mount is not permitted here")
+        try:
+            report(check_error(first_answer(w), "start.lock: Read-only"))
+        finally:
+            subprocess.run(["umount", "-l", w.runtime])
+        assert "result" in first_answer(w)
+
+
+def test_profile_by_option():
+    with World() as w:
+        del w.env["PAIRED_PROFILE"]
+        answer = first_answer(w, ("mcp", "--profile", "p"), cwd=w.dir)  # relative: to where the client is
+        assert "result" in answer
+        assert w.engine_pid()
+
+
 def test_path_too_long_for_a_socket_gets_a_short_one():
     with World() as w:
         w.env["PAIRED_PROFILE"] = os.path.join(w.profile, "x" * 120)
