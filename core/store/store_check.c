@@ -31,26 +31,40 @@ static int check_structure(struct db *db, const char *sql, struct buf *report, b
     return r;
 }
 
+struct watch {
+    struct store *store;
+    bool (*cancelled)(void *ctx); // the caller's, or NULL
+    void *ctx;
+};
+
+// A check takes long; a store that is being closed or locked does not wait for its end.
+static bool watch_cancelled(void *arg) {
+    struct watch *w = arg;
+    return store_state(w->store) != STORE_OPEN || (w->cancelled && w->cancelled(w->ctx));
+}
+
 // A damaged store fails in the middle of its check: that too is a finding, not a failure to check.
 static int check(struct store *s, const char *structure_sql, bool (*cancelled)(void *), void *ctx,
                  struct buf *report, struct err *err) {
+    struct watch watch = {s, cancelled, ctx};
     struct db *db = NULL;
-    int r = store_reader_get(s, &db, err);
-    if (r < 0)
-        return r;
-    bool bad = false;
     struct err why = {0};
-    db_set_cancel(db, cancelled, ctx);
-    r = check_structure(db, structure_sql, report, &bad, &why);
+    bool bad = false;
+    int r = store_reader_open(s, &db, &why);
+    if (r == 0) {
+        db_set_cancel(db, watch_cancelled, &watch);
+        r = check_structure(db, structure_sql, report, &bad, &why);
+    }
     if (r == ERR_CORRUPT || r == ERR_KEY) {
         bad = true;
         r = report_line(report, err_text(&why));
     }
     if (r >= 0) {
-        r = vfs_check(s->vfs, cancelled, ctx, report, &why);
+        r = vfs_check(s->vfs, watch_cancelled, &watch, report, &why);
         bad = bad || r == ERR_CORRUPT;
     }
-    store_reader_put(s, db);
+    if (db)
+        store_reader_close(s, db);
     if (bad)
         return err_set(err, ERR_CORRUPT,
                        "the store is damaged; its backups are in %s, and: paired export saves what "

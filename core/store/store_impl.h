@@ -77,6 +77,11 @@ int store_upkeep_begin(struct store *s, bool locked_too, struct err *err);
 int store_upkeep_begin_write(struct store *s, struct err *err); // and not read-only
 void store_upkeep_end(struct store *s);
 
+// A reader connection beside the pool, for what takes long; held back and waited for like the
+// others.
+int store_reader_open(struct store *s, struct db **ret, struct err *err);
+void store_reader_close(struct store *s, struct db *db);
+
 // Stops giving out readers and waits until all are back. ERR_BUSY after STORE_READER_WAIT_MS.
 int store_readers_hold(struct store *s, struct err *err);
 void store_readers_resume(struct store *s);

@@ -157,11 +157,16 @@ static struct store_reader *claim(struct store *s) {
 }
 
 // Under the lock.
-static void give_back(struct store *s, struct store_reader *reader) {
-    reader->busy = false;
+static void forget_reader(struct store *s) {
     s->readers_out--;
     s->users--;
     (void)pthread_cond_broadcast(&s->changed);
+}
+
+// Under the lock.
+static void give_back(struct store *s, struct store_reader *reader) {
+    reader->busy = false;
+    forget_reader(s);
 }
 
 int store_reader_get(struct store *s, struct db **ret, struct err *err) {
@@ -198,6 +203,34 @@ void store_reader_put(struct store *s, struct db *db) {
     for (unsigned i = 0; i < s->readers_max; i++)
         if (s->readers[i].busy && s->readers[i].db == db)
             give_back(s, &s->readers[i]);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+int store_reader_open(struct store *s, struct db **ret, struct err *err) {
+    int r = store_enter(s, err);
+    if (r < 0)
+        return r;
+    struct timespec until = after_ms(STORE_READER_WAIT_MS);
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->readers_held && r == 0)
+        if (pthread_cond_timedwait(&s->changed, &s->lock, &until) != 0)
+            r = err_set(err, ERR_BUSY, "the store is being rewritten; try again in a moment");
+    s->readers_out++;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (r == 0)
+        r = db_open(s->vfs, DB_READ_ONLY, ret, err);
+    if (r == 0)
+        return 0;
+    (void)pthread_mutex_lock(&s->lock);
+    forget_reader(s);
+    (void)pthread_mutex_unlock(&s->lock);
+    return r;
+}
+
+void store_reader_close(struct store *s, struct db *db) {
+    db_close(db);
+    (void)pthread_mutex_lock(&s->lock);
+    forget_reader(s);
     (void)pthread_mutex_unlock(&s->lock);
 }
 
