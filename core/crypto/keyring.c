@@ -12,20 +12,7 @@
 enum { PASSPHRASE_BYTES_MIN = 8 };
 static const char keys_name[] = "store.keys", key_name[] = "key", store_name[] = "store.db";
 
-struct secrets { // in secret_alloc memory
-    uint8_t mk[KEYRING_KEY_BYTES];
-    uint8_t dek[KEYRING_EPOCHS_MAX][KEYRING_KEY_BYTES]; // same order as keys_file.epochs
-};
-
-struct keyring {
-    pthread_mutex_t lock;
-    char dir[KEYRING_PATH_BYTES_MAX];
-    struct keys_file file;
-    struct secrets *secrets; // NULL: locked
-    struct seal *seal;
-};
-
-static int no_memory(struct err *err) {
+int keyring_no_memory(struct err *err) {
     return err_set(err, ERR_NOMEM, "out of memory");
 }
 
@@ -61,12 +48,12 @@ static int file_mac(const struct keys_file *f, const uint8_t *mk, uint8_t out[KE
 }
 
 // Writes `next` and makes it the current one; on failure nothing has changed.
-static int save(struct keyring *k, struct keys_file *next, const uint8_t *mk, struct err *err) {
+int keyring_save(struct keyring *k, struct keys_file *next, const uint8_t *mk, struct err *err) {
     if (file_mac(next, mk, next->mac) < 0)
-        return no_memory(err);
+        return keyring_no_memory(err);
     AUTO_FREE char *text = keys_file_format(next);
     if (!text)
-        return no_memory(err);
+        return keyring_no_memory(err);
     int r = keys_write_private(k->dir, keys_name, text, strlen(text), err);
     if (r == 0)
         k->file = *next;
@@ -99,7 +86,7 @@ static int key_file_read(struct keyring *k, uint8_t **ret, struct err *err) {
     if (key)
         memcpy(key, bytes, len);
     else
-        r = len == KEYRING_KEY_BYTES ? no_memory(err)
+        r = len == KEYRING_KEY_BYTES ? keyring_no_memory(err)
                                      : err_set(err, ERR_KEY, "the key file %s is damaged", path);
     secret_wipe(bytes, len);
     mem_free(bytes);
@@ -114,7 +101,7 @@ static int key_file_ensure(struct keyring *k, bool may_make, uint8_t **ret, stru
         return key_file_read(k, ret, err);
     uint8_t *key = secret_alloc(KEYRING_KEY_BYTES);
     if (!key)
-        return no_memory(err);
+        return keyring_no_memory(err);
     secret_random(key, KEYRING_KEY_BYTES);
     int r = keys_write_private(k->dir, key_name, key, KEYRING_KEY_BYTES, err);
     if (r == 0)
@@ -130,7 +117,7 @@ static int key_file_ensure(struct keyring *k, bool may_make, uint8_t **ret, stru
 static int take_mk(struct keyring *k, struct secrets *s, struct err *err) {
     uint8_t mac[KEYRING_MAC_BYTES];
     if (file_mac(&k->file, s->mk, mac) < 0)
-        return no_memory(err);
+        return keyring_no_memory(err);
     if (!secret_equal(mac, k->file.mac, sizeof mac))
         return err_set(err, ERR_CORRUPT,
                        "store.keys was changed by something other than paired; restore it from a "
@@ -147,7 +134,7 @@ static int try_slot(struct keyring *k, const struct slot *slot, const struct fac
                     struct err *err) {
     struct secrets *s = secret_alloc(sizeof *s);
     if (!s)
-        return no_memory(err);
+        return keyring_no_memory(err);
     int r = slot_unwrap(k->seal, slot, k->file.store_id, with, s->mk, err);
     if (r == 0)
         r = take_mk(k, s, err);
@@ -216,8 +203,8 @@ static int add_slot(struct keyring *k, enum slot_type type, const struct factors
     return 0;
 }
 
-static int add_epoch(struct keyring *k, struct keys_file *next, struct secrets *s, uint32_t number,
-                     struct err *err) {
+int keyring_new_epoch(struct keyring *k, struct keys_file *next, struct secrets *s, uint32_t number,
+                      struct err *err) {
     struct epoch *e = &next->epochs[next->epochs_n];
     uint8_t *dek = s->dek[next->epochs_n];
     memset(e, 0, sizeof *e);
@@ -225,7 +212,7 @@ static int add_epoch(struct keyring *k, struct keys_file *next, struct secrets *
     e->created = env_now_wall_ms();
     secret_random(dek, KEYRING_KEY_BYTES);
     if (epoch_wrap(k->seal, e, next->store_id, s->mk, dek) < 0)
-        return no_memory(err);
+        return keyring_no_memory(err);
     next->epochs_n++;
     return 0;
 }
@@ -234,7 +221,7 @@ static int create(struct keyring *k, struct err *err) {
     AUTO_FREE struct keys_file *next = mem_zalloc(sizeof *next);
     struct secrets *s = secret_alloc(sizeof *s);
     uint8_t *key = NULL;
-    int r = next && s ? key_file_ensure(k, true, &key, err) : no_memory(err);
+    int r = next && s ? key_file_ensure(k, true, &key, err) : keyring_no_memory(err);
     if (r == 0) {
         secret_random(s->mk, sizeof s->mk);
         secret_random(next->store_id, sizeof next->store_id);
@@ -242,9 +229,9 @@ static int create(struct keyring *k, struct err *err) {
         r = add_slot(k, SLOT_KEY_FILE, &(struct factors){.key_file = key}, s->mk, next, NULL, err);
     }
     if (r == 0)
-        r = add_epoch(k, next, s, 1, err);
+        r = keyring_new_epoch(k, next, s, 1, err);
     if (r == 0)
-        r = save(k, next, s->mk, err);
+        r = keyring_save(k, next, s->mk, err);
     secret_free(key);
     if (r == 0)
         k->secrets = s;
@@ -256,7 +243,7 @@ static int create(struct keyring *k, struct err *err) {
 static int keyring_start(struct keyring *k, unsigned flags, struct err *err) {
     k->seal = seal_new();
     if (!k->seal)
-        return no_memory(err);
+        return keyring_no_memory(err);
     if (exists(k->dir, keys_name)) {
         int r = load(k, err);
         return r < 0 ? r : open_unasked(k, err);
@@ -276,7 +263,7 @@ int keyring_open(const char *dir, unsigned flags, struct keyring **ret, struct e
         return r;
     struct keyring *k = mem_zalloc(sizeof *k);
     if (!k)
-        return no_memory(err);
+        return keyring_no_memory(err);
     (void)pthread_mutex_init(&k->lock, NULL);
     if (strlen(dir) >= sizeof k->dir)
         r = err_set(err, ERR_LIMIT, "the path of the store is too long");
@@ -315,7 +302,7 @@ static void note_use(struct keyring *k, size_t i) {
         return;
     *next = k->file;
     next->slots[i].last_used = env_now_wall_ms();
-    (void)save(k, next, k->secrets->mk, NULL);
+    (void)keyring_save(k, next, k->secrets->mk, NULL);
 }
 
 static bool slot_takes(const struct slot *s, const struct factors *with) {
@@ -352,7 +339,7 @@ static int unlock_inside(struct keyring *k, const char *secret, size_t n, struct
     uint8_t *recovery = secret_alloc(KEYRING_RECOVERY_SECRET_BYTES);
     uint8_t *key = NULL;
     if (!recovery)
-        return no_memory(err);
+        return keyring_no_memory(err);
     struct factors with = {.pass = secret, .pass_n = n};
     if (recovery_parse(secret, n, recovery))
         with.recovery = recovery;
@@ -408,13 +395,13 @@ int keyring_list(struct keyring *k, json_t **ret, struct err *err) {
     (void)pthread_mutex_unlock(&k->lock);
     if (!complete) {
         json_decref(list);
-        return no_memory(err);
+        return keyring_no_memory(err);
     }
     *ret = list;
     return 0;
 }
 
-static int locked_error(struct err *err) {
+int keyring_locked_error(struct err *err) {
     return err_set(err, ERR_LOCKED, "the store is locked; run: paired key unlock");
 }
 
@@ -424,11 +411,11 @@ static int add_and_save(struct keyring *k, enum slot_type type, const struct fac
     AUTO_FREE struct keys_file *next = mem_alloc(sizeof *next);
     int64_t id = 0;
     if (!next)
-        return no_memory(err);
+        return keyring_no_memory(err);
     *next = k->file;
     int r = add_slot(k, type, with, k->secrets->mk, next, &id, err);
     if (r == 0)
-        r = save(k, next, k->secrets->mk, err);
+        r = keyring_save(k, next, k->secrets->mk, err);
     if (r == 0 && ret_slot)
         *ret_slot = id;
     return r;
@@ -455,7 +442,7 @@ int keyring_add_passphrase(struct keyring *k, const char *pass, size_t n, bool w
                        KEYRING_PASSPHRASE_BYTES_MAX);
     struct factors with = {.pass = pass, .pass_n = n};
     (void)pthread_mutex_lock(&k->lock);
-    int r = !k->secrets     ? locked_error(err)
+    int r = !k->secrets     ? keyring_locked_error(err)
             : with_key_file ? add_with_key_file(k, SLOT_BOTH, with, ret_slot, err)
                             : add_and_save(k, SLOT_PASSPHRASE, &with, ret_slot, err);
     (void)pthread_mutex_unlock(&k->lock);
@@ -464,7 +451,7 @@ int keyring_add_passphrase(struct keyring *k, const char *pass, size_t n, bool w
 
 int keyring_add_key_file(struct keyring *k, int64_t *ret_slot, struct err *err) {
     (void)pthread_mutex_lock(&k->lock);
-    int r = !k->secrets ? locked_error(err)
+    int r = !k->secrets ? keyring_locked_error(err)
             : has_type(&k->file, SLOT_KEY_FILE)
                 ? err_set(err, ERR_EXISTS, "the key file opens this store already")
                 : add_with_key_file(k, SLOT_KEY_FILE, (struct factors){0}, ret_slot, err);
@@ -476,7 +463,7 @@ int keyring_add_recovery(struct keyring *k, char *words, size_t max, int64_t *re
                          struct err *err) {
     uint8_t *secret = secret_alloc(KEYRING_RECOVERY_SECRET_BYTES);
     if (!secret)
-        return no_memory(err);
+        return keyring_no_memory(err);
     secret_random(secret, KEYRING_RECOVERY_SECRET_BYTES);
     int r = 0;
     if (recovery_format(secret, words, max) < 0)
@@ -485,7 +472,7 @@ int keyring_add_recovery(struct keyring *k, char *words, size_t max, int64_t *re
     if (r == 0)
         r = k->secrets ? add_and_save(k, SLOT_RECOVERY, &(struct factors){.recovery = secret},
                                       ret_slot, err)
-                       : locked_error(err);
+                       : keyring_locked_error(err);
     (void)pthread_mutex_unlock(&k->lock);
     secret_free(secret);
     if (r < 0)
@@ -496,7 +483,7 @@ int keyring_add_recovery(struct keyring *k, char *words, size_t max, int64_t *re
 static int remove_inside(struct keyring *k, int64_t id, struct err *err) {
     AUTO_FREE struct keys_file *next = mem_alloc(sizeof *next);
     if (!next)
-        return no_memory(err);
+        return keyring_no_memory(err);
     *next = k->file;
     size_t i = 0, usable = 0;
     while (i < next->slots_n && next->slots[i].id != id)
@@ -511,7 +498,7 @@ static int remove_inside(struct keyring *k, int64_t id, struct err *err) {
     if (usable == 0)
         return err_set(err, ERR_INVAL,
                        "this is the last key that opens the store; add another one first");
-    int r = save(k, next, k->secrets->mk, err);
+    int r = keyring_save(k, next, k->secrets->mk, err);
     if (r == 0 && !needs_key_file(&k->file))
         r = keys_remove_private(k->dir, key_name, err);
     return r;
@@ -519,7 +506,7 @@ static int remove_inside(struct keyring *k, int64_t id, struct err *err) {
 
 int keyring_remove(struct keyring *k, int64_t slot, struct err *err) {
     (void)pthread_mutex_lock(&k->lock);
-    int r = k->secrets ? remove_inside(k, slot, err) : locked_error(err);
+    int r = k->secrets ? remove_inside(k, slot, err) : keyring_locked_error(err);
     (void)pthread_mutex_unlock(&k->lock);
     return r;
 }
@@ -534,131 +521,4 @@ int keyring_find(struct keyring *k, const char *type, int64_t *ret_slot, struct 
         }
     (void)pthread_mutex_unlock(&k->lock);
     return r == 0 ? 0 : err_set(err, r, "the store has no key of the kind \"%s\"", type);
-}
-
-// ------------------------------------------------------------------------------------ data keys
-
-uint32_t keyring_epoch(struct keyring *k) {
-    (void)pthread_mutex_lock(&k->lock);
-    uint32_t e = k->secrets ? k->file.epochs[k->file.epochs_n - 1].number : 0;
-    (void)pthread_mutex_unlock(&k->lock);
-    return e;
-}
-
-int64_t keyring_epoch_created(struct keyring *k) {
-    (void)pthread_mutex_lock(&k->lock);
-    int64_t ms = k->secrets ? k->file.epochs[k->file.epochs_n - 1].created : 0;
-    (void)pthread_mutex_unlock(&k->lock);
-    return ms;
-}
-
-static int epoch_add_inside(struct keyring *k, uint32_t *ret, struct err *err) {
-    if (k->file.epochs_n >= KEYRING_EPOCHS_MAX)
-        return err_set(err, ERR_LIMIT, "too many unfinished rotations of the data key");
-    AUTO_FREE struct keys_file *next = mem_alloc(sizeof *next);
-    if (!next)
-        return no_memory(err);
-    *next = k->file;
-    uint32_t number = next->epochs[next->epochs_n - 1].number + 1;
-    int r = add_epoch(k, next, k->secrets, number, err);
-    if (r == 0)
-        r = save(k, next, k->secrets->mk, err);
-    if (r == 0)
-        *ret = number;
-    return r;
-}
-
-int keyring_epoch_add(struct keyring *k, uint32_t *ret_epoch, struct err *err) {
-    (void)pthread_mutex_lock(&k->lock);
-    int r = k->secrets ? epoch_add_inside(k, ret_epoch, err) : locked_error(err);
-    (void)pthread_mutex_unlock(&k->lock);
-    return r;
-}
-
-static int epoch_remove_inside(struct keyring *k, uint32_t epoch, struct err *err) {
-    AUTO_FREE struct keys_file *next = mem_alloc(sizeof *next);
-    if (!next)
-        return no_memory(err);
-    *next = k->file;
-    size_t i = 0, n = next->epochs_n;
-    while (i < n && next->epochs[i].number != epoch)
-        i++;
-    if (i == n)
-        return err_set(err, ERR_NOT_FOUND, "there is no data key %u", epoch);
-    if (i == n - 1)
-        return err_set(err, ERR_INVAL, "the newest data key cannot be removed");
-    memmove(&next->epochs[i], &next->epochs[i + 1], (n - i - 1) * sizeof next->epochs[0]);
-    next->epochs_n--;
-    int r = save(k, next, k->secrets->mk, err);
-    if (r < 0)
-        return r;
-    memmove(k->secrets->dek[i], k->secrets->dek[i + 1], (n - i - 1) * KEYRING_KEY_BYTES);
-    secret_wipe(k->secrets->dek[n - 1], KEYRING_KEY_BYTES);
-    return 0;
-}
-
-int keyring_epoch_remove(struct keyring *k, uint32_t epoch, struct err *err) {
-    (void)pthread_mutex_lock(&k->lock);
-    int r = k->secrets ? epoch_remove_inside(k, epoch, err) : locked_error(err);
-    (void)pthread_mutex_unlock(&k->lock);
-    return r;
-}
-
-size_t keyring_epochs(struct keyring *k, uint32_t *epochs, size_t max) {
-    size_t n = 0;
-    (void)pthread_mutex_lock(&k->lock);
-    for (size_t i = 0; k->secrets && i < k->file.epochs_n && n < max; i++)
-        epochs[n++] = k->file.epochs[i].number;
-    (void)pthread_mutex_unlock(&k->lock);
-    return n;
-}
-
-bool keyring_epoch_known(struct keyring *k, uint32_t epoch) {
-    uint32_t all[KEYRING_EPOCHS_MAX];
-    size_t n = keyring_epochs(k, all, KEYRING_EPOCHS_MAX);
-    for (size_t i = 0; i < n; i++)
-        if (all[i] == epoch)
-            return true;
-    return epoch == KEYRING_EPOCH_BACKUP && n > 0;
-}
-
-static int page_key_inside(struct keyring *k, uint32_t epoch, const void *info, size_t n,
-                           uint8_t *out, struct err *err) {
-    static const char backup[] = "paired/backup/v1";
-    if (epoch == KEYRING_EPOCH_BACKUP) {
-        uint8_t *key = secret_alloc(KEYRING_KEY_BYTES);
-        int r = key ? secret_hkdf(k->secrets->mk, KEYRING_KEY_BYTES, NULL, 0, backup,
-                                  sizeof backup - 1, key, KEYRING_KEY_BYTES)
-                    : ERR_NOMEM;
-        if (r == 0)
-            r = secret_hkdf(key, KEYRING_KEY_BYTES, NULL, 0, info, n, out, KEYRING_KEY_BYTES);
-        secret_free(key);
-        return r == 0 ? 0 : no_memory(err);
-    }
-    for (size_t i = 0; i < k->file.epochs_n; i++)
-        if (k->file.epochs[i].number == epoch)
-            return secret_hkdf(k->secrets->dek[i], KEYRING_KEY_BYTES, NULL, 0, info, n, out,
-                               KEYRING_KEY_BYTES) == 0
-                       ? 0
-                       : no_memory(err);
-    return err_set(err, ERR_KEY, "the data key number %u is not in store.keys", epoch);
-}
-
-int keyring_page_key(struct keyring *k, uint32_t epoch, const void *info, size_t n,
-                     uint8_t out[KEYRING_KEY_BYTES], struct err *err) {
-    (void)pthread_mutex_lock(&k->lock);
-    int r = k->secrets ? page_key_inside(k, epoch, info, n, out, err) : locked_error(err);
-    (void)pthread_mutex_unlock(&k->lock);
-    return r;
-}
-
-int keyring_derive(struct keyring *k, const char *label, uint8_t out[KEYRING_KEY_BYTES],
-                   struct err *err) {
-    (void)pthread_mutex_lock(&k->lock);
-    int r = k->secrets ? 0 : locked_error(err);
-    if (r == 0 && secret_hkdf(k->secrets->mk, KEYRING_KEY_BYTES, NULL, 0, label, strlen(label), out,
-                              KEYRING_KEY_BYTES) < 0)
-        r = no_memory(err);
-    (void)pthread_mutex_unlock(&k->lock);
-    return r;
 }

@@ -53,6 +53,28 @@ struct keys_file {
     uint8_t mac[KEYRING_MAC_BYTES];
 };
 
+struct secrets { // in secret_alloc memory
+    uint8_t mk[KEYRING_KEY_BYTES];
+    uint8_t dek[KEYRING_EPOCHS_MAX][KEYRING_KEY_BYTES]; // same order as keys_file.epochs
+};
+
+struct keyring {
+    pthread_mutex_t lock;
+    char dir[KEYRING_PATH_BYTES_MAX];
+    struct keys_file file;
+    struct secrets *secrets; // NULL: locked
+    struct seal *seal;
+};
+
+// keyring.c, for keyring_keys.c; under k->lock.
+int keyring_no_memory(struct err *err);
+int keyring_locked_error(struct err *err);
+// Writes `next` and makes it the current one; on failure nothing has changed.
+int keyring_save(struct keyring *k, struct keys_file *next, const uint8_t *mk, struct err *err);
+// A new random data key behind the others of `next`, and in `s`.
+int keyring_new_epoch(struct keyring *k, struct keys_file *next, struct secrets *s, uint32_t number,
+                      struct err *err);
+
 // keyring_file.c: text and files.
 // Everything that can be wrong in a foreign file is refused here. ERR_CORRUPT, ERR_VERSION,
 // ERR_NOMEM.

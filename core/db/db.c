@@ -432,8 +432,11 @@ int db_commit(struct db *db, struct err *err) {
 void db_rollback(struct db *db) {
     db->savepoints = 0;
     // After a full disk or an I/O error SQLite may have rolled back already.
-    if (!sqlite3_get_autocommit(db->handle))
-        (void)db_script(db, "ROLLBACK", NULL); // needs no memory of ours: it must not fail for that
+    if (sqlite3_get_autocommit(db->handle))
+        return;
+    // Kept prepared, as every recall ends with one; without memory for that, the plain way.
+    if (db_run(db, "ROLLBACK", NULL, 0, NULL) < 0 && !sqlite3_get_autocommit(db->handle))
+        (void)db_script(db, "ROLLBACK", NULL);
 }
 
 int db_savepoint(struct db *db, struct err *err) {

@@ -49,7 +49,8 @@ struct page_keys { // of one epoch, in secret memory; kept until vfs_close, wipe
     atomic_uint epoch;
     struct seal_key db, wal;
 };
-enum { PAGE_KEYS_MAX = KEYRING_EPOCHS_MAX + 2, EPOCH_RETIRED = UINT32_MAX };
+enum { PAGE_KEYS_MAX = KEYRING_EPOCHS_MAX + 2 };
+#define EPOCH_RETIRED UINT32_MAX
 
 // One thread at a time: cipher contexts, nonces, buffers.
 struct page_coder {
