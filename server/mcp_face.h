@@ -3,7 +3,6 @@
 #pragma once
 
 #include "core/base/buf.h"
-#include "protocol/framing.h"
 #include "protocol/hop.h"
 #include "protocol/mcp.h"
 #include "protocol/rpc.h"

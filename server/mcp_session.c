@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { IN_LEGACY = 1, IN_MODERN = 2, IN_BOTH = 3, IN_FIRST = 4 };
@@ -105,7 +106,9 @@ void mcp_log(struct mcp_face *f, const struct mcp_view *view, int level, const c
 }
 
 uint64_t mcp_origin(const struct mcp_face *f) {
-    return f->seq * RPC_REQUESTS_MAX + f->nth;
+    enum { PER_MESSAGE = 1 << 16 };
+    static_assert(JSONRPC_MEMBERS_MAX < PER_MESSAGE, "a batch has fewer requests than members");
+    return f->seq * PER_MESSAGE + f->nth;
 }
 
 // --- which era

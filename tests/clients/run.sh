@@ -31,8 +31,9 @@ home=$cache/$key
 
 # Is it the network, or something that has to be looked at?
 npm_unreachable() {
-    npm view node-linux-$arch@22.23.3 version --fetch-retries=0 --fetch-timeout=20000 2>&1 |
-        grep -qE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ECONNRESET'
+    local said
+    said=$(npm view node-linux-$arch version --prefer-online --fetch-retries=0 --fetch-timeout=20000 2>&1) && return 1
+    grep -qE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ECONNRESET' <<<"$said"
 }
 
 install_clients() {
