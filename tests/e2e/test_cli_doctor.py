@@ -125,7 +125,11 @@ def test_places_that_cannot_hold_a_store():
         expect(doctor(w, env=dict(w.env, PAIRED_TEST_FREE_MB="3")), "disk.space", "fail", "3 MiB", "Make room")
         expect(doctor(w, env=dict(w.env, PAIRED_TEST_FREE_MB="100")), "disk.space", "warn", "Make room")
         long = os.path.join(w.dir, "x" * 120)
-        expect(doctor(w, env=dict(w.env, PAIRED_PROFILE=long)), "socket.path", "ok", "/tmp/paired-")
+        checks = doctor(w, env=dict(w.env, PAIRED_PROFILE=long))
+        expect(checks, "socket.path", "ok", "/tmp/paired-")
+        place = [c for c in checks if c["id"] == "directory.runtime"][0]["found"].split(" ")[0]
+        assert place.startswith("/tmp/paired-") and len(os.listdir(place)) == 0
+        os.rmdir(place)
 
 
 def test_sockets_that_nobody_serves():
