@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 enum { HEAD_BYTES_MAX = 1024 * 1024 + 4096 };
-static const char once[] = "PAIRED_NEWER_BUILD"; // set in what frontend_run_newer starts
+// Set in what frontend_run_newer starts; by its name no setting, and none of the engine's business.
+static const char once[] = "_PAIRED_NEWER_BUILD";
 
 int frontend_take_stdout(struct err *err) {
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
