@@ -107,7 +107,8 @@ void mcp_log(struct mcp_face *f, const struct mcp_view *view, int level, const c
 
 uint64_t mcp_origin(const struct mcp_face *f) {
     enum { PER_MESSAGE = 1 << 16 };
-    static_assert(JSONRPC_MEMBERS_MAX < PER_MESSAGE, "a batch has fewer requests than members");
+    static_assert((int)JSONRPC_MEMBERS_MAX < (int)PER_MESSAGE,
+                  "a batch has fewer requests than members");
     return f->seq * PER_MESSAGE + f->nth;
 }
 
