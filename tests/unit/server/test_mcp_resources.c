@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -321,6 +323,43 @@ static void skill_directories_are_listed(void **state) {
     }
 }
 
+// --- without a store
+
+static void a_broken_store_takes_away_nothing_but_the_memory(void **state) {
+    char profile[] = "/tmp/paired-broken-XXXXXX", path[256];
+    (void)state;
+    assert_non_null(mkdtemp(profile));
+    snprintf(path, sizeof path, "%s/state", profile);
+    assert_int_equal(mkdir(path, 0700), 0);
+    static const char *const files[] = {"store.db", "store.keys", "store.head", "key"};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        snprintf(path, sizeof path, "%s/state/%s", profile, files[i]);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputs("this is no store", f);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(chmod(path, 0600), 0);
+    }
+    struct mcp_client *c = mcp_client_start(profile, false);
+    static const char *const served[] = {"server/discover", "tools/list", "prompts/list",
+                                         "resources/list", "skills/list"};
+    for (size_t i = 0; i < COUNT_OF(served); i++) {
+        json_t *a = mcp_client_modern(c, served[i], NULL, "{}");
+        if (!mcp_at(a, "result"))
+            fail_msg("%s: %s", served[i], mcp_text(a, "error.message"));
+        json_decref(a);
+    }
+    json_t *a = mcp_client_modern(c, "tools/call", "{\"name\":\"recall\"}", "{}");
+    assert_true(json_is_true(mcp_at(a, "result.isError")));
+    assert_true(strlen(mcp_text(a, "result.content.0.text")) > 20); // says what is wrong
+    json_decref(a);
+    a = read_uri(c, "memory://recent");
+    assert_int_equal(code(a), -32603);
+    json_decref(a);
+    expect_content(c, "skill://paired/paired-memory/SKILL.md", "recall");
+    mcp_client_stop(c, false);
+}
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -336,6 +375,7 @@ int main(void) {
         FRESH(completion_of_unknown_things_is_refused),
         FRESH(every_skill_file_has_the_digest_that_is_told),
         FRESH(skill_directories_are_listed),
+        cmocka_unit_test(a_broken_store_takes_away_nothing_but_the_memory),
     };
     return cmocka_run_group_tests_name("server/mcp_resources", tests, NULL, NULL);
 }
