@@ -13,6 +13,7 @@
 enum {
     DOCS_MAX = 192,       // candidates that are scored exactly
     WALK_MAX = 400,       // notes that filters let through, newest first, scored whatever they say
+    PASS_MAX = 400,       // candidates that filters keep out, before the search for others ends
     PAGE_DEPTH_MAX = 2000 // results of one query with text; paging ends there
 };
 
@@ -101,7 +102,8 @@ static bool ranking_take(struct ranking *ret, const struct recall_query *q, size
 static int rank_rest(struct search *s, double below, size_t seen, struct ranking *ret,
                      struct err *err) {
     double best = s->pool.count ? (double)s->pool.items[0].rough : 1;
-    for (size_t i = 0; i < s->pool.count && seen < PAGE_DEPTH_MAX + RECALL_LIMIT_MAX; i++) {
+    size_t passed_over = 0;
+    for (size_t i = 0; i < s->pool.count && seen < PAGE_DEPTH_MAX && passed_over < PASS_MAX; i++) {
         if (i == s->pool.ordered)
             pool_order_rest(&s->pool);
         const struct candidate *c = &s->pool.items[i];
@@ -111,6 +113,7 @@ static int rank_rest(struct search *s, double below, size_t seen, struct ranking
         if (r < 0)
             return r;
         double score = below * 0.5 * (double)c->rough / (best > 0 ? best : 1);
+        passed_over += r == 0;
         if (r == 1 && !ranking_take(ret, s->scope->query, &seen,
                                     (struct ranked){.id = c->id, .score = score}))
             break;

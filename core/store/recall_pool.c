@@ -4,18 +4,23 @@
 #include "core/store/memory_impl.h"
 #include "core/store/recall_expand.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    FIRST_PULL = 32,      // postings of every concept, before they are compared
-    FREQUENT = 1000,      // notes: a concept in more is frequent
-    POSTINGS_MAX = 6000,  // of all concepts that are not
-    WINDOW_EACH = 300,    // of each of several concepts, when every one is frequent
-    ENOUGH = 192,         // candidates after which frequent concepts are not followed
-    PAIR_CONCEPTS = 3,    // the rarest of frequent ones are also looked for in pairs
-    PAIR_NOTES = 64,      // newest notes with a pair
-    PAIR_POSTINGS = 40000 // that may be skipped over to find them
+    FIRST_PULL = 32,           // postings of every concept, before they are compared
+    PROBE = 16,                // postings looked at in the older half, of what seems frequent
+    RUN_MIN = 8,               // postings that tell how dense a concept is
+    FREQUENT = 1000,           // notes: a concept in more is frequent
+    POSTINGS_MAX = 6000,       // of all concepts that are not
+    WINDOW_EACH = 300,         // of each of several concepts, when every one is frequent
+    ENOUGH = 192,              // candidates: with so many, frequent concepts are not followed
+    TOGETHER_CONCEPTS = 6,     // looked for all together, if there are no more
+    TOGETHER_NOTES = 64,       // newest notes with all of several concepts
+    TOGETHER_COST_MAX = 24000, // postings that may be passed over to find them
+    LEAP_COST = 300,           // of finding one concept's note among another's, in postings
+    FEW = 96                   // notes: if the rarest concept has no more, each is looked at anyway
 };
 
 // --- scope ---------------------------------------------------------------------------------------
@@ -150,7 +155,9 @@ struct stream {
     struct db_rows *rows;
     char *match; // borrowed by rows
     size_t range;
-    int64_t pulled, last, passed; // passed: ids of earlier ranges, and of this one down to `last`
+    int64_t pulled, last;
+    int64_t run, run_first; // of them, those of the workspace that `last` is in; the first id
+    double older;           // how dense it is in the older half; 0: not looked at
     bool done;
 };
 
@@ -199,7 +206,13 @@ static int stream_pull(struct gather *g, size_t i, int64_t n, struct err *err) {
             s->done = ++s->range == g->scope->count;
             continue;
         }
-        s->last = db_col_int(s->rows, 0);
+        int64_t id = db_col_int(s->rows, 0);
+        if (!s->run || note_workspace(id) != note_workspace(s->last)) {
+            s->run = 0;
+            s->run_first = id;
+        }
+        s->last = id;
+        s->run++;
         s->pulled++;
         g->postings++;
         n--;
@@ -210,23 +223,51 @@ static int stream_pull(struct gather *g, size_t i, int64_t n, struct err *err) {
     return 0;
 }
 
-// Notes with the concept: counted, or as dense in the rest as in the part that was seen.
+// How dense the concept is in the older half of the workspace that the stream has come to: words
+// come in bursts, and the newest notes alone would make a word of last week a frequent one.
+static int probe_older(struct gather *g, struct stream *s, struct err *err) {
+    int64_t first = note_id_first(note_workspace(s->last));
+    int64_t middle = first + (s->last - first) / 2, last = middle, found = 0;
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(g->db, postings_sql,
+                         (struct db_value[]){db_text(s->match), db_int(first), db_int(middle)}, 3,
+                         &rows, err);
+    while (r >= 0 && found < PROBE && (r = db_rows_next(rows, err)) == 1) {
+        last = db_col_int(rows, 0);
+        found++;
+    }
+    db_rows_close(rows);
+    double seen = (double)(found == PROBE ? middle - last + 1 : middle - first + 1);
+    s->older = found ? (double)found / seen : 0.5 / seen;
+    return r < 0 ? r : 0;
+}
+
+// Notes with the concept: counted, or as dense in the rest as in the part that was seen. Ids run
+// without gaps within a workspace, but for what was erased; so the part is the newest run of ids.
 static int64_t stream_df(const struct gather *g, const struct stream *s) {
     if (s->done || !s->pulled)
         return s->pulled;
-    const struct id_range *range = &g->scope->ranges[s->range];
-    int64_t newest = range->first + range->notes; // about: erased ones have left gaps
-    if (g->scope->query->all || newest < s->last)
-        return s->pulled * 4;
-    double seen = (double)(newest - s->last + 1);
-    for (size_t i = 0; i < s->range; i++)
-        seen += (double)g->scope->ranges[i].notes;
-    double df = (double)s->pulled * (double)g->scope->notes / seen;
+    int64_t from = s->run < RUN_MIN ? note_id_first(note_workspace(s->last)) : s->last;
+    double dense = (double)s->run / (double)(s->run_first - from + 1);
+    if (s->older > 0)
+        dense = sqrt(dense * s->older);
+    double df = dense * (double)g->scope->notes;
+    if (!g->scope->query->all && s->run < s->pulled) // the first range was counted to its end
+        df = (double)(s->pulled - s->run) + dense * (double)g->scope->ranges[s->range].notes;
     return df < (double)s->pulled ? s->pulled : (int64_t)df;
 }
 
-static void set_df(struct gather *g, size_t i) {
-    concept_set_df(&g->q->concepts[i], stream_df(g, &g->streams[i]), g->scope->notes);
+static int set_df(struct gather *g, size_t i, struct err *err) {
+    struct stream *s = &g->streams[i];
+    int64_t df = stream_df(g, s);
+    if (df > FREQUENT && !s->done && s->older == 0) {
+        int r = probe_older(g, s, err);
+        if (r < 0)
+            return r;
+        df = stream_df(g, s);
+    }
+    concept_set_df(&g->q->concepts[i], df, g->scope->notes);
+    return 0;
 }
 
 static bool rarer(const struct concept *a, const struct concept *b) {
@@ -253,10 +294,10 @@ static int pull_by_rarity(struct gather *g, const size_t *order, struct err *err
         if (frequent)
             share = (int64_t)ENOUGH - (int64_t)g->pool->count;
         int r = stream_pull(g, i, share, err);
+        if (r == 0 && (!frequent || share > 0))
+            r = set_df(g, i, err);
         if (r < 0)
             return r;
-        if (!frequent || share > 0)
-            set_df(g, i);
     }
     return 0;
 }
@@ -271,47 +312,67 @@ static int pull_window(struct gather *g, struct err *err) {
         double share = (double)g->q->concepts[i].df / (double)g->scope->notes / density;
         int64_t n = (int64_t)(share * all) - g->streams[i].pulled;
         int r = stream_pull(g, i, n, err);
+        if (r == 0)
+            r = set_df(g, i, err);
         if (r < 0)
             return r;
-        set_df(g, i);
     }
     return 0;
 }
 
-// The newest notes that have both concepts, however far back; the index leaps from one to the
-// other.
-static int pull_pair(struct gather *g, size_t a, size_t b, struct err *err) {
-    AUTO_BUF match = BUF_INIT(4 * ALTERNATIVES_MAX * (WORD_BYTES_MAX + 16));
-    (void)buf_printf(&match, "(%s) AND (%s)", g->streams[a].match, g->streams[b].match);
+// The newest notes that have all of the given concepts, however far back: the index leaps from one
+// to the other. Between two hits it cannot be stopped, not even by a range of ids: what would cost
+// too much is left out beforehand. `set` are the concepts' numbers; *budget is in postings.
+static int pull_all_of(struct gather *g, const size_t *set, size_t n, double *budget,
+                       struct err *err) {
+    AUTO_BUF match = BUF_INIT(CONCEPTS_MAX * ALTERNATIVES_MAX * (WORD_BYTES_MAX + 16));
+    double rarest = INFINITY, sum = 0;
+    uint32_t mask = 0;
+    for (size_t i = 0; i < n; i++) {
+        double df = (double)g->q->concepts[set[i]].df;
+        rarest = fmin(rarest, df);
+        sum += df;
+        mask |= (uint32_t)1 << set[i];
+        (void)buf_printf(&match, "%s(%s)", i ? " AND " : "", g->streams[set[i]].match);
+    }
     if (match.failed)
         return err_set(err, ERR_NOMEM, "out of memory");
-    double postings = (double)g->q->concepts[a].df + (double)g->q->concepts[b].df;
-    int64_t left = PAIR_NOTES;
+    double cost = fmin(rarest * LEAP_COST * (double)(n - 1), sum);
+    if (cost > *budget)
+        return 0;
+    *budget -= cost;
+    int64_t left = TOGETHER_NOTES;
     int r = 0;
     for (size_t i = 0; r >= 0 && i < g->scope->count && left > 0; i++) {
         const struct id_range *range = &g->scope->ranges[i];
-        int64_t first = range->first;
-        if (postings > PAIR_POSTINGS && !g->scope->query->all) // only the newest part, then
-            first = range->first + range->notes -
-                    (int64_t)((double)range->notes * PAIR_POSTINGS / postings);
         struct db_rows *rows = NULL;
         r = db_rows_open(g->db, postings_sql,
-                         (struct db_value[]){db_text_n(match.data, match.len), db_int(first),
+                         (struct db_value[]){db_text_n(match.data, match.len), db_int(range->first),
                                              db_int(range->last)},
                          3, &rows, err);
         while (r >= 0 && left-- > 0 && (r = db_rows_next(rows, err)) == 1)
-            r = pool_add(g->pool, db_col_int(rows, 0), (uint32_t)1 << a | (uint32_t)1 << b, err);
+            r = pool_add(g->pool, db_col_int(rows, 0), mask, err);
         db_rows_close(rows);
     }
     return r < 0 ? r : 0;
 }
 
-static int pull_frequent(struct gather *g, const size_t *order, struct err *err) {
-    int r = pull_window(g, err);
-    size_t n = g->q->count < PAIR_CONCEPTS ? g->q->count : PAIR_CONCEPTS;
-    for (size_t a = 0; a < n; a++)
-        for (size_t b = a + 1; r == 0 && b < n; b++)
-            r = pull_pair(g, order[a], order[b], err);
+// What stands together: all concepts, and the rarest of them in pairs and three at a time. Only
+// when there are more candidates than can be looked at; with fewer, every one is.
+static int pull_together(struct gather *g, const size_t *order, struct err *err) {
+    size_t n = g->q->count;
+    if (n < 2 || g->pool->count <= ENOUGH || g->q->concepts[order[0]].df <= FEW)
+        return 0;
+    double budget = TOGETHER_COST_MAX;
+    int r = n <= TOGETHER_CONCEPTS ? pull_all_of(g, order, n, &budget, err) : 0;
+    if (r == 0 && n > 3)
+        r = pull_all_of(g, order, 3, &budget, err);
+    if (r == 0 && n > 2)
+        r = pull_all_of(g, order, 2, &budget, err);
+    if (r == 0 && n > 2)
+        r = pull_all_of(g, (size_t[]){order[0], order[2]}, 2, &budget, err);
+    if (r == 0 && n > 2)
+        r = pull_all_of(g, order + 1, 2, &budget, err);
     return r;
 }
 
@@ -393,9 +454,10 @@ static int first_pull(struct gather *g, struct err *err) {
         int r = stream_pull(g, i, FIRST_PULL, err);
         if (r == 0 && !g->streams[i].pulled)
             r = pull_expanded(g, i, err);
+        if (r == 0)
+            r = set_df(g, i, err);
         if (r < 0)
             return r;
-        set_df(g, i);
     }
     return 0;
 }
@@ -409,9 +471,11 @@ int pool_gather(struct db *db, const struct scope *scope, struct question *q, st
     int r = first_pull(&g, err);
     if (r == 0) {
         order_by_rarity(q, order);
-        r = q->concepts[order[0]].df > FREQUENT ? pull_frequent(&g, order, err)
+        r = q->concepts[order[0]].df > FREQUENT ? pull_window(&g, err)
                                                 : pull_by_rarity(&g, order, err);
     }
+    if (r == 0)
+        r = pull_together(&g, order, err);
     for (size_t i = 0; i < q->count; i++) {
         db_rows_close(g.streams[i].rows);
         mem_free(g.streams[i].match);

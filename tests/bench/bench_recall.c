@@ -1,14 +1,17 @@
 // Recall and insertion over many notes, per shape of query: p50, p99 and worst, database size.
-//   bench_recall DIR NOTES [QUERIES [SHAPE]]
+//   bench_recall [-e] DIR NOTES [QUERIES [SHAPE]]      -e: encrypted
 // Notes have about 29 words of a Zipf-like vocabulary with identifiers in it; 80 % belong to one
 // workspace, a tenth to a second one, the rest is global; a third stand in threads. The file is
 // kept in DIR and used again when it has the right number of notes.
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/crypto/keyring.h"
+#include "core/db/vfs.h"
 #include "core/store/memory.h"
 #include "core/store/schema.h"
 
 #include <math.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,28 +299,56 @@ static void run_shape(struct db *db, const struct shape *s, size_t notes, size_t
            busy[queries / 2], busy[queries * 99 / 100], found / (double)queries);
 }
 
-static int64_t open_store(const char *dir, size_t notes, struct db **ret) {
+// Plain, or through the encrypting VFS with a key of its own.
+static struct db *open_database(const char *path, bool encrypted) {
     struct err err = {0};
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/recall-%zu.db", dir, notes);
-    if (db_open_plain(path, DB_CREATE, ret, &err) < 0)
+    struct db *db = NULL;
+    if (!encrypted) {
+        if (db_open_plain(path, DB_CREATE, &db, &err) < 0)
+            die(path, &err);
+        return db;
+    }
+    struct keyring *keys = NULL; // both stay until the process ends
+    struct vfs *vfs = NULL;
+    char dir[4096];
+    (void)snprintf(dir, sizeof dir, "%s.keys", path);
+    (void)mkdir(dir, 0700);
+    if (sodium_init() < 0 || keyring_open(dir, KEYRING_CREATE, &keys, &err) < 0 ||
+        vfs_open(path, keys, VFS_CREATE, &vfs, &err) < 0 || db_open(vfs, DB_CREATE, &db, &err) < 0)
         die(path, &err);
+    return db;
+}
+
+static struct db *open_store(const char *dir, size_t notes, bool encrypted) {
+    struct err err = {0};
+    char path[4000];
+    (void)snprintf(path, sizeof path, "%s/recall-%zu%s.db", dir, notes,
+                   encrypted ? "-encrypted" : "");
+    struct db *db = open_database(path, encrypted);
     int64_t have = 0;
-    if (db_one_int(*ret, "SELECT sum(notes) FROM workspace", NULL, 0, &have, NULL) < 0) {
-        if (db_script(*ret, "PRAGMA synchronous=NORMAL", &err) < 0 ||
-            schema_migrate(*ret, schema_steps, env_now_wall_ms(), &err) < 0)
+    if (db_one_int(db, "SELECT sum(notes) FROM workspace", NULL, 0, &have, NULL) < 0) {
+        if (db_script(db, "PRAGMA synchronous=NORMAL", &err) < 0 ||
+            schema_migrate(db, schema_steps, env_now_wall_ms(), &err) < 0)
             die("schema", &err);
-        fill(*ret, notes);
-        if (db_checkpoint(*ret, true, &err) < 0)
+        fill(db, notes);
+        if (db_checkpoint(db, true, &err) < 0)
             die("checkpoint", &err);
     }
     struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+    double bytes = stat(path, &st) == 0 ? (double)st.st_size : 0;
+    printf("%zu notes%s, %.1f MB, %.0f bytes a note\n", notes, encrypted ? ", encrypted" : "",
+           bytes / 1e6, bytes / (double)notes);
+    return db;
 }
 
 int main(int argc, char **argv) {
+    bool encrypted = argc > 1 && strcmp(argv[1], "-e") == 0;
+    if (encrypted) {
+        argv++;
+        argc--;
+    }
     if (argc < 3) {
-        (void)fprintf(stderr, "usage: bench_recall DIR NOTES [QUERIES [SHAPE]]\n");
+        (void)fprintf(stderr, "usage: bench_recall [-e] DIR NOTES [QUERIES [SHAPE]]\n");
         return 2;
     }
     size_t notes = strtoul(argv[2], NULL, 10);
@@ -325,10 +356,7 @@ int main(int argc, char **argv) {
     if (!notes || !queries || queries > SAMPLES_MAX)
         die("NOTES and QUERIES (at most 20000) are numbers", NULL);
     make_vocabulary();
-    struct db *db = NULL;
-    int64_t bytes = open_store(argv[1], notes, &db);
-    printf("%zu notes, %.1f MB, %.0f bytes a note\n", notes, (double)bytes / 1e6,
-           (double)bytes / (double)notes);
+    struct db *db = open_store(argv[1], notes, encrypted);
     for (size_t i = 0; i < COUNT_OF(shapes); i++)
         if (argc < 5 || strstr(shapes[i].name, argv[4]))
             run_shape(db, &shapes[i], notes, queries);
