@@ -16,7 +16,14 @@
 // moment. Only somebody else's memory helps there: publish vfs_info.generation and head hash.
 // Visible to whoever sees the files: sizes, page numbers, when and how much was written.
 //
-// Connections that write must use synchronous=FULL (db_open sets it).
+// Connections that write must use synchronous=FULL (db_open sets it, and a checkpoint every 4000
+// pages of log).
+//
+// A page of 4096 bytes: 4048 of text under XAES-256-GCM, epoch, flags, nonce[24], tag[16]. Its key
+// is HKDF-SHA512(data key of the epoch, "paired/page/v1/" role file-id), role db or wal; the place
+// (page number; in the log also its salts and the frame's offset) is authenticated with it. The
+// first half of a nonce is shared by up to 8192 pages of one connection. Frame headers and the head
+// are under keys derived from the master key, because they outlive an epoch.
 #pragma once
 
 #include "core/base/buf.h"

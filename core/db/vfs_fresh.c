@@ -255,7 +255,7 @@ int fresh_log_restart(struct vfs *v, uint64_t salts) {
         return EIO;
     if (v->building)
         return 0;
-    if (f->head.salts) { // an empty log has no successor to be told from
+    if (f->head.n) { // a log without commits is nothing to go back to
         f->head.previous_salts = f->head.salts;
         f->head.previous_n = f->head.n;
     }

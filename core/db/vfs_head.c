@@ -80,9 +80,15 @@ static const uint8_t head_label[4] = {'P', 'D', 'h', '1'};
 static const struct seal_aad head_aad = {head_label, sizeof head_label};
 
 int head_open(struct vfs *v, bool create) {
+    static const uint8_t empty[HEAD_SLOTS * HEAD_SLOT_BYTES];
+    int64_t size = 0;
     if (v->head_fd >= 0)
         return 0;
-    return os_open(v->head_path, O_RDWR | (create ? O_CREAT : 0), &v->head_fd);
+    int e = os_open(v->head_path, O_RDWR | (create ? O_CREAT : 0), &v->head_fd);
+    if (!e && create)
+        e = os_size(v->head_fd, &size);
+    // At its full size from the start: later writes need no space on a full disk.
+    return !e && create && size == 0 ? os_write(v->head_fd, empty, sizeof empty, 0) : e;
 }
 
 int head_read(struct vfs *v, struct head *ret, struct err *err) {
