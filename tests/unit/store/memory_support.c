@@ -37,6 +37,8 @@ struct recall_result memory_ask(struct db *db, struct recall_query q) {
     struct recall_result r;
     if (!q.now_ms)
         q.now_ms = NOW_MS;
+    if (q.text && !q.text_bytes)
+        q.text_bytes = strlen(q.text);
     if (!q.limit)
         q.limit = 10;
     if (memory_recall(db, &q, &r, &err) < 0)

@@ -21,17 +21,17 @@ struct db *memory_open(void);
 const char *memory_put(struct db *db, struct note n);
 #define PUT(db, ...) memory_put(db, (struct note){__VA_ARGS__})
 
-// The query with NOW_MS and limit 10 where it says nothing. Release with recall_result_done.
+// The query with NOW_MS, limit 10 and the text's length where it says nothing. Release with
+// recall_result_done.
 struct recall_result memory_ask(struct db *db, struct recall_query q);
-#define ASK(db, words, ...)                                                                        \
-    memory_ask(db, (struct recall_query){                                                          \
-                       .text = (words), .text_bytes = strlen(words), .kind = -1, ##__VA_ARGS__})
+// ASK(db, "words", .limit = 3): further members of the query follow the words.
+#define ASK(db, ...) memory_ask(db, (struct recall_query){.kind = -1, .text = __VA_ARGS__})
 // Place of the note in the result from 0, or -1.
 int memory_rank(const struct recall_result *r, const char *uid);
 // Asks, and says at which place `uid` comes.
-#define RANK(db, uid, words, ...)                                                                  \
+#define RANK(db, uid, ...)                                                                         \
     __extension__({                                                                                \
-        struct recall_result asked_ = ASK(db, words, ##__VA_ARGS__);                               \
+        struct recall_result asked_ = ASK(db, __VA_ARGS__);                                        \
         int rank_ = memory_rank(&asked_, uid);                                                     \
         recall_result_done(&asked_);                                                               \
         rank_;                                                                                     \
