@@ -74,6 +74,29 @@ static int check_ranges(const struct recall_input *in, struct err *err) {
     return 0;
 }
 
+// What came since the first page would shift the rest: it is left out.
+static int set_times(const struct recall_input *in, const struct recall_cursor *at, bool first,
+                     struct recall_query *query, struct err *err) {
+    int r;
+    query->until_ms = first ? 0 : at->now_ms;
+    if (in->since.len) {
+        r = when_parse(in->since.data, in->since.len, at->now_ms, false, &query->since_ms, err);
+        if (r < 0)
+            return err_context(err, r, "since");
+    }
+    if (in->until.len) {
+        int64_t until;
+        r = when_parse(in->until.data, in->until.len, at->now_ms, true, &until, err);
+        if (r < 0)
+            return err_context(err, r, "until");
+        if (first || until < at->now_ms)
+            query->until_ms = until;
+    }
+    if (query->since_ms && query->until_ms && query->since_ms > query->until_ms)
+        return err_set(err, ERR_INVAL, "since: is later than until");
+    return 0;
+}
+
 static int prepare(const struct call *call, const struct recall_input *in, struct recalling *out,
                    struct err *err) {
     const char *workspace = call->caller->workspace;
@@ -98,28 +121,12 @@ static int prepare(const struct call *call, const struct recall_input *in, struc
         .tag = out->tag && *out->tag ? out->tag : NULL,
         .kind = in->present & UINT64_C(1) << RECALL_KIND ? in->kind : -1,
         .superseded = in->superseded,
-        .until_ms = first ? 0 : at.now_ms, // what came since the first page would shift the rest
         .now_ms = at.now_ms,
         .limit = limit,
         .offset = at.offset,
         .token_budget = heads < out->budget / 2 ? out->budget - heads : out->budget / 2,
     };
-    if (in->since.len) {
-        r = when_parse(in->since.data, in->since.len, at.now_ms, false, &out->query.since_ms, err);
-        if (r < 0)
-            return err_context(err, r, "since");
-    }
-    if (in->until.len) {
-        int64_t until;
-        r = when_parse(in->until.data, in->until.len, at.now_ms, true, &until, err);
-        if (r < 0)
-            return err_context(err, r, "until");
-        if (first || until < at.now_ms)
-            out->query.until_ms = until;
-    }
-    if (out->query.since_ms && out->query.until_ms && out->query.since_ms > out->query.until_ms)
-        return err_set(err, ERR_INVAL, "since: is later than until");
-    return 0;
+    return set_times(in, &at, first, &out->query, err);
 }
 
 static int search(struct call *call, const struct recall_query *query, struct recall_result *found,

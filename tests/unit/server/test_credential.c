@@ -60,8 +60,8 @@ static void ordinary_text_is_left_alone(void **state) {
         "the key begins with -----BEGIN and ends somewhere below\nPRIVATE KEY-----",
         "task-sk-learn-is-a-name-that-has-a-lot-of-parts-in-it",
         "AKIA",
-        "mygh"
-        "p_0123456789abcdefghijABCDEFGHIJ012345",
+        ("mygh"
+         "p_0123456789abcdefghijABCDEFGHIJ012345"),
         "npm_config_registry_is_an_environment_variable_name",
         "sk-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrst",
     };
