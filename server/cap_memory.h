@@ -89,7 +89,7 @@ capability_fn memory_run_recall, memory_run_handoff, memory_run_resume;
 // --- pages of recall: where the next one begins, bound to the query it continues
 
 struct recall_cursor {
-    int64_t now_ms; // of the first page: later notes do not shift the following ones
+    int64_t now_ms; // of the first page: "last week" and ages mean the same on all of them
     size_t offset;
 };
 enum { RECALL_CURSOR_CHARS = 20 };

@@ -74,24 +74,17 @@ static int check_ranges(const struct recall_input *in, struct err *err) {
     return 0;
 }
 
-// What came since the first page would shift the rest: it is left out.
-static int set_times(const struct recall_input *in, const struct recall_cursor *at, bool first,
-                     struct recall_query *query, struct err *err) {
-    int r;
-    query->until_ms = first ? 0 : at->now_ms;
-    if (in->since.len) {
-        r = when_parse(in->since.data, in->since.len, at->now_ms, false, &query->since_ms, err);
-        if (r < 0)
-            return err_context(err, r, "since");
-    }
-    if (in->until.len) {
-        int64_t until;
-        r = when_parse(in->until.data, in->until.len, at->now_ms, true, &until, err);
-        if (r < 0)
-            return err_context(err, r, "until");
-        if (first || until < at->now_ms)
-            query->until_ms = until;
-    }
+static int set_times(const struct recall_input *in, int64_t now_ms, struct recall_query *query,
+                     struct err *err) {
+    int r = 0;
+    if (in->since.len)
+        r = when_parse(in->since.data, in->since.len, now_ms, false, &query->since_ms, err);
+    if (r < 0)
+        return err_context(err, r, "since");
+    if (in->until.len)
+        r = when_parse(in->until.data, in->until.len, now_ms, true, &query->until_ms, err);
+    if (r < 0)
+        return err_context(err, r, "until");
     if (query->since_ms && query->until_ms && query->since_ms > query->until_ms)
         return err_set(err, ERR_INVAL, "since: is later than until");
     return 0;
@@ -101,9 +94,8 @@ static int prepare(const struct call *call, const struct recall_input *in, struc
                    struct err *err) {
     const char *workspace = call->caller->workspace;
     struct recall_cursor at = {.now_ms = call->now_ms};
-    bool first = !in->cursor.data;
     int r = check_ranges(in, err);
-    if (r == 0 && !first)
+    if (r == 0 && in->cursor.data)
         r = recall_cursor_read(in, workspace, &at, err);
     if (r == 0)
         r = memory_string("tag", in->tag, false, &out->tag, err);
@@ -126,7 +118,7 @@ static int prepare(const struct call *call, const struct recall_input *in, struc
         .offset = at.offset,
         .token_budget = heads < out->budget / 2 ? out->budget - heads : out->budget / 2,
     };
-    return set_times(in, &at, first, &out->query, err);
+    return set_times(in, at.now_ms, &out->query, err);
 }
 
 static int search(struct call *call, const struct recall_query *query, struct recall_result *found,
