@@ -11,7 +11,9 @@
 #include <string.h>
 
 enum {
-    DOCS_MAX = 192,       // candidates that are scored exactly
+    DOCS_MAX = 192,       // candidates that are scored exactly,
+    DOCS_LEAST = 64,      // and so many at least,
+    DOCS_EACH = 32,       // and so many more for each concept
     WALK_MAX = 400,       // notes that filters let through, newest first, scored whatever they say
     PASS_MAX = 400,       // candidates that filters keep out, before the search for others ends
     PAGE_DEPTH_MAX = 2000 // results of one query with text; paging ends there
@@ -71,6 +73,12 @@ static int load_expanded(struct search *s, struct err *err) {
     return r;
 }
 
+// With few concepts the candidates differ little, and the newest of them do.
+static size_t docs_max(const struct question *q) {
+    size_t n = DOCS_LEAST + DOCS_EACH * q->count;
+    return n < DOCS_MAX ? n : DOCS_MAX;
+}
+
 static int search_load(struct search *s, struct err *err) {
     bool whole = false;
     int r = load_whole(s, &whole, err);
@@ -80,7 +88,8 @@ static int search_load(struct search *s, struct err *err) {
     } else if (r == 0) {
         r = pool_gather(s->db, s->scope, s->question, &s->pool, err);
         if (r == 0)
-            r = docs_load(s->db, s->scope, s->question, &s->pool, DOCS_MAX, &s->docs, err);
+            r = docs_load(s->db, s->scope, s->question, &s->pool, docs_max(s->question), &s->docs,
+                          err);
     }
     return r < 0 ? r : docs_load_neighbours(s->db, s->scope, s->question, &s->docs, err);
 }

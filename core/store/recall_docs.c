@@ -8,7 +8,7 @@
 
 enum {
     WALK_STEPS_MAX = 800, // notes that filters may pass over in search of those they let through
-    NEIGHBOURS_MAX = 96,  // notes whose neighbours are read, the most promising ones
+    NEIGHBOURS_MAX = 64,  // notes whose neighbours are read, the most promising ones
     SURE = 48             // candidates that are read whatever they are known to have
 };
 static const float hopeless = 0.4F; // of what a good candidate is known to have

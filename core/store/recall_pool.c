@@ -20,7 +20,7 @@ enum {
     TOGETHER_NOTES = 64,       // newest notes with all of several concepts
     TOGETHER_COST_MAX = 24000, // postings that may be passed over to find them
     LEAP_COST = 300,           // of finding one concept's note among another's, in postings
-    FEW = 96                   // notes: if the rarest concept has no more, each is looked at anyway
+    FEW = 96                   // notes: so few candidates are all looked at anyway
 };
 
 // --- scope ---------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ static int pull_all_of(struct gather *g, const size_t *set, size_t n, double *bu
 // when there are more candidates than can be looked at; with fewer, every one is.
 static int pull_together(struct gather *g, const size_t *order, struct err *err) {
     size_t n = g->q->count;
-    if (n < 2 || g->pool->count <= ENOUGH || g->q->concepts[order[0]].df <= FEW)
+    if (n < 2 || g->pool->count <= FEW || g->q->concepts[order[0]].df <= FEW)
         return 0;
     double budget = TOGETHER_COST_MAX;
     int r = n <= TOGETHER_CONCEPTS ? pull_all_of(g, order, n, &budget, err) : 0;
