@@ -75,6 +75,12 @@ void fresh_forget_known(struct fresh *f) {
 }
 
 struct excluded *fresh_find(struct fresh *f, uint32_t pgno) {
+    // A checkpoint asks for one page after the other.
+    for (size_t i = f->ex_last; i < f->ex_count && i < f->ex_last + 2; i++)
+        if (f->ex[i].pgno == pgno) {
+            f->ex_last = i;
+            return &f->ex[i];
+        }
     size_t low = 0, high = f->ex_count;
     while (low < high) {
         size_t mid = (low + high) / 2;
@@ -83,13 +89,14 @@ struct excluded *fresh_find(struct fresh *f, uint32_t pgno) {
         else
             high = mid;
     }
+    f->ex_last = low;
     return low < f->ex_count && f->ex[low].pgno == pgno ? &f->ex[low] : NULL;
 }
 
 static int ex_reserve(struct fresh *f, size_t more) {
     if (f->ex_count + more <= f->ex_cap)
         return 0;
-    size_t cap = f->ex_cap + f->ex_cap / 2 + more;
+    size_t cap = f->ex_cap + f->ex_cap / 2 + more + 64;
     struct excluded *bigger = mem_realloc(f->ex, cap * sizeof *bigger);
     if (!bigger)
         return ENOMEM;
@@ -103,31 +110,29 @@ static int by_number(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// Appends the pages of frames 1..n that are not excluded yet and not beyond the limit, each once.
-// The list is unsorted behind *ret_old until fresh_sort.
+// Appends the pages of frames 1..n that are not excluded yet and not beyond the limit, each once
+// and ascending.
 static int collect(struct fresh *f, uint32_t n) {
+    uint8_t *in_log = mem_zalloc(f->head.limit / 8 + 1u);
     size_t old = f->ex_count;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t pgno = f->frame_pgno[i];
-        if (pgno == 0 || pgno > f->head.limit)
+    int e = in_log ? 0 : ENOMEM;
+    for (uint32_t i = 0; !e && i < n; i++)
+        if (f->frame_pgno[i] <= f->head.limit)
+            in_log[f->frame_pgno[i] / 8] |= (uint8_t)(1u << f->frame_pgno[i] % 8);
+    for (size_t i = 0; !e && i < old; i++)
+        if (f->ex[i].pgno <= f->head.limit)
+            in_log[f->ex[i].pgno / 8] &= (uint8_t) ~(1u << f->ex[i].pgno % 8);
+    for (uint32_t p = 1; !e && p <= f->head.limit; p++) {
+        if (!(in_log[p / 8] & 1u << p % 8))
             continue;
-        size_t count = f->ex_count;
-        f->ex_count = old; // only the old part is sorted
-        bool there = fresh_find(f, pgno) != NULL;
-        f->ex_count = count;
-        if (there)
-            continue;
-        if (ex_reserve(f, 1))
-            return ENOMEM;
-        f->ex[f->ex_count++] = (struct excluded){.pgno = pgno};
+        e = ex_reserve(f, 1);
+        if (!e)
+            f->ex[f->ex_count++] = (struct excluded){.pgno = p};
     }
-    qsort(f->ex + old, f->ex_count - old, sizeof *f->ex, by_number);
-    size_t to = old;
-    for (size_t i = old; i < f->ex_count; i++)
-        if (i == old || f->ex[i].pgno != f->ex[to - 1].pgno)
-            f->ex[to++] = f->ex[i];
-    f->ex_count = to;
-    return 0;
+    if (e)
+        f->ex_count = old;
+    mem_free(in_log);
+    return e;
 }
 
 // The durable intent in front of a checkpoint.
@@ -146,7 +151,8 @@ static int exclude_log(struct vfs *v) {
         f->ex_count = old;
         return e;
     }
-    qsort(f->ex, f->ex_count, sizeof *f->ex, by_number);
+    if (old)
+        qsort(f->ex, f->ex_count, sizeof *f->ex, by_number);
     memcpy(f->head.rest, rest, sizeof rest);
     f->head.except_n = f->committed;
     f->head.except_salts = f->head.salts;

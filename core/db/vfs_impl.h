@@ -121,13 +121,13 @@ struct known_page {
     atomic_uint_fast64_t tag; // first half of the page's tag
     uint8_t hash[HASH_BYTES];
 };
-enum { KNOWN_PAGES = 8192 }; // by page number; memory is touched as pages are written
+enum { KNOWN_PAGES = 16384 }; // by page number; memory is touched as pages are written
 
 struct fresh {
     struct head head;
     struct known_page *known;
     struct excluded *ex; // pages that the head leaves out at the moment, ascending
-    size_t ex_count, ex_cap;
+    size_t ex_count, ex_cap, ex_last;
     uint32_t *frame_pgno; // of frame i+1 of the current log
     size_t frames_cap;
     uint32_t committed; // last commit frame that is written (n of the head: and synced)
