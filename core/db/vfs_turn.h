@@ -6,7 +6,7 @@
 
 #include "core/db/vfs_impl.h"
 
-enum { TURN_PAGES_MAX = 256 };
+enum { TURN_PAGES_MAX = 1024 }; // 4 MB: three syncs for each
 
 struct turn_page { // as in the file
     uint8_t pgno[4];
