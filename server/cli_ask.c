@@ -3,6 +3,7 @@
 #include "server/cli_print.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +16,24 @@ static void on_interrupt(int signum) {
     interrupted = signum;
 }
 
-// One line from fd, byte by byte so that nothing behind it is taken. 0 or ERR_*.
-static int read_line(int fd, char *out, size_t max, struct err *err) {
+// Interrupts are blocked except while it waits, so that one which comes just before is not lost.
+// false: interrupted.
+static bool wait_for_input(int fd, const sigset_t *open_mask) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (!interrupted && ppoll(&p, 1, NULL, open_mask) < 0 && errno == EINTR)
+        continue;
+    return !interrupted;
+}
+
+// One line from fd, byte by byte so that nothing behind it is taken. With open_mask (may be NULL)
+// an interrupt ends it. 0 or ERR_*.
+static int read_line(int fd, const sigset_t *open_mask, char *out, size_t max, struct err *err) {
     size_t n = 0;
     for (;;) {
         char c;
-        ssize_t got = read(fd, &c, 1);
-        if (got < 0 && errno == EINTR && interrupted)
+        if (open_mask && !wait_for_input(fd, open_mask))
             return err_set(err, ERR_CANCELLED, "interrupted: nothing was changed");
+        ssize_t got = read(fd, &c, 1);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -54,7 +65,8 @@ bool cli_confirm(const struct cli_line *line, const char *question, const char *
         return false;
     }
     cli_say("Type \"%s\" to go on: ", word);
-    if (read_line(STDIN_FILENO, answer, sizeof answer, NULL) == 0 && strcmp(answer, word) == 0)
+    if (read_line(STDIN_FILENO, NULL, answer, sizeof answer, NULL) == 0 &&
+        strcmp(answer, word) == 0)
         return true;
     cli_error("not done");
     *ret_exit = CLI_FAILED;
@@ -69,16 +81,25 @@ static int prompt_secret(int tty, const char *prompt, char *out, struct err *err
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     // The terminal must not stay silent after an interrupt.
     struct sigaction catch = {.sa_handler = on_interrupt}, before_int, before_term;
+    sigset_t ours, before;
+    (void)sigemptyset(&ours);
+    (void)sigaddset(&ours, SIGINT);
+    (void)sigaddset(&ours, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ours, &before);
     (void)sigaction(SIGINT, &catch, &before_int);
     (void)sigaction(SIGTERM, &catch, &before_term);
+    int r = 0;
     if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
-        return err_errno(err, errno, "cannot hide what is typed");
-    cli_say("%s: ", prompt);
-    int r = read_line(tty, out, CLI_SECRET_BYTES_MAX, err);
+        r = err_errno(err, errno, "cannot hide what is typed");
+    else
+        cli_say("%s: ", prompt);
+    if (r == 0)
+        r = read_line(tty, &before, out, CLI_SECRET_BYTES_MAX, err);
     (void)tcsetattr(tty, TCSAFLUSH, &old);
     cli_say("\n");
     (void)sigaction(SIGINT, &before_int, NULL);
     (void)sigaction(SIGTERM, &before_term, NULL);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
     if (interrupted)
         (void)raise(interrupted); // and now as if we had not caught it
     return r;
@@ -89,7 +110,7 @@ int cli_read_secret(const char *prompt, bool twice, char out[CLI_SECRET_BYTES_MA
     char again[CLI_SECRET_BYTES_MAX];
     int r;
     if (!isatty(STDIN_FILENO)) {
-        r = read_line(STDIN_FILENO, out, CLI_SECRET_BYTES_MAX, err);
+        r = read_line(STDIN_FILENO, NULL, out, CLI_SECRET_BYTES_MAX, err);
     } else {
         r = prompt_secret(STDIN_FILENO, prompt, out, err);
         if (r == 0 && twice) {

@@ -12,7 +12,7 @@
 enum {
     ASK_DEADLINE_MS = 10 * 1000,
     CHECK_DEADLINE_MS = 60 * 1000,
-    ANSWER_US_MAX = 20 * 1000,
+    ANSWER_US_MAX = 250 * 1000, // what a person would begin to notice
     PATH_BYTES = DIRS_PATH_BYTES_MAX + 64
 };
 static const json_int_t WAL_BYTES_MAX = 64 * 1024 * 1024;

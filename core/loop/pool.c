@@ -340,3 +340,13 @@ size_t pool_queued(const struct pool *p) {
     (void)pthread_mutex_unlock(&changing->lock);
     return n;
 }
+
+unsigned pool_idle(const struct pool *p) {
+    struct pool *changing = (struct pool *)(uintptr_t)p;
+    unsigned idle = 0;
+    (void)pthread_mutex_lock(&changing->lock);
+    for (unsigned i = 0; i < p->threads; i++)
+        idle += p->workers[i].idle;
+    (void)pthread_mutex_unlock(&changing->lock);
+    return idle;
+}

@@ -32,3 +32,5 @@ bool job_cancelled(const struct job *job);         // any thread
 unsigned pool_worker_index(const struct job *job); // 0..threads-1: which worker runs it
 size_t pool_queued(const struct pool *p);
 size_t pool_busy(const struct pool *p); // accepted and not yet completed; on the loop
+// Workers that wait for work just now.
+unsigned pool_idle(const struct pool *p);
