@@ -98,6 +98,23 @@ static int run_store_info(struct call *call, const void *input, struct answer *a
         err);
 }
 
+static int run_repair(struct call *call, const void *input, struct answer *answer,
+                      struct err *err) {
+    (void)input;
+    if (!call->confirmed) {
+        answer->ask = json_pack(
+            "{ss}", "message",
+            "This takes the store as it is now for the truth. What is damaged stays lost, and an "
+            "older state that somebody put back is no longer noticed. Copy the folder first.");
+        return answer->ask ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    }
+    int r = call->services->repair(call->services, err);
+    if (r < 0)
+        return r;
+    answer->list_changed = true;
+    return admin_answer(answer, json_pack("{sb}", "accepted", 1), err);
+}
+
 // --- export, import, erase ---------------------------------------------------------------------
 
 struct path_input {
@@ -241,6 +258,8 @@ const struct capability capabilities_admin[] = {
     ADMIN("store info", "State and sizes of the store", CAP_READ_ONLY, NULL, char, run_store_info),
     ADMIN("store check", "Check every page of the store", CAP_READ_ONLY | CAP_LONG, NULL, char,
           run_check),
+    ADMIN("repair", "Open what is left of a damaged store", CAP_DESTRUCTIVE | CAP_LONG | CAP_LOCAL,
+          NULL, char, run_repair),
     ADMIN("export", "Write everything as JSON Lines into a new directory", CAP_LONG, path_fields,
           struct path_input, run_export),
     ADMIN("import", "Read an export", CAP_LONG, path_fields, struct path_input, run_import),

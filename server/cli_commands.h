@@ -19,7 +19,7 @@ cli_run_fn cli_run_config_show, cli_run_config_get, cli_run_config_set, cli_run_
 cli_run_fn cli_run_key_list, cli_run_key_passphrase, cli_run_key_file, cli_run_key_recovery,
     cli_run_key_remove, cli_run_key_rotate, cli_run_key_unlock, cli_run_key_lock;
 // cli_data.c
-cli_run_fn cli_run_export, cli_run_import, cli_run_erase;
+cli_run_fn cli_run_export, cli_run_import, cli_run_erase, cli_run_repair;
 // cli_setup.c
 cli_run_fn cli_run_setup;
 // cli_doctor.c

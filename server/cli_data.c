@@ -1,4 +1,4 @@
-// paired export, import, erase.
+// paired export, import, erase, repair.
 #include "server/cli_ask.h"
 #include "server/cli_commands.h"
 #include "server/cli_print.h"
@@ -112,4 +112,19 @@ int cli_run_erase(const struct cli_line *line) {
         cli_note("%lld erased, for good", count);
     json_decref(answer);
     return count || !line->operand_count ? CLI_OK : CLI_FAILED; // none of those named was there
+}
+
+int cli_run_repair(const struct cli_line *line) {
+    json_t *answer = NULL;
+    int code = cli_carry_out(
+        line, (struct cli_call){.capability = "repair", .deadline_ms = CLI_CALL_LONG_MS}, "repair",
+        &answer);
+    if (code >= 0)
+        return code;
+    if (line->json)
+        cli_out_json(json_incref(json_object_get(answer, "structured")));
+    else
+        cli_note("the store is open again; paired export saves what can be read");
+    json_decref(answer);
+    return CLI_OK;
 }

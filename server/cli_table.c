@@ -231,6 +231,12 @@ const struct cli_command cli_commands[] = {
                 "first.",
      .options = erase_options,
      .examples = "  paired erase --workspace ~/old-project\n"},
+    {.name = "repair",
+     .run = cli_run_repair,
+     .help = "Open what is left of a damaged store, after asking.",
+     .details = "For a store that paired refuses because bytes were changed, an older copy was put "
+                "back, or its log was cut. Copy the folder first; what is damaged stays lost.",
+     .options = yes_options},
     // --- looking after it
     {.group = "Looking after it",
      .name = "status",

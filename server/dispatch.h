@@ -49,6 +49,8 @@ struct services { // what a capability may use; filled by the engine, read-only 
     struct conf *conf;
     const struct dirs *dirs;
     json_t *(*status)(struct services *s); // any thread: engine's figures as a new object
+    int (*repair)(struct services *s,
+                  struct err *err); // any thread: opens what is left of the store
     void *engine;
 };
 

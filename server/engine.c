@@ -213,6 +213,11 @@ static struct store *get_store(struct services *services, struct err *err) {
     return engine_store_get(&e->store, err);
 }
 
+static int repair_store(struct services *services, struct err *err) {
+    struct engine *e = services->engine;
+    return engine_store_repair(&e->store, err);
+}
+
 static void open_run(void *ctx, struct job *job) {
     struct engine *e = ctx;
     (void)job;
@@ -293,8 +298,12 @@ static int make_timers(struct engine *e, struct err *err) {
 static int make_services(struct engine *e, struct err *err) {
     static const struct capability *const tables[] = {capabilities_memory, capabilities_admin,
                                                       capabilities_mcp, NULL};
-    e->services = (struct services){
-        .store = get_store, .conf = e->conf, .dirs = e->dirs, .status = engine_status, .engine = e};
+    e->services = (struct services){.store = get_store,
+                                    .conf = e->conf,
+                                    .dirs = e->dirs,
+                                    .status = engine_status,
+                                    .repair = repair_store,
+                                    .engine = e};
     int r = engine_store_init(&e->store, e->dirs, e->conf, err);
     if (r < 0)
         return r;

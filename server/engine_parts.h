@@ -27,7 +27,7 @@ enum { FIGURES_BUCKETS = 128 };
 struct figures {
     int64_t start_ms;
     atomic_uint_fast64_t sessions, sessions_total, requests, replayed, oversize, bytes_in,
-        bytes_out, queued_bytes, pool_queued;
+        bytes_out, queued_bytes; // queued: for clients that do not read at present
     atomic_uint_fast64_t latency[FIGURES_BUCKETS]; // of answered requests, by powers of 2^(1/4) µs
     unsigned crashes;                              // notes found at start
 };
@@ -49,8 +49,9 @@ int engine_store_init(struct engine_store *s, const struct dirs *dirs, const str
                       struct err *err);
 void engine_store_open(struct engine_store *s);                          // on a pool worker
 struct store *engine_store_get(struct engine_store *s, struct err *err); // waits for the opening
-struct store *engine_store_peek(struct engine_store *s);                 // NULL when not open
-void engine_store_close(struct engine_store *s);                         // after the pool's end
+int engine_store_repair(struct engine_store *s, struct err *err); // store_accept, open or not
+struct store *engine_store_peek(struct engine_store *s);          // NULL when not open
+void engine_store_close(struct engine_store *s);                  // after the pool's end
 
 // --- the socket (engine_socket.c)
 struct engine_socket {

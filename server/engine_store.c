@@ -80,6 +80,29 @@ struct store *engine_store_get(struct engine_store *s, struct err *err) {
     return r < 0 ? NULL : store;
 }
 
+int engine_store_repair(struct engine_store *s, struct err *err) {
+    (void)pthread_mutex_lock(&s->lock);
+    int r = wait_opening(s, err);
+    struct store *open = s->store;
+    if (r == 0 && !open) {
+        s->opening = true;
+        s->config.accept_damage = true;
+        (void)pthread_mutex_unlock(&s->lock);
+        engine_store_open(s);
+        (void)pthread_mutex_lock(&s->lock);
+        s->config.accept_damage = false;
+        if (!s->store)
+            r = err_set(err, s->failure.code ? s->failure.code : ERR_IO, "%s",
+                        err_text(&s->failure));
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    if (r == 0 && open)
+        r = store_accept(open, err);
+    if (r == 0)
+        log_line(LOG_WARN, "store", "damage accepted");
+    return r;
+}
+
 struct store *engine_store_peek(struct engine_store *s) {
     (void)pthread_mutex_lock(&s->lock);
     struct store *store = s->store;

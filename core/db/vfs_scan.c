@@ -185,8 +185,8 @@ static int damage(struct vfs *v, const char *what, struct err *err) {
     (void)snprintf(v->problem, sizeof v->problem, "%s", what);
     if (!(v->flags & VFS_ACCEPT_DAMAGE))
         return err_set(err, ERR_CORRUPT,
-                       "%s: %s; restore a backup, or open what is left with `paired doctor "
-                       "--accept-damage`",
+                       "%s: %s; put a copy of the folder back, or open what is left with "
+                       "`paired repair`",
                        v->path, what);
     f->head.damaged = true;
     return 0;

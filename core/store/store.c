@@ -64,6 +64,7 @@ static int new_store(const struct store_config *config, const struct schema_step
     s->steps = steps;
     s->wall_ms = config->wall_ms ? config->wall_ms : env_now_wall_ms;
     s->rotate_days = config->rotate_days;
+    s->accept_damage = config->accept_damage;
     s->readers_max = config->readers ? config->readers : 1;
     if (s->readers_max > STORE_READERS_MAX)
         s->readers_max = STORE_READERS_MAX;
@@ -94,9 +95,13 @@ static int migrate(struct store *s, enum schema_fit fit, int64_t version, struct
 }
 
 static int open_database(struct store *s, struct err *err) {
-    int r = vfs_open(s->db_path, s->keys, VFS_CREATE, &s->vfs, err);
+    unsigned flags = VFS_CREATE | (s->accept_damage ? VFS_ACCEPT_DAMAGE : 0);
+    int r = vfs_open(s->db_path, s->keys, flags, &s->vfs, err);
     if (r == 0)
         r = db_open(s->vfs, DB_CREATE, &s->write_db, err);
+    if (r == 0 && s->accept_damage)
+        r = vfs_accept(s->vfs, err);
+    s->accept_damage = false;
     enum schema_fit fit = SCHEMA_CURRENT;
     if (r == 0)
         r = schema_inspect(s->write_db, s->steps, &fit, &s->schema_version, err);

@@ -19,6 +19,7 @@ struct store_config {
     unsigned readers; // reader connections kept, e.g. worker threads
     int64_t (*wall_ms)(void); // clock; NULL = the real one (tests shift it)
     int64_t rotate_days;      // store.rotate_days: age at which data keys are replaced; 0 = never
+    bool accept_damage;       // open what is left of a damaged store, after the user was asked
 };
 
 // Creates the directory, key file and database on first use; migrates (with a backup before) an
@@ -27,6 +28,9 @@ struct store_config {
 // which pid). ERR_UNSUPPORTED: network file system. ERR_CORRUPT, ERR_FULL, ERR_PERM …: message says
 // what to do. Nothing is changed on failure.
 int store_open(const struct store_config *config, struct store **ret, struct err *err);
+// Takes an open store's files as they are for the truth: damage that a check found is not reported
+// again. Pages that cannot be read stay so. ERR_LOCKED.
+int store_accept(struct store *s, struct err *err);
 void store_close(struct store *s); // drains the writer, checkpoints, wipes keys; accepts NULL
 enum store_state store_state(struct store *s);
 

@@ -179,3 +179,12 @@ int store_check(struct store *s, bool (*cancelled)(void *), void *ctx, struct bu
     store_leave(s);
     return r;
 }
+
+int store_accept(struct store *s, struct err *err) {
+    int r = store_enter(s, err);
+    if (r < 0)
+        return r;
+    r = vfs_accept(s->vfs, err);
+    store_leave(s);
+    return r;
+}

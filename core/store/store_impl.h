@@ -32,6 +32,7 @@ struct store {
     char *dir, *db_path, *backups_dir;
     int64_t (*wall_ms)(void);
     int64_t rotate_days;
+    bool accept_damage; // for the next opening
     unsigned readers_max;
     const struct schema_step *steps;
     struct keyring *keys;
