@@ -105,10 +105,13 @@ bool cli_on_path(const char *program, char *out, size_t max) {
     return false;
 }
 
+// Also by the longer names that people and packages use: claude-code, gemini-cli.
 static const struct cli_client_kind *find_kind(const char *name) {
-    for (const struct cli_client_kind *k = cli_client_kinds; k->name; k++)
-        if (strcmp(k->name, name) == 0)
+    for (const struct cli_client_kind *k = cli_client_kinds; k->name; k++) {
+        size_t n = strlen(k->name);
+        if (strncmp(k->name, name, n) == 0 && (!name[n] || name[n] == '-'))
             return k;
+    }
     return NULL;
 }
 

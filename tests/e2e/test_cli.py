@@ -61,7 +61,7 @@ def test_wrong_command_lines_say_what_was_meant():
                             (["--profile"], ["a value is missing"]),
                             (["memory", "list", "--workspace", "/no/such"], ["there is no folder /no/such"]),
                             (["status", "--json=1"], ["no value belongs to option json"]),
-                            (["--json"], ["Usage: paired COMMAND"]),
+                            (["--quiet"], ["Usage: paired COMMAND"]),
                             (["memory recall"], ["unknown command"]),
                             (["mcp"] + ["--quiet"] * 60, ["too many options"])):
             out, err = run(w, *argv, code=USAGE)
@@ -148,6 +148,29 @@ def test_json_is_one_document_whatever_happens():
             out, err = run(w, *argv, "--json", code=FAILED)
             error = json.loads(out)["error"]
             assert error["code"] and error["message"] in err, (argv, out, err)
+        for argv in (["bogus"], ["memory", "list", "--bogus"], ["memory", "show"], ["memory"], ["config", "get"],
+                     ["setup", "nonsense"], ["completion", "tcsh"], ["erase"], ["key", "remove", "x"], [b"\xff"], []):
+            for line in (["--json", *argv], [*argv, "--json"]):
+                out, err = run(w, *line, code=USAGE)
+                error = json.loads(out)["error"]
+                assert error["code"] == "usage" and error["message"] and err, (line, out, err)
+
+
+def test_a_note_on_stdin_is_taken_whole_or_not_at_all():
+    with World() as w:
+        def refused(text, words, program="exec '%s' memory remember -" % PAIRED):
+            r = subprocess.run(text + program, shell=True, env=w.env, capture_output=True, timeout=20)
+            assert r.returncode == FAILED and words in r.stderr, (text, r)
+        refused("printf 'before\\0after' | ", b"byte of value 0")
+        refused("yes | ", b"at most 65536 bytes")  # and does not read for ever
+        refused("", b"stdin cannot be read", "exec '%s' memory remember - <&-" % PAIRED)
+        assert data(w, "memory", "list")["notes"] == []
+
+
+def test_an_empty_profile_is_not_the_real_one():
+    with World() as w:
+        _, err = run(w, "--profile", "", "memory", "list", code=USAGE)
+        assert "expects a folder" in err
 
 
 def test_stdout_that_cannot_take_it_is_a_failure():
@@ -220,6 +243,7 @@ def test_setup_prints_lines_that_name_this_program():
             servers = json.loads(found[name]["content"])
             assert PAIRED in json.dumps(servers) and found[name]["file"]
         assert '"%s"' % PAIRED in found["codex"]["content"]
+        assert data(w, "setup", "claude-code") == data(w, "setup", "claude")
         _, err = run(w, "setup", "emcas", code=USAGE)
         assert "claude" in err
 
