@@ -254,9 +254,20 @@ static int finish(struct parser *p) {
         strcmp(line->command->name, "erase") != 0 &&
         (stat(line->workspace, &st) < 0 || !S_ISDIR(st.st_mode)))
         return usage_error(p, "there is no folder", line->workspace, NULL);
+    // A script's unset variable must not mean the user's own store.
+    if (line->profile && !*line->profile)
+        return usage_error(p, "--profile", "expects a folder, got nothing", NULL);
     if (line->profile && setenv("PAIRED_PROFILE", line->profile, 1) < 0)
         return usage_error(p, "cannot use profile", line->profile, NULL);
     return -1;
+}
+
+// The line as typed, for what is wrong may stand before it.
+static bool json_wanted(char **argv) {
+    for (; *argv && strcmp(*argv, "--") != 0; argv++)
+        if (strcmp(*argv, "--json") == 0)
+            return true;
+    return false;
 }
 
 bool cli_parse(int argc, char **argv, struct cli_line *ret, int *ret_exit) {
@@ -268,13 +279,18 @@ bool cli_parse(int argc, char **argv, struct cli_line *ret, int *ret_exit) {
         r = finish(&p);
     if (r < 0)
         return true;
+    if (json_wanted(argv))
+        cli_fail_silent(r);
     *ret_exit = r;
     return false;
 }
 
 int cli_run(const struct cli_line *line) {
     cli_print_init(line->quiet);
-    return cli_print_end(line->command->run(line));
+    int code = line->command->run(line);
+    if (line->json)
+        cli_fail_silent(code);
+    return cli_print_end(code);
 }
 
 int cli_main(int argc, char **argv) {

@@ -108,6 +108,9 @@ int cli_run_erase(const struct cli_line *line) {
     json_int_t count = json_integer_value(json_object_get(result, "erased"));
     if (line->json)
         cli_out_json(json_incref(result));
+    else if (!count)
+        cli_error(line->operand_count ? "no note has this id: nothing was erased"
+                                      : "nothing is noted there: nothing was erased");
     else
         cli_note("%lld erased, for good", count);
     json_decref(answer);

@@ -59,20 +59,34 @@ static char *join_operands(const struct cli_line *line) {
     return buf_take(&text);
 }
 
-static char *read_stdin(void) {
+// The note on stdin, whole or not at all: what was cut short would be kept as if it were all of it.
+static int read_stdin(char **ret, struct err *err) {
     AUTO_BUF text = BUF_INIT(STDIN_BYTES_MAX);
     for (;;) {
         char chunk[4096];
         ssize_t n = read(STDIN_FILENO, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
+        if (n < 0)
+            return err_errno(err, errno, "stdin cannot be read");
+        if (n == 0)
             break;
-        (void)buf_append(&text, chunk, (size_t)n);
+        if (memchr(chunk, '\0', (size_t)n))
+            return err_set(err, ERR_INVAL, "a note is text: stdin has a byte of value 0");
+        if (buf_append(&text, chunk, (size_t)n) < 0)
+            return err_set(err, ERR_LIMIT, "a note has at most %d bytes", STDIN_BYTES_MAX);
     }
     while (text.len && text.data[text.len - 1] == '\n')
         text.len--;
-    return buf_take(&text); // NULL: longer than a note may be
+    *ret = buf_take(&text);
+    return *ret ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int note_text(const struct cli_line *line, char **ret, struct err *err) {
+    if (line->operand_count == 1 && strcmp(line->operands[0], "-") == 0)
+        return read_stdin(ret, err);
+    *ret = join_operands(line);
+    return *ret ? 0 : err_set(err, ERR_LIMIT, "a note has at most %d bytes", STDIN_BYTES_MAX);
 }
 
 // --- answers -----------------------------------------------------------------------------------
@@ -99,17 +113,14 @@ int cli_run_remember(const struct cli_line *line) {
     static const char *const texts[] = {"kind", "subject", "replaces", NULL};
     static const char *const numbers[] = {"expires-days", NULL};
     static const char *const none[] = {NULL};
-    bool from_stdin = line->operand_count == 1 && strcmp(line->operands[0], "-") == 0;
-    AUTO_FREE char *text = from_stdin ? read_stdin() : join_operands(line);
-    if (!text) {
-        cli_error("a note has at most %d bytes", STDIN_BYTES_MAX);
-        return CLI_FAILED;
-    }
+    AUTO_FREE char *text = NULL;
+    struct err err = {0};
+    int r = note_text(line, &text, &err);
+    if (r < 0)
+        return cli_fail(r, &err, line->json);
     json_t *arguments = json_pack("{ss}", "text", text);
-    if (!arguments) {
-        cli_error("the note is not valid UTF-8");
-        return CLI_FAILED;
-    }
+    if (!arguments)
+        return cli_fail(err_set(&err, ERR_INVAL, "the note is not valid UTF-8"), &err, line->json);
     int code = put_options(line, arguments, texts, numbers, none);
     json_t *days = json_object_get(arguments, "expires-days");
     if (days) {

@@ -13,7 +13,9 @@
 
 static struct {
     bool colour, terminal, quiet;
-    bool failed; // something that should have been printed could not be made
+    bool failed;     // something that should have been printed could not be made
+    bool wrote;      // stdout has something
+    char error[512]; // the first one said
 } printer;
 
 void cli_print_init(bool quiet) {
@@ -24,6 +26,8 @@ void cli_print_init(bool quiet) {
         printer.terminal && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
     printer.quiet = quiet;
     printer.failed = false;
+    printer.wrote = false;
+    printer.error[0] = '\0';
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
@@ -40,11 +44,13 @@ bool cli_out_is_terminal(void) {
 void cli_out(const char *format, ...) {
     va_list args;
     va_start(args, format);
+    printer.wrote = true;
     (void)vfprintf(stdout, format, args);
     va_end(args);
 }
 
 void cli_out_bytes(const char *bytes, size_t n) {
+    printer.wrote = true;
     (void)fwrite(bytes, 1, n, stdout);
 }
 
@@ -65,6 +71,7 @@ static void put_text(FILE *to, const char *text, size_t n) {
 }
 
 void cli_out_text(const char *text, size_t n) {
+    printer.wrote = true;
     put_text(stdout, text, n);
 }
 
@@ -125,6 +132,11 @@ void cli_note(const char *format, ...) {
 
 void cli_error(const char *format, ...) {
     va_list args;
+    if (!printer.error[0]) {
+        va_start(args, format);
+        (void)vsnprintf(printer.error, sizeof printer.error, format, args);
+        va_end(args);
+    }
     va_start(args, format);
     say_line(format, args);
     va_end(args);
@@ -150,6 +162,19 @@ int cli_fail(int code, const struct err *err, bool json) {
         cli_out_json(
             json_pack("{s{ss ss}}", "error", "code", err_name(code), "message", err_text(err)));
     return cli_exit_of(code);
+}
+
+void cli_fail_silent(int code) {
+    if (printer.wrote || (code != CLI_FAILED && code != CLI_USAGE))
+        return;
+    // JSON is UTF-8; what was typed need not be, nor what was cut off.
+    if (!utf_valid(printer.error, strlen(printer.error)))
+        for (char *at = printer.error; *at; at++)
+            if (*at & 0x80)
+                *at = '?';
+    cli_out_json(json_pack("{s{ss ss}}", "error", "code", code == CLI_USAGE ? "usage" : "failed",
+                           "message",
+                           printer.error[0] ? printer.error : "the command is not complete"));
 }
 
 int cli_print_end(int code) {

@@ -37,5 +37,9 @@ void cli_say_text(const char *text); // of others, as cli_out_text()
 int cli_fail(int code, const struct err *err, bool json);
 int cli_exit_of(int code); // 0 → CLI_OK, ERR_BUSY, ERR_LOCKED … → CLI_TRY_AGAIN, others CLI_FAILED
 
+// With --json, a failure that was only told on stderr (cli_error) becomes the one document: code
+// "usage" or "failed". Does nothing when stdout has something, or `code` is no such failure.
+void cli_fail_silent(int code);
+
 // Flushes; `code`, or CLI_FAILED when stdout could not take everything.
 int cli_print_end(int code);

@@ -287,7 +287,7 @@ static int lock_inside(struct store *s, struct err *err) {
     if (keyring_find(s->keys, "key-file", &slot, NULL) == 0)
         return err_set(err, ERR_UNSUPPORTED,
                        "the key file opens the store without asking, so there is nothing to lock; "
-                       "set a passphrase first: paired key passphrase --only");
+                       "set a passphrase first: paired key passphrase");
     int r = shut_out(s, err);
     if (r < 0)
         return r;
