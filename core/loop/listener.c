@@ -135,9 +135,10 @@ int unix_listen(const char *path, int backlog, struct err *err) {
     // without a change of the process-wide umask.
     if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, backlog) < 0) {
-        int r = err_errno(err, errno, "cannot listen on %s", path);
+        int saved = errno;
+        int r = err_errno(err, saved, "cannot listen on %s", path);
         (void)close(fd);
-        return errno == EADDRINUSE ? ERR_EXISTS : r;
+        return saved == EADDRINUSE ? ERR_EXISTS : r;
     }
     return fd;
 }
