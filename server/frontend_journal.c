@@ -342,6 +342,9 @@ size_t journal_open(const struct journal *j) {
 int journal_replay(struct journal *j, journal_replay_fn *fn, void *ctx) {
     for (const struct state *s = j->state; s; s = s->next) {
         struct entry *open = find(j, s->seq);
+        // Below, among the other requests, in their order: an older unsubscribe may be open too.
+        if (open && s->kind != STATE_INITIALIZE)
+            continue;
         unsigned flags = !open ? HOP_REPLAY | HOP_SILENT : open->ever_sent ? HOP_REPLAY : 0;
         int r = fn(ctx, HOP_MESSAGE, flags, s->seq, s->body, s->bytes, s->bytes);
         if (r < 0)

@@ -112,6 +112,18 @@ static void session_state_is_rebuilt_silently(void **state) {
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(t.flags[i], HOP_REPLAY | HOP_SILENT);
     assert_int_equal(t.seq[2], 4);
+    // Both still open: in their order, or the resource would end up without its subscription.
+    (void)snprintf(text, sizeof text, subscribe, 10, "un", "memory://b");
+    add(j, 10, text);
+    (void)snprintf(text, sizeof text, subscribe, 11, "", "memory://b");
+    add(j, 11, text);
+    lose(j, true, &answers);
+    t = replay(j);
+    assert_int_equal(t.count, 4);
+    assert_int_equal(t.seq[2], 10);
+    assert_int_equal(t.seq[3], 11);
+    journal_answered(j, 10);
+    journal_answered(j, 11);
     // A second initialize is a new session.
     add(j, 6, "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"initialize\",\"params\":{}}");
     lose(j, false, &answers);
