@@ -20,6 +20,7 @@ struct hop_reader {
     void *ctx;
     struct buf held; // an incomplete frame, header first
     bool dead;       // a wrong header: the borders of frames are lost
+    bool secret;     // passphrases pass through
 };
 
 static void put_little(uint8_t *out, uint64_t value, size_t n) {
@@ -53,10 +54,23 @@ struct hop_reader *hop_reader_new(hop_frame_fn *fn, void *ctx) {
     return r;
 }
 
+void hop_reader_set_secret(struct hop_reader *r) {
+    r->secret = true;
+}
+
+static void release_held(struct hop_reader *r, bool keep) {
+    if (r->secret && r->held.data)
+        explicit_bzero(r->held.data, r->held.cap);
+    if (keep && r->held.cap <= KEEP_BYTES)
+        buf_clear(&r->held);
+    else
+        buf_done(&r->held);
+}
+
 void hop_reader_free(struct hop_reader *r) {
     if (!r)
         return;
-    buf_done(&r->held);
+    release_held(r, false);
     mem_free(r);
 }
 
@@ -75,7 +89,7 @@ static int read_header(struct hop_reader *r, const uint8_t *head, struct hop_fra
                        (unsigned long long)bytes, HOP_BODY_BYTES_MAX);
     if (code < 0) {
         r->dead = true;
-        buf_done(&r->held);
+        release_held(r, false);
         return code;
     }
     *ret = (struct hop_frame){.type = (enum hop_type)type,
@@ -90,8 +104,10 @@ static int hold(struct hop_reader *r, const char **p, const char *end, size_t wa
     size_t take = (size_t)(end - *p);
     if (r->held.len + take > want)
         take = want - r->held.len;
-    // Grows with what has come, not to what was announced.
-    int code = buf_append(&r->held, *p, take);
+    // Grows with what has come, not to what was announced; a small secret is never copied by that.
+    int code = r->secret && want <= KEEP_BYTES / 2 ? buf_reserve(&r->held, want - r->held.len) : 0;
+    if (code == 0)
+        code = buf_append(&r->held, *p, take);
     if (code < 0)
         return err_set(err, code, "a frame of %zu bytes does not fit into memory", want);
     *p += take;
@@ -130,10 +146,7 @@ static int feed_held(struct hop_reader *r, const char **p, const char *end, stru
         return code;
     frame.body = r->held.data + HOP_HEADER_BYTES;
     code = r->fn(r->ctx, &frame, err);
-    if (r->held.cap > KEEP_BYTES)
-        buf_done(&r->held);
-    else
-        buf_clear(&r->held);
+    release_held(r, true);
     return code < 0 ? code : 0;
 }
 

@@ -49,6 +49,8 @@ struct hop_reader;
 typedef int hop_frame_fn(void *ctx, const struct hop_frame *frame, struct err *err);
 struct hop_reader *hop_reader_new(hop_frame_fn *fn, void *ctx); // NULL when out of memory
 void hop_reader_free(struct hop_reader *r);
+// From now on a held frame is overwritten before its memory is given back or used again.
+void hop_reader_set_secret(struct hop_reader *r);
 // Any split. 0, ERR_PARSE (unknown type, bad flags), ERR_LIMIT, ERR_NOMEM or what fn returned.
 int hop_feed(struct hop_reader *r, const void *bytes, size_t n, struct err *err);
 

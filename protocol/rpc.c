@@ -193,7 +193,7 @@ static void answer_result(struct rpc_request *q, const json_t *result, const cha
         (void)buf_puts(&out, ",\"result\":");
         if (raw)
             (void)buf_append(&out, raw, n);
-        else if (!result || rpc_put_json(&out, result) < 0)
+        else if (!result || buf_put_json(&out, result, JSON_COMPACT) < 0)
             out.failed = true;
         (void)buf_putc(&out, '}');
         if (out.failed)

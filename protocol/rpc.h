@@ -39,6 +39,7 @@ struct rpc_config {
     bool
         batches; // accept JSON-RPC batches (MCP 2025-03-26 only); may change later: rpc_set_batches
     const char *id_prefix; // ids of our own calls are "<prefix><n>"; copied
+    bool secret; // answers may hold secrets: their text is overwritten once it has been sent
 };
 
 int rpc_new(const struct rpc_config *config, struct rpc **ret, struct err *err);

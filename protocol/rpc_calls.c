@@ -66,8 +66,7 @@ static void put_call(struct rpc *r, struct buf *out, int64_t number, const char 
     (void)buf_put_json_string(out, method, strlen(method));
     if (params) {
         (void)buf_puts(out, ",\"params\":");
-        if (rpc_put_json(out, params) < 0)
-            out->failed = true;
+        (void)buf_put_json(out, params, JSON_COMPACT);
     }
     (void)buf_putc(out, '}');
 }

@@ -51,9 +51,6 @@ void rpc_leave(struct rpc *r);
 struct buf rpc_take_out(struct rpc *r);
 void rpc_give_out(struct rpc *r, struct buf *out);
 
-// Appends compact JSON. 0, ERR_NOMEM, ERR_LIMIT or ERR_INVAL (cannot be written).
-int rpc_put_json(struct buf *out, const json_t *value);
-
 // {"jsonrpc":"2.0","id":… ; an absent id is null
 void rpc_put_head(struct buf *out, struct span id);
 // Hands on one whole answer.

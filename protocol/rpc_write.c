@@ -6,31 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEEP_BYTES = 64 * 1024 }; // a larger scratch buffer is given back
+enum {
+    KEEP_BYTES = 64 * 1024, // a larger scratch buffer is given back
+    SECRET_BYTES = 4096     // room from the beginning, so that growing leaves no copy of a secret
+};
 
 struct buf rpc_take_out(struct rpc *r) {
     struct buf out = r->out;
     r->out = BUF_INIT(RPC_ANSWER_BYTES_MAX);
+    if (r->config.secret)
+        (void)buf_reserve(&out, SECRET_BYTES);
     return out;
 }
 
 void rpc_give_out(struct rpc *r, struct buf *out) {
+    if (r->config.secret && out->data)
+        explicit_bzero(out->data, out->cap);
     if (out->cap > KEEP_BYTES || r->out.data) {
         buf_done(out);
         return;
     }
     buf_clear(out);
     r->out = *out;
-}
-
-static int put_chunk(const char *bytes, size_t n, void *ctx) {
-    return buf_append(ctx, bytes, n) < 0 ? -1 : 0;
-}
-
-int rpc_put_json(struct buf *out, const json_t *value) {
-    if (json_dump_callback(value, put_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-        return 0;
-    return out->failed ? ERR_LIMIT : ERR_INVAL;
 }
 
 void rpc_batch_release(struct rpc_batch *b) {
@@ -93,8 +90,7 @@ void rpc_send_error(const struct rpc_place *at, struct span id, int code, const 
     (void)buf_put_json_string(&out, message, strlen(message));
     if (data) {
         (void)buf_puts(&out, ",\"data\":");
-        if (rpc_put_json(&out, data) < 0)
-            out.failed = true;
+        (void)buf_put_json(&out, data, JSON_COMPACT);
     }
     (void)buf_puts(&out, "}}");
     if (out.failed)

@@ -233,6 +233,8 @@ static json_t *read_value(struct reader *r) { // NOLINT(misc-no-recursion)
 json_t *tree_build(const char *text, size_t n, const char **ret_why) {
     struct reader r = {.p = text, .end = text + n, .scratch = BUF_INIT(n + 1)};
     json_t *tree = read_value(&r);
+    if (r.scratch.data) // the string may have been a passphrase
+        explicit_bzero(r.scratch.data, r.scratch.cap);
     buf_done(&r.scratch);
     *ret_why = r.why;
     return tree;

@@ -13,7 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ENGINES_MAX = 3, READ_BYTES = 64 * 1024 };
+enum {
+    ENGINES_MAX = 3,
+    READ_BYTES = 64 * 1024,
+    SECRET_BYTES = 16 * 1024 // room for any passphrase from the beginning: growing leaves copies
+};
 static const uint64_t NS_PER_MS = 1000000;
 
 struct cli_engine {
@@ -75,7 +79,10 @@ static int attach(struct cli_engine *e, struct err *err) {
     hop_reader_free(e->reader);
     e->leaving = false;
     e->reader = hop_reader_new(on_frame, e);
-    return e->reader ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    if (!e->reader)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    hop_reader_set_secret(e->reader); // recovery words come this way
+    return 0;
 }
 
 int cli_engine_open(const struct cli_line *line, bool start, struct cli_engine **ret,
@@ -169,8 +176,12 @@ static int receive(struct cli_engine *e, uint64_t until_ns, struct err *err) {
         ssize_t n = read(e->attached.fd, bytes, READ_BYTES);
         if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
             return closed(err);
-        if (n > 0 && (r = hop_feed(e->reader, bytes, (size_t)n, err)) < 0)
-            return r;
+        if (n > 0) {
+            r = hop_feed(e->reader, bytes, (size_t)n, err);
+            explicit_bzero(bytes, (size_t)n);
+            if (r < 0)
+                return r;
+        }
     }
     return 0;
 }
@@ -186,6 +197,7 @@ static int build(struct cli_engine *e, const struct cli_call *call, struct buf *
     if (message)
         (void)json_object_set_new(params, "deadline_ms", json_integer((json_int_t)deadline));
     uint8_t head[HOP_HEADER_BYTES] = {0};
+    (void)buf_reserve(out, SECRET_BYTES);
     (void)buf_append(out, head, sizeof head);
     int r = message ? buf_put_json(out, message, JSON_COMPACT) : ERR_NOMEM;
     json_decref(message);
@@ -230,7 +242,8 @@ int cli_engine_call(struct cli_engine *e, const struct cli_call *call, json_t **
     if (e->progress)
         cli_say("\r\x1b[K");
     e->progress = false;
-    explicit_bzero(frame.data, frame.cap); // may have carried a passphrase
+    if (frame.data)
+        explicit_bzero(frame.data, frame.cap); // may have carried a passphrase
     return r < 0 ? r : judge(e, ret, err);
 }
 

@@ -61,14 +61,29 @@ static void call_free(struct cli_call *c) {
     mem_free(c);
 }
 
+// Passphrases come in here and recovery words go out: freed memory is to hold neither.
+static void wipe_strings(json_t *value) { // NOLINT(misc-no-recursion): depth is limited
+    const char *key;
+    size_t i;
+    json_t *part;
+    json_object_foreach(value, key, part) wipe_strings(part);
+    json_array_foreach(value, i, part) wipe_strings(part);
+    if (json_is_string(value))
+        explicit_bzero((char *)json_string_value(value), json_string_length(value));
+}
+
 static void on_done(void *ctx, int r, struct answer *answer, const struct err *err) {
     struct cli_call *c = ctx;
+    // After its time limit a call may still be at work, with these arguments.
+    if (c->face && r != ERR_TIMEOUT)
+        wipe_strings(rpc_request_params(c->req));
     if (c->face && r < 0)
         fail(c->req, JSONRPC_INTERNAL_ERROR, r, err);
     else if (c->face)
         rpc_reply(c->req, json_pack("{sO? ss% sO?}", "structured", answer->structured, "text",
                                     answer->text.data ? answer->text.data : "", answer->text.len,
                                     "ask", answer->ask));
+    wipe_strings(answer->structured);
     call_free(c);
 }
 
@@ -118,6 +133,7 @@ static void start_call(struct cli_face *f, struct rpc_request *req, const struct
     if (c->handle < 0) {
         int code = (int)c->handle;
         call_free(c);
+        wipe_strings(rpc_request_params(req));
         fail(req, code == ERR_INVAL ? JSONRPC_INVALID_PARAMS : JSONRPC_INTERNAL_ERROR, code, &err);
         return;
     }
@@ -168,7 +184,8 @@ static int face_open(struct session *s, void **ret, struct err *err) {
                                 .send = send_message,
                                 .ctx = f,
                                 .env = session_env(s),
-                                .id_prefix = session_engine_id(s)};
+                                .id_prefix = session_engine_id(s),
+                                .secret = true};
     int r = rpc_new(&config, &f->rpc, err);
     if (r < 0) {
         mem_free(f);
@@ -201,6 +218,7 @@ static void face_close(void *face) {
     struct cli_face *f = face;
     for (struct cli_call *c = f->calls, *next; c; c = next) {
         next = c->next;
+        rpc_drop(c->req);
         dispatch_cancel(session_dispatch(f->session), c->handle);
         *c = (struct cli_call){.handle = c->handle};
     }
@@ -210,6 +228,7 @@ static void face_close(void *face) {
 
 const struct session_face session_face_cli = {
     .role = "cli",
+    .secret = true,
     .open = face_open,
     .message = face_message,
     .oversize = face_oversize,

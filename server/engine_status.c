@@ -90,6 +90,6 @@ json_t *engine_status(struct services *services) {
         "total", figure(&f->sessions_total), "requests", "total", figure(&f->requests), "replayed",
         figure(&f->replayed), "oversize", figure(&f->oversize), "p50_us", percentile(f, 0.50),
         "p99_us", percentile(f, 0.99), "queues", "outbound_bytes", figure(&f->queued_bytes), "jobs",
-        figure(&f->pool_queued), "bytes_in", figure(&f->bytes_in), "rss_bytes", rss_bytes(),
-        "crashes", (int)f->crashes, "store", store_status(&e->store));
+        (json_int_t)pool_queued(e->pool), "bytes_in", figure(&f->bytes_in), "rss_bytes",
+        rss_bytes(), "crashes", (int)f->crashes, "store", store_status(&e->store));
 }

@@ -3,6 +3,7 @@
 #include "core/base/build.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "protocol/hop.h"
 #include "server/engine_parts.h"
 
@@ -37,6 +38,7 @@ struct session {
     struct env_timer *greeting;
     enum session_state state;
     bool owner, congested, stream_gone, buried;
+    size_t queued; // of the engine's figure, what is ours
     const struct session_face *face;
     void *face_state;
     json_t *hello;
@@ -128,11 +130,20 @@ static void stream_closed(void *ctx) {
         session_free(s);
 }
 
+static void note_queued(struct session *s) {
+    size_t now = s->state == SESSION_CLOSED ? 0 : stream_queued(s->stream);
+    // Unsigned: adding a negative difference subtracts.
+    atomic_fetch_add_explicit(&s->engine->figures.queued_bytes, now - s->queued,
+                              memory_order_relaxed);
+    s->queued = now;
+}
+
 void session_close(struct session *s) {
     if (s->state == SESSION_CLOSED)
         return;
     struct engine *e = s->engine;
     s->state = SESSION_CLOSED;
+    note_queued(s);
     env_timer_cancel(loop_env(e->loop), s->greeting);
     s->greeting = NULL;
     *(s->prev ? &s->prev->next : &e->sessions) = s->next;
@@ -165,6 +176,7 @@ static void send_frame(struct session *s, enum hop_type type, uint64_t seq, cons
         return;
     }
     atomic_fetch_add_explicit(&s->engine->figures.bytes_out, n, memory_order_relaxed);
+    note_queued(s);
     if (!s->congested && stream_queued(s->stream) > QUEUE_BYTES) {
         s->congested = true;
         stream_pause(s->stream);
@@ -172,13 +184,11 @@ static void send_frame(struct session *s, enum hop_type type, uint64_t seq, cons
 }
 
 static void send_json(struct session *s, enum hop_type type, json_t *body) {
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (text)
-        send_frame(s, type, 0, text, strlen(text));
+    AUTO_BUF text = BUF_INIT(HOP_BODY_BYTES_MAX);
+    if (body && buf_put_json(&text, body, JSON_COMPACT) == 0)
+        send_frame(s, type, 0, text.data, text.len);
     else
         session_close(s);
-    if (text)
-        mem_free(text); // jansson allocates by mem_*
     json_decref(body);
 }
 
@@ -269,6 +279,10 @@ static void open_session(struct session *s, const struct hello *h) {
     session_set_client(s, client ? client : "");
     replace_older(s);
     s->face = find_face(h->role);
+    if (s->face->secret) {
+        hop_reader_set_secret(s->reader);
+        stream_set_secret(s->stream);
+    }
     if (s->face->open(s, &s->face_state, &err) < 0) {
         s->face_state = NULL;
         refuse(s, "invalid", err_text(&err));
@@ -433,6 +447,7 @@ static void tell_missed(struct session *s) {
 
 static void on_drained(void *ctx) {
     struct session *s = ctx;
+    note_queued(s);
     if (s->state == SESSION_FLUSHING) {
         session_close(s);
     } else if (s->congested && s->state != SESSION_CLOSED) {
@@ -549,7 +564,9 @@ const char *session_workspace(const struct session *s) {
 }
 
 void session_set_client(struct session *s, const char *name) {
-    (void)snprintf(s->client, sizeof s->client, "%s", name);
+    size_t n = utf_cut(name, strlen(name), CLIENT_NAME_BYTES_MAX); // half a character is no JSON
+    memcpy(s->client, name, n);
+    s->client[n] = '\0';
 }
 
 const char *session_client(const struct session *s) {

@@ -14,6 +14,7 @@ struct engine;
 
 struct session_face {
     const char *role; // of HELLO: "mcp", "cli"
+    bool secret;      // passphrases pass through: buffers are overwritten after use
     // *ret: the face's state. A failure refuses the session with the message. Sends nothing yet.
     int (*open)(struct session *s, void **ret, struct err *err);
     // One message; flags are HOP_REPLAY | HOP_SILENT.

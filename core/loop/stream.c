@@ -38,6 +38,7 @@ struct stream {
     bool failed; // a write failed: `why`
     bool broke;  // … and that has been told
     bool closing;
+    bool secret;     // passphrases pass through: nothing of them stays in our buffers
     int poll_events; // what the handle waits for at present
     struct err why;
     struct buf queue; // bytes from queue_at on wait for the kernel
@@ -45,6 +46,17 @@ struct stream {
 };
 
 // --- life and death
+
+// What was queued is written or given up.
+static void release_queue(struct stream *s, bool keep) {
+    if (s->secret && s->queue.data)
+        explicit_bzero(s->queue.data, s->queue.cap);
+    if (keep && s->queue.cap <= STREAM_KEEP_BYTES)
+        buf_clear(&s->queue);
+    else
+        buf_done(&s->queue);
+    s->queue_at = 0;
+}
 
 static void finish_close(struct stream *s) {
     if (s->ev.closed)
@@ -79,8 +91,7 @@ void stream_close(struct stream *s) {
         return;
     s->closing = true;
     loop_node_remove(&s->node);
-    buf_done(&s->queue);
-    s->queue_at = 0;
+    release_queue(s, false);
     if (s->file) {
         loop_task_post(s->loop, &s->task);
     } else {
@@ -217,7 +228,9 @@ static enum read_result read_once(struct stream *s) {
                       : read(s->fd, buffer, LOOP_READ_BYTES);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
-        s->ev.data(s->ctx, buffer, (size_t)n);
+        s->ev.data(s->ctx, buffer, (size_t)n); // closing leaves s itself alive
+        if (s->secret)
+            explicit_bzero(buffer, (size_t)n);
         return n == LOOP_READ_BYTES ? READ_FULL : READ_SHORT;
     }
     if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
@@ -248,6 +261,10 @@ size_t stream_queued(const struct stream *s) {
     return s->queue.len - s->queue_at;
 }
 
+void stream_set_secret(struct stream *s) {
+    s->secret = true;
+}
+
 void stream_set_write_max(struct stream *s, size_t max_bytes) {
     s->max = max_bytes;
 }
@@ -256,8 +273,7 @@ void stream_set_write_max(struct stream *s, size_t max_bytes) {
 static void fail_writing(struct stream *s, int errnum) {
     s->failed = true;
     (void)err_errno(&s->why, errnum, "cannot write");
-    buf_done(&s->queue);
-    s->queue_at = 0;
+    release_queue(s, false);
     loop_task_post(s->loop, &s->task);
 }
 
@@ -310,11 +326,7 @@ static void flush_queue(struct stream *s) {
     if (s->failed)
         return;
     if (stream_queued(s) == 0) {
-        s->queue_at = 0;
-        if (s->queue.cap > STREAM_KEEP_BYTES)
-            buf_done(&s->queue);
-        else
-            buf_clear(&s->queue);
+        release_queue(s, true);
     } else if (s->queue_at > s->queue.len / 2) { // seldom enough to cost nothing per byte
         buf_consume(&s->queue, s->queue_at);
         s->queue_at = 0;

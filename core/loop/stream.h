@@ -42,6 +42,8 @@ int stream_write2(struct stream *s, const void *head, size_t head_bytes, const v
 int stream_write(struct stream *s, const void *bytes, size_t n);
 void stream_set_write_max(struct stream *s, size_t max_bytes); // default 8 MiB
 size_t stream_queued(const struct stream *s);                  // bytes waiting for the kernel
+// From now on bytes are overwritten once they have been handed to `data` or to the kernel.
+void stream_set_secret(struct stream *s);
 
 void stream_pause(struct stream *s); // stop reading (back-pressure)
 void stream_resume(struct stream *s);

@@ -71,6 +71,31 @@ static void frames_come_out_the_same_for_every_split(void **state) {
     buf_done(&wire);
 }
 
+static int remember_body(void *ctx, const struct hop_frame *f, struct err *err) {
+    (void)err;
+    assert_memory_equal(f->body, "passphrase", 10);
+    *(const char **)ctx = f->body;
+    return 0;
+}
+
+static void a_secret_reader_keeps_no_frame_that_it_has_handed_on(void **state) {
+    (void)state;
+    static const char zeros[10];
+    struct buf wire = BUF_INIT(0);
+    put(&wire, HOP_MESSAGE, 0, 1, "passphrase");
+    for (size_t cut = 1; cut < wire.len; cut++) {
+        const char *body = NULL;
+        struct hop_reader *r = hop_reader_new(remember_body, &body);
+        hop_reader_set_secret(r);
+        assert_int_equal(hop_feed(r, wire.data, cut, NULL), 0);
+        assert_int_equal(hop_feed(r, wire.data + cut, wire.len - cut, NULL), 0);
+        assert_non_null(body); // in the reader's own buffer, which it keeps for the next frame
+        assert_memory_equal(body, zeros, sizeof zeros);
+        hop_reader_free(r);
+    }
+    buf_done(&wire);
+}
+
 static void expect_refused(const uint8_t head[HOP_HEADER_BYTES], int code) {
     for (size_t cut = 0; cut < HOP_HEADER_BYTES; cut++) {
         struct seen s = {0};
@@ -165,6 +190,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_header_is_sixteen_little_endian_bytes),
         cmocka_unit_test(frames_come_out_the_same_for_every_split),
+        cmocka_unit_test(a_secret_reader_keeps_no_frame_that_it_has_handed_on),
         cmocka_unit_test(wrong_frames_end_the_connection),
         cmocka_unit_test(the_largest_frame_arrives_and_its_memory_is_given_back),
         cmocka_unit_test(what_the_owner_returns_stops_the_feed),

@@ -137,7 +137,8 @@ static void send_frame(struct mcp_client *c, enum hop_type type, unsigned flags,
         fail_msg("the engine does not take a frame: %s", strerror(errno));
 }
 
-static struct mcp_client *client_new(struct world *w, int fd, const char *session, bool fixtures) {
+static struct mcp_client *client_new(struct world *w, int fd, const char *role, const char *session,
+                                     bool fixtures) {
     struct mcp_client *c = mem_zalloc(sizeof *c);
     assert_non_null(c);
     c->world = w;
@@ -152,7 +153,7 @@ static struct mcp_client *client_new(struct world *w, int fd, const char *sessio
         snprintf(c->session, sizeof c->session, "%s", session);
     json_t *hello =
         json_pack("{s:i, s:i, s:s, s:s, s:b, s:i, s:s, s:s, s:I, s:{s:b}, s:{}}", "major",
-                  HOP_MAJOR, "minor", HOP_MINOR, "role", "mcp", "session", c->session, "resume",
+                  HOP_MAJOR, "minor", HOP_MINOR, "role", role, "session", c->session, "resume",
                   session != NULL, "pid", (int)getpid(), "workspace", "/tmp", "version", "0",
                   "number", (json_int_t)0, "options", "fixtures", fixtures, "env");
     char *text = json_dumps(hello, JSON_COMPACT);
@@ -171,19 +172,27 @@ struct mcp_client *mcp_client_start(const char *profile, bool fixtures) {
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     struct world *w = world_start(profile, fds[1]);
-    struct mcp_client *c = client_new(w, fds[0], NULL, fixtures);
+    struct mcp_client *c = client_new(w, fds[0], "mcp", NULL, fixtures);
     c->owner = true;
     return c;
 }
 
-struct mcp_client *mcp_client_join(struct mcp_client *first, const char *session, bool fixtures) {
+static int connect_to(const struct mcp_client *first) {
     char path[DIRS_PATH_BYTES_MAX + 8];
     struct err err = {0};
     snprintf(path, sizeof path, "%s/s%d", first->world->dirs.runtime, HOP_MAJOR);
     int fd = unix_connect(path, &err);
     if (fd < 0)
         fail_msg("%s", err_text(&err));
-    return client_new(first->world, fd, session, fixtures);
+    return fd;
+}
+
+struct mcp_client *mcp_client_join(struct mcp_client *first, const char *session, bool fixtures) {
+    return client_new(first->world, connect_to(first), "mcp", session, fixtures);
+}
+
+struct mcp_client *mcp_client_join_as(struct mcp_client *first, const char *role) {
+    return client_new(first->world, connect_to(first), role, NULL, false);
 }
 
 const char *mcp_client_profile(const struct mcp_client *c) {

@@ -18,6 +18,8 @@ struct mcp_client;
 struct mcp_client *mcp_client_start(const char *profile, bool fixtures);
 // Another connection to the same engine; session NULL: a new one.
 struct mcp_client *mcp_client_join(struct mcp_client *first, const char *session, bool fixtures);
+// The same with the role of a command line ("cli"), whose messages the test sends itself.
+struct mcp_client *mcp_client_join_as(struct mcp_client *first, const char *role);
 const char *mcp_client_profile(const struct mcp_client *c);
 const char *mcp_client_session(const struct mcp_client *c);
 // Closes the connection; the first client's end is the engine's. keep: the profile stays.
