@@ -1,5 +1,6 @@
 // paired memory …: the same capabilities that MCP tools are, for a person and for scripts.
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "server/cli_ask.h"
 #include "server/cli_commands.h"
 #include "server/cli_print.h"
@@ -14,9 +15,25 @@ enum { STDIN_BYTES_MAX = 64 * 1024, TEXT_WIDTH = 72 };
 
 // --- arguments from options --------------------------------------------------------------------
 
+// JSON cannot carry other bytes, and a tag or a subject must not be lost on the way.
+static bool are_texts(const struct cli_line *line) {
+    for (size_t i = 0; i < line->given_count; i++) {
+        const char *value = line->given[i].value, *name = line->given[i].option->name;
+        if (!value || strcmp(name, "workspace") == 0 || strcmp(name, "profile") == 0)
+            continue; // folders may have any name
+        if (!utf_valid(value, strlen(value))) {
+            cli_error("--%s: not valid UTF-8", name);
+            return false;
+        }
+    }
+    return true;
+}
+
 // Options whose name is the argument's, as text, number or switch. Returns an exit code or -1.
 static int put_options(const struct cli_line *line, json_t *arguments, const char *const *texts,
                        const char *const *numbers, const char *const *switches) {
+    if (!are_texts(line))
+        return CLI_USAGE;
     for (; *texts; texts++)
         if (cli_given(line, *texts))
             (void)json_object_set_new(arguments, *texts, json_string(cli_value(line, *texts)));
@@ -171,7 +188,11 @@ int cli_run_handoff(const struct cli_line *line) {
         return CLI_USAGE;
     }
     json_t *arguments = json_pack("{ss}", "title", title ? title : "");
-    (void)put_options(line, arguments, texts, none, none);
+    int code = put_options(line, arguments, texts, none, none);
+    if (code >= 0) {
+        json_decref(arguments);
+        return code;
+    }
     put_list(line, arguments, "file", "files");
     return call_and_print(line, "handoff", arguments);
 }

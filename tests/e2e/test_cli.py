@@ -164,6 +164,10 @@ def test_a_note_on_stdin_is_taken_whole_or_not_at_all():
         refused("printf 'before\\0after' | ", b"byte of value 0")
         refused("yes | ", b"at most 65536 bytes")  # and does not read for ever
         refused("", b"stdin cannot be read", "exec '%s' memory remember - <&-" % PAIRED)
+        for option in ("--tag", "--subject"):
+            _, err = run(w, "memory", "remember", option, b"\xff", "kept without it?", code=USAGE)
+            assert "%s: not valid UTF-8" % option in err
+        run(w, "memory", "handoff", "title", "--next", "go", "--file", b"\xff", code=USAGE)
         assert data(w, "memory", "list")["notes"] == []
 
 
