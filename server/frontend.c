@@ -11,6 +11,7 @@
 #include "server/frontend_start.h"
 
 #include <malloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@ enum {
     PARENT_POLL_MS = 2000,
     JOIN_MS = 5000, // --standalone: for the engine to close the store
     JOIN_SIGNAL_MS = 8,
+    AWAIT_US = 50,        // for an answer, before this process is put to sleep
+    AWAIT_MISSES_MAX = 4, // calls that took longer; then only every so many'th tries again
+    AWAIT_EVERY = 32,
     LOSSES_MAX = 8, // engines in a row that ended without a word
     LOSSES_FREE = 3 // so many of them are followed by another attempt at once
 };
@@ -47,6 +51,8 @@ struct frontend {
     struct journal *journal;
     struct loop_timer *retry, *end, *parent_poll;
     uint64_t seq;
+    unsigned misses;    // of await_answer, in a row
+    bool one_processor; // looking for an answer would only keep the engine from giving it
     unsigned pauses;
     bool eof;     // the client will say no more
     bool bye;     // the engine has finished with this session
@@ -324,13 +330,23 @@ static int on_oversize(void *ctx, const char *head, size_t n, size_t total, stru
     return 0;
 }
 
+// To be put to sleep and woken costs about what the engine needs for a call that asks no store.
+// With calls that take longer this is seldom tried, so that it costs next to nothing.
+static void await_answer(struct frontend *f) {
+    bool worth = f->misses < AWAIT_MISSES_MAX || f->seq % AWAIT_EVERY == 0;
+    if (f->hop && worth && !f->one_processor && journal_open(f->journal))
+        f->misses = stream_await(f->hop, AWAIT_US) ? 0 : f->misses + 1;
+}
+
 static void in_data(void *ctx, const char *bytes, size_t n) {
     struct frontend *f = ctx;
     struct err err = {0};
     if (framing_feed(f->framing, bytes, n, &err) < 0) {
         say(err_text(&err));
         finish(f, 1);
+        return;
     }
+    await_answer(f);
 }
 
 static void on_end_timer(void *ctx) {
@@ -370,6 +386,7 @@ static const struct stream_events out_events = {.drained = out_drained, .broken 
 static const struct framing_events line_events = {.message = on_line, .oversize = on_oversize};
 
 static int open_all(struct frontend *f, int out_fd, struct err *err) {
+    cpu_set_t set;
     int r = loop_new(&f->loop, err);
     if (r < 0)
         return r;
@@ -379,6 +396,7 @@ static int open_all(struct frontend *f, int out_fd, struct err *err) {
         loop_timer_new(f->loop, on_end_timer, f, &f->end) < 0 ||
         loop_timer_new(f->loop, on_parent_poll, f, &f->parent_poll) < 0)
         return err_set(err, ERR_NOMEM, "out of memory");
+    f->one_processor = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < 2;
     struct loop_watch *watch;
     for (size_t i = 0; i < f->attach.stop_count; i++)
         if ((r = loop_watch_new(f->loop, f->stop_fds[i], on_stop, f, &watch, err)) < 0)

@@ -4,11 +4,13 @@
 #include "core/loop/stream.h"
 
 #include "core/base/buf.h"
+#include "core/base/env.h"
 #include "core/base/mem.h"
 #include "core/loop/loop_uv.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -243,6 +245,20 @@ static void read_some(struct stream *s) {
     for (int i = 0; i < STREAM_READS_PER_EVENT && wants_read(s); i++)
         if (read_once(s) != READ_FULL)
             break;
+}
+
+bool stream_await(struct stream *s, unsigned microseconds) {
+    uint64_t until = env_now_mono_ns() + (uint64_t)microseconds * 1000;
+    if (s->file || !wants_read(s))
+        return false;
+    // READ_NOTHING is also the end of input, after which nothing is wanted any more.
+    while (read_once(s) == READ_NOTHING && wants_read(s)) {
+        if (env_now_mono_ns() >= until)
+            return false;
+        (void)sched_yield(); // the peer may need this very processor
+    }
+    rearm(s);
+    return true;
 }
 
 void stream_pause(struct stream *s) {

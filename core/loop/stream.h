@@ -45,6 +45,11 @@ size_t stream_queued(const struct stream *s);                  // bytes waiting 
 // From now on bytes are overwritten once they have been handed to `data` or to the kernel.
 void stream_set_secret(struct stream *s);
 
+// Looks for input without sleeping, for so long at most, and hands it over as the loop would: for a
+// peer that answers sooner than this process could be put to sleep and woken again. False: nothing
+// has come. May be called within a callback of another stream.
+bool stream_await(struct stream *s, unsigned microseconds);
+
 void stream_pause(struct stream *s); // stop reading (back-pressure)
 void stream_resume(struct stream *s);
 void stream_close(

@@ -469,6 +469,43 @@ static void pausing_stops_a_file_within_a_chunk(void **state) {
     end_close(&e);
 }
 
+static void awaiting_delivers_what_is_there_and_gives_up_in_time(void **state) {
+    struct end e = {0};
+    int fds[2];
+    fixture_socketpair(fds, false);
+    end_open(&e, state, fds[0], STREAM_READ);
+    assert_false(stream_await(e.stream, 200));
+    assert_int_equal(write(fds[1], "now", 3), 3);
+    assert_true(stream_await(e.stream, 1000000));
+    assert_int_equal(e.got.len, 3);
+    stream_pause(e.stream);
+    assert_int_equal(write(fds[1], "later", 5), 5);
+    assert_false(stream_await(e.stream, 200)); // who is paused is told nothing
+    assert_int_equal(e.got.len, 3);
+    stream_resume(e.stream);
+    assert_int_equal(close(fds[1]), 0);
+    assert_true(stream_await(e.stream, 200));
+    assert_int_equal(e.got.len, 8);
+    assert_true(stream_await(e.stream, 200)); // the end is something too, told once
+    assert_int_equal(e.ends, 1);
+    assert_false(stream_await(e.stream, 200));
+    assert_int_equal(e.ends, 1);
+    end_close(&e);
+}
+
+static void awaiting_survives_being_closed_by_what_comes(void **state) {
+    struct end e = {.close_on_data = true};
+    int fds[2];
+    fixture_socketpair(fds, false);
+    end_open(&e, state, fds[0], STREAM_READ);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_true(stream_await(e.stream, 1000000));
+    assert_false(stream_await(e.stream, 200));
+    fixture_settle(e.f);
+    end_close(&e);
+    assert_int_equal(close(fds[1]), 0);
+}
+
 static void a_paused_stream_still_writes(void **state) {
     enum { BYTES = 300000 };
     struct end writer = {0}, reader = {.stop_at = BYTES};
@@ -623,6 +660,8 @@ int main(void) {
         IN_LOOP(writing_goes_on_after_the_end_of_input),
         IN_LOOP(a_paused_stream_reads_nothing_and_resumes_where_it_was),
         IN_LOOP(pausing_stops_a_file_within_a_chunk),
+        IN_LOOP(awaiting_delivers_what_is_there_and_gives_up_in_time),
+        IN_LOOP(awaiting_survives_being_closed_by_what_comes),
         IN_LOOP(a_paused_stream_still_writes),
         IN_LOOP(closing_inside_data),
         IN_LOOP(closing_inside_data_of_a_file),
