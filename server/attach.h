@@ -53,8 +53,9 @@ int attach_adopt(const struct attach_config *config, int fd, struct attach_resul
 
 void attach_new_session(char out[ATTACH_SESSION_BYTES]);
 
-// The folder that a client works in: `option`, else $PAIRED_WORKSPACE, $CLAUDE_PROJECT_DIR, else
-// the repository around the current directory, else that directory unless it is / or the home.
+// The folder that a client works in: the repository around `option`, else around
+// $PAIRED_WORKSPACE, $CLAUDE_PROJECT_DIR or the current directory; outside of repositories the
+// folder itself, the current directory only unless it is / or the home.
 // false: none. Resolved (realpath).
 bool attach_workspace(const char *option, char out[DIRS_PATH_BYTES_MAX]);
 

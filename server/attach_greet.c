@@ -52,12 +52,13 @@ static bool resolve_folder(const char *path, char out[DIRS_PATH_BYTES_MAX]) {
 }
 
 bool attach_workspace(const char *option, char out[DIRS_PATH_BYTES_MAX]) {
-    if (resolve_folder(option, out) || resolve_folder(getenv("PAIRED_WORKSPACE"), out) ||
-        resolve_folder(getenv("CLAUDE_PROJECT_DIR"), out))
-        return true;
     char cwd[DIRS_PATH_BYTES_MAX];
     char home[DIRS_PATH_BYTES_MAX] = "";
-    if (!resolve_folder(".", cwd))
+    // Named or not, a folder inside a repository is that repository: a tool that was started in a
+    // subfolder and one that names it share their notes.
+    bool named = resolve_folder(option, cwd) || resolve_folder(getenv("PAIRED_WORKSPACE"), cwd) ||
+                 resolve_folder(getenv("CLAUDE_PROJECT_DIR"), cwd);
+    if (!named && !resolve_folder(".", cwd))
         return false;
     (void)resolve_folder(getenv("HOME"), home);
     // A repository of dotfiles in the home is not what its subfolders are about.
@@ -70,7 +71,7 @@ bool attach_workspace(const char *option, char out[DIRS_PATH_BYTES_MAX]) {
         out[slash == out ? 1 : slash - out] = '\0';
     }
     memcpy(out, cwd, (size_t)(end - cwd) + 1);
-    return strcmp(cwd, home) != 0 && cwd[1];
+    return named || (strcmp(cwd, home) != 0 && cwd[1]);
 }
 
 static void put_member(struct buf *b, const char *name, const char *value) {

@@ -22,9 +22,9 @@ struct memory_note {
     struct text uid, text, subject, when, source, scope, superseded_by;
     struct text_array tags;
     int kind;
-    bool cut;
+    bool cut, beside;
 };
-enum { MEMORY_NOTE_CUT = 1 }; // presence bit
+enum { MEMORY_NOTE_CUT = 1, MEMORY_NOTE_BESIDE = 2 }; // presence bits
 extern const struct field memory_note_fields[];
 extern const struct field memory_note_brief_fields[]; // same values, a shorter schema
 

@@ -29,6 +29,8 @@ const char *const memory_kinds[] = {"note", "fact", "decision", NULL};
         {NOTE_FIELD(text), .type = FIELD_STRING, .flags = FIELD_REQUIRED},                         \
         {NOTE_FIELD(cut), .type = FIELD_BOOL, .flags = (extra), .presence = MEMORY_NOTE_CUT,       \
          .presence_offset = offsetof(struct memory_note, present)},                                \
+        {NOTE_FIELD(beside), .type = FIELD_BOOL, .flags = (extra), .presence = MEMORY_NOTE_BESIDE, \
+         .presence_offset = offsetof(struct memory_note, present)},                                \
         {0},
 const struct field memory_note_fields[] = {NOTE_FIELDS(0)};
 const struct field memory_note_brief_fields[] = {NOTE_FIELDS(FIELD_HIDDEN)};
@@ -142,6 +144,9 @@ size_t memory_page_fill(struct memory_page *page, const struct recall_result *re
         n->cut = shown < n->text.len;
         n->present |= n->cut ? UINT64_C(1) << MEMORY_NOTE_CUT : 0;
         n->text.len = shown;
+        // Context, not a match; who reads the answer must be able to tell.
+        n->beside = hit->beside;
+        n->present |= n->beside ? UINT64_C(1) << MEMORY_NOTE_BESIDE : 0;
         page->tokens += around + cost;
     }
     return taken;
@@ -171,6 +176,8 @@ void memory_page_text(const struct memory_page *page, struct buf *out) {
         put_text(out, " · from ", n->source);
         put_text(out, " · ", n->scope);
         put_text(out, " · superseded by ", n->superseded_by);
+        if (n->beside)
+            (void)buf_puts(out, " · beside a match");
         put_text(out, "\n", n->text);
         (void)buf_puts(out, n->cut ? " […]\n\n" : "\n\n");
     }

@@ -147,6 +147,7 @@ static void put_searched(const struct recalling *what, bool none, bool cut, stru
         (void)buf_puts(out, "global notes only, no workspace is open (all=true for every one)");
     if (!q->superseded)
         (void)buf_puts(out, "; not superseded notes (superseded=true)");
+    (void)buf_puts(out, "; dates are UTC");
     if (none)
         (void)buf_puts(out, ". Nothing noted matches; other words may");
     if (cut)

@@ -1,4 +1,5 @@
 // paired export, import, erase, repair.
+#include "server/attach.h"
 #include "server/cli_ask.h"
 #include "server/cli_commands.h"
 #include "server/cli_print.h"
@@ -71,7 +72,7 @@ int cli_run_import(const struct cli_line *line) {
 
 // What to erase: notes by name, else --workspace's (given in words, not found), else --all.
 static json_t *erase_arguments(const struct cli_line *line) {
-    char real[4096];
+    char real[DIRS_PATH_BYTES_MAX];
     json_t *arguments = json_object();
     if (line->operand_count) {
         json_t *uids = json_array();
@@ -81,9 +82,11 @@ static json_t *erase_arguments(const struct cli_line *line) {
     }
     // A folder that is gone still names its notes.
     if (line->workspace)
-        (void)json_object_set_new(
-            arguments, "workspace",
-            json_string(realpath(line->workspace, real) ? real : line->workspace));
+        (void)json_object_set_new(arguments, "workspace",
+                                  json_string(access(line->workspace, F_OK) == 0 &&
+                                                      attach_workspace(line->workspace, real)
+                                                  ? real
+                                                  : line->workspace));
     if (cli_given(line, "all"))
         (void)json_object_set_new(arguments, "all", json_true());
     return arguments;

@@ -216,7 +216,7 @@ static void put_date(json_int_t ms) {
     char text[32] = "";
     time_t seconds = (time_t)(ms / 1000);
     struct tm tm;
-    if (localtime_r(&seconds, &tm))
+    if (gmtime_r(&seconds, &tm)) // as recall shows them
         (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm);
     cli_out("%s", text);
 }

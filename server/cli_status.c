@@ -55,6 +55,9 @@ static void put_store(const json_t *store) {
     cli_out("\n");
     if (strcmp(state, "locked") == 0)
         cli_out("         unlock it: paired key unlock\n");
+    if (json_is_true(json_object_get(store, "damaged")))
+        cli_out(
+            "         damage was found: paired doctor says what, paired repair goes on with it\n");
     if (json_object_get(store, "error"))
         cli_out("         %s\n", word(store, "error"));
 }
@@ -104,8 +107,10 @@ int cli_run_status(const struct cli_line *line) {
     if (r < 0)
         return cli_fail(r, &err, line->json);
     json_t *status = json_object_get(answer, "structured");
-    const char *state = word(json_object_get(status, "store"), "state");
-    bool well = strcmp(state, "open") == 0 || strcmp(state, "opening") == 0;
+    const json_t *store = json_object_get(status, "store");
+    const char *state = word(store, "state");
+    bool well = (strcmp(state, "open") == 0 || strcmp(state, "opening") == 0) &&
+                !json_is_true(json_object_get(store, "damaged"));
     if (line->json) {
         (void)json_object_set_new(status, "running", json_true());
         cli_out_json(json_incref(status));

@@ -221,6 +221,27 @@ static bool try_fixtures(struct mcp_call *c) {
            (mcp_fixture_tool(c) || mcp_fixture_input_tool(c) || mcp_fixture_task_tool(c));
 }
 
+// A misspelt argument that is passed over gives an answer to another question: it is refused.
+static bool arguments_known(struct mcp_call *c) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(c->arguments, name, value) {
+        const struct field *f = c->capability->input;
+        while (f && f->name && strcmp(f->name, name) != 0)
+            f++;
+        if ((f && f->name) || strcmp(name, confirm_key) == 0)
+            continue;
+        AUTO_BUF text = BUF_INIT(4096);
+        (void)buf_printf(&text, "%s: %.64s: no such argument. There are:", c->name, name);
+        for (f = c->capability->input; f && f->name; f++)
+            if (!(f->flags & FIELD_HIDDEN))
+                (void)buf_printf(&text, " %s", f->name);
+        mcp_call_result(c, mcp_text_result(text.failed ? "no such argument" : text.data, true));
+        return false;
+    }
+    return true;
+}
+
 void mcp_tools_call(void *face, struct rpc_request *req, json_t *params) {
     struct mcp_face *f = face;
     struct mcp_named in = {0};
@@ -246,6 +267,8 @@ void mcp_tools_call(void *face, struct rpc_request *req, json_t *params) {
                                            true));
         return;
     }
+    if (!arguments_known(c))
+        return;
     // The argument counts only where the user cannot be asked: a model must not answer for them.
     bool confirmed =
         !(c->view.can & MCP_CAN_ELICIT) && json_is_true(json_object_get(c->arguments, confirm_key));

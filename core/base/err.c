@@ -1,5 +1,7 @@
 #include "core/base/err.h"
 
+#include "core/base/utf.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +74,19 @@ static int errno_code(int errnum) {
     }
 }
 
+// Messages end in JSON answers, and paths in them need not be UTF-8, nor the place where they were
+// cut.
+static void make_utf8(char *s) {
+    size_t left = strlen(s);
+    while (left) {
+        size_t step = utf_sequence_bytes(s, left);
+        if (!step)
+            *s = '?';
+        s += step ? step : 1;
+        left -= step ? step : 1;
+    }
+}
+
 int err_set(struct err *err, int code, const char *format, ...) {
     if (!err)
         return code;
@@ -80,6 +95,7 @@ int err_set(struct err *err, int code, const char *format, ...) {
     va_start(args, format);
     (void)vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
+    make_utf8(err->message);
     return code;
 }
 
@@ -98,6 +114,7 @@ int err_errno(struct err *err, int errnum, const char *format, ...) {
         (void)snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s",
                        strerror_r(errnum, text, sizeof text));
     }
+    make_utf8(err->message);
     return code;
 }
 
@@ -112,6 +129,7 @@ int err_context(struct err *err, int code, const char *format, ...) {
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof err->message)
         (void)snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", old);
+    make_utf8(err->message);
     err->code = code;
     return code;
 }

@@ -30,8 +30,8 @@ enum err_code {
 enum { ERR_MESSAGE_BYTES_MAX = 512 };
 
 struct err {
-    int code; // 0 or ERR_*
-    char message[ERR_MESSAGE_BYTES_MAX];
+    int code;                            // 0 or ERR_*
+    char message[ERR_MESSAGE_BYTES_MAX]; // UTF-8: what is not was replaced by question marks
 };
 
 // Fills *err (may be NULL) and returns `code`, so that `return err_set(err, ERR_INVAL, "…")` reads

@@ -62,6 +62,7 @@ struct recall_hit {
     double score;       // higher is better; comparable within one result only
     size_t shown_bytes; // of note.text within the budget
     bool cut;
+    bool beside; // has none of the words asked for: said just before or after a note that has
 };
 struct recall_result {
     struct recall_hit *hits;

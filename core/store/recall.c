@@ -23,6 +23,7 @@ enum {
 struct ranked {
     int64_t id;
     double score;
+    bool beside; // none of the words are its own
 };
 struct ranking {
     struct ranked *items;
@@ -141,7 +142,9 @@ static int rank_docs(struct search *s, struct ranking *ret, struct err *err) {
     qsort(order, n, sizeof *order, doc_compare);
     for (size_t i = 0; i < n; i++)
         if (!ranking_take(ret, s->scope->query, &seen,
-                          (struct ranked){.id = order[i]->id, .score = (double)order[i]->score}))
+                          (struct ranked){.id = order[i]->id,
+                                          .score = (double)order[i]->score,
+                                          .beside = order[i]->own <= 0}))
             return 0;
     return rank_rest(s, n ? (double)order[n - 1]->score : 1, seen, ret, err);
 }
@@ -193,6 +196,7 @@ static int fetch(struct db *db, const struct ranking *ranking, struct recall_res
             struct recall_hit *hit = &out->hits[out->count++];
             r = note_from_row(rows, out->arena, &hit->note, err);
             hit->score = ranking->items[i].score;
+            hit->beside = ranking->items[i].beside;
             hit->shown_bytes = hit->note.text_bytes;
         }
         db_rows_close(rows);

@@ -79,7 +79,12 @@ def test_workspaces_are_kept_apart():
         everywhere = remember(w, "--workspace", one, "--global", "about everything")
         assert {n["uid"] for n in data(w, "memory", "list", "--workspace", two)["notes"]} == {everywhere}
         assert {n["uid"] for n in data(w, "memory", "list", "--workspace", two, "--all")["notes"]} == {uid, everywhere}
-        data(w, "erase", "--workspace", one, "--yes")
+        # A folder inside a repository is that repository, named or not.
+        os.makedirs(os.path.join(one, ".git"))
+        deep = os.path.join(one, "src", "deep")
+        os.makedirs(deep)
+        assert {n["uid"] for n in data(w, "memory", "list", "--workspace", deep)["notes"]} == {uid, everywhere}
+        data(w, "erase", "--workspace", deep, "--yes")
         assert {n["uid"] for n in data(w, "memory", "list", "--all")["notes"]} == {everywhere}
 
 
@@ -231,6 +236,9 @@ def test_call_speaks_mcp_in_both_eras():
         _, err = run(w, "call", "no_such_tool", code=FAILED)
         assert "no_such_tool" in err
         run(w, "call", "recall", '{"limit":"many"}', code=FAILED)
+        # A misspelt argument would otherwise be answered as if nothing had been asked.
+        out, _ = run(w, "call", "recall", '{"qury":"called"}', code=FAILED)
+        assert "qury: no such argument" in out and " query " in out
 
 
 def test_the_engine_is_stopped_and_comes_back():

@@ -3,6 +3,7 @@ error that says what to do; no client hangs and none dies silently."""
 import fcntl
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -213,12 +214,21 @@ def stat_mode(path):
 
 
 def test_no_home_at_all():
+    # A user whom no password file knows, so that nobody's real home is meant instead.
+    if os.getuid() != 0 or not shutil.which("setpriv"):
+        raise Skip("needs root and setpriv")
+    uid = 54321
+    try:
+        pwd.getpwuid(uid)
+        raise Skip("there is a user %d" % uid)
+    except KeyError:
+        pass
     w = World()
     with w:
-        env = {"PATH": w.env["PATH"], "HOME": "relative"}
-        p = subprocess.run([PAIRED, "mcp"], env=env, input=b"", capture_output=True, timeout=20)
-        # The password file names a home; that it may not be writable for us is another matter.
+        p = subprocess.run(["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid, "--clear-groups", PAIRED, "mcp"],
+                           env={"PATH": w.env["PATH"], "HOME": "relative"}, input=PING, capture_output=True, timeout=20)
         assert p.returncode == 0, p
+        assert "HOME" in json.loads(p.stdout.splitlines()[0])["error"]["message"], p.stdout
 
 
 def as_nobody(w, input=PING, timeout=30):

@@ -52,7 +52,7 @@ class Caller:
         kind = self.count % 4
         if kind == 0:
             self.text = "note %d of client %d" % (self.count, self.number)
-            self.send("tools/call", {"name": "remember", "arguments": {"text": self.text, "global": True}})
+            self.send("tools/call", {"name": "remember", "arguments": {"text": self.text, "scope": "global"}})
         elif kind == 1:
             self.send("tools/list", {})
         elif kind == 2:
