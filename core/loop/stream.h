@@ -47,7 +47,8 @@ void stream_set_secret(struct stream *s);
 
 // Looks for input without sleeping, for so long at most, and hands it over as the loop would: for a
 // peer that answers sooner than this process could be put to sleep and woken again. False: nothing
-// has come. May be called within a callback of another stream.
+// has come. May be called within another stream's callback once its bytes are done with: streams of
+// a loop read into one buffer.
 bool stream_await(struct stream *s, unsigned microseconds);
 
 void stream_pause(struct stream *s); // stop reading (back-pressure)
