@@ -124,8 +124,8 @@ def test_idle():
                (rss_kb(engine) / 1024, rss_kb(engine, "RssAnon") / 1024, woken[0], rss_kb(front) / 1024,
                 rss_kb(front, "RssAnon") / 1024, woken[1]))
         # TSan has a thread of its own that wakes ten times a second.
-    if os.environ.get("PAIRED_TEST_SANITIZER") != "thread":
-        assert woken[0] <= 2 and woken[1] <= 1, woken
+        if os.environ.get("PAIRED_TEST_SANITIZER") != "thread":
+            assert woken[0] <= 2 and woken[1] <= 1, woken
         if not SAN:
             assert rss_kb(engine) <= 15 * 1024 and rss_kb(front) <= 4 * 1024
 
