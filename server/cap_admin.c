@@ -71,10 +71,6 @@ static int run_check(struct call *call, const void *input, struct answer *answer
 // What doctor asks: nothing that waits, nothing that reads the whole store.
 static int run_store_info(struct call *call, const void *input, struct answer *answer,
                           struct err *err) {
-    static const char *const names[] = {[STORE_CLOSED] = "closed",
-                                        [STORE_LOCKED] = "locked",
-                                        [STORE_OPEN] = "open",
-                                        [STORE_FAILED] = "failed"};
     struct store_info info = {0};
     int r;
     (void)input;
@@ -86,15 +82,15 @@ static int run_store_info(struct call *call, const void *input, struct answer *a
         return r;
     return admin_answer(
         answer,
-        json_pack("{ss sI sI sI sI sI sI sI sI sb sb sb si sb si}", "state", names[state], "notes",
-                  (json_int_t)info.notes, "handoffs", (json_int_t)info.handoffs, "db_bytes",
-                  (json_int_t)info.db_bytes, "wal_bytes", (json_int_t)info.wal_bytes,
-                  "schema_version", (json_int_t)info.schema_version, "dek_epoch",
-                  (json_int_t)info.dek_epoch, "dek_created_ms", (json_int_t)info.dek_created_ms,
-                  "generation", (json_int_t)info.generation, "head_ok", info.head_ok, "read_only",
-                  info.read_only, "rotation_running", info.rotation_running, "rotation_percent",
-                  info.rotation_percent, "check_running", info.check_running, "check_result",
-                  info.check_result),
+        json_pack("{ss sI sI sI sI sI sI sI sI sb sb sb si sb si}", "state",
+                  store_state_name(state), "notes", (json_int_t)info.notes, "handoffs",
+                  (json_int_t)info.handoffs, "db_bytes", (json_int_t)info.db_bytes, "wal_bytes",
+                  (json_int_t)info.wal_bytes, "schema_version", (json_int_t)info.schema_version,
+                  "dek_epoch", (json_int_t)info.dek_epoch, "dek_created_ms",
+                  (json_int_t)info.dek_created_ms, "generation", (json_int_t)info.generation,
+                  "head_ok", info.head_ok, "read_only", info.read_only, "rotation_running",
+                  info.rotation_running, "rotation_percent", info.rotation_percent, "check_running",
+                  info.check_running, "check_result", info.check_result),
         err);
 }
 

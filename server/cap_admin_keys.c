@@ -40,11 +40,7 @@ static void wipe(struct text secret) {
 }
 
 static int state_answer(struct store *s, struct answer *answer, struct err *err) {
-    static const char *const names[] = {[STORE_CLOSED] = "closed",
-                                        [STORE_LOCKED] = "locked",
-                                        [STORE_OPEN] = "open",
-                                        [STORE_FAILED] = "failed"};
-    const char *name = names[store_state(s)];
+    const char *name = store_state_name(store_state(s));
     (void)buf_printf(&answer->text, "The store is %s.\n", name);
     return admin_answer(answer, json_pack("{ss}", "state", name), err);
 }

@@ -49,10 +49,6 @@ static json_int_t rss_bytes(void) {
 }
 
 static json_t *store_status(struct engine_store *s) {
-    static const char *const names[] = {[STORE_CLOSED] = "closed",
-                                        [STORE_LOCKED] = "locked",
-                                        [STORE_OPEN] = "open",
-                                        [STORE_FAILED] = "failed"};
     (void)pthread_mutex_lock(&s->lock);
     struct store *store = s->store;
     bool opening = s->opening;
@@ -65,14 +61,14 @@ static json_t *store_status(struct engine_store *s) {
                          err_name(failure.code));
     struct store_info info;
     if (store_info(store, &info, &failure) < 0)
-        return json_pack("{s:s, s:s}", "state", names[store_state(store)], "error",
+        return json_pack("{s:s, s:s}", "state", store_state_name(store_state(store)), "error",
                          err_text(&failure));
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "state", names[info.state],
-                     "notes", (json_int_t)info.notes, "db_bytes", (json_int_t)info.db_bytes,
-                     "wal_bytes", (json_int_t)info.wal_bytes, "schema_version",
-                     (json_int_t)info.schema_version, "dek_epoch", (json_int_t)info.dek_epoch,
-                     "read_only", info.read_only, "rotation_running", info.rotation_running,
-                     "damaged", !info.head_ok || info.check_result == ERR_CORRUPT);
+    return json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "state", store_state_name(info.state),
+        "notes", (json_int_t)info.notes, "db_bytes", (json_int_t)info.db_bytes, "wal_bytes",
+        (json_int_t)info.wal_bytes, "schema_version", (json_int_t)info.schema_version, "dek_epoch",
+        (json_int_t)info.dek_epoch, "read_only", info.read_only, "rotation_running",
+        info.rotation_running, "damaged", !info.head_ok || info.check_result == ERR_CORRUPT);
 }
 
 static json_int_t figure(atomic_uint_fast64_t *value) {

@@ -240,6 +240,14 @@ enum store_state store_state(struct store *s) {
     return state;
 }
 
+const char *store_state_name(enum store_state state) {
+    static const char *const names[] = {[STORE_CLOSED] = "closed",
+                                        [STORE_LOCKED] = "locked",
+                                        [STORE_OPEN] = "open",
+                                        [STORE_FAILED] = "failed"};
+    return names[state];
+}
+
 // --- locking ------------------------------------------------------------------------------------
 
 static int unlock_inside(struct store *s, const char *secret, size_t n, struct err *err) {

@@ -33,6 +33,7 @@ int store_open(const struct store_config *config, struct store **ret, struct err
 int store_accept(struct store *s, struct err *err);
 void store_close(struct store *s); // drains the writer, checkpoints, wipes keys; accepts NULL
 enum store_state store_state(struct store *s);
+const char *store_state_name(enum store_state state); // "closed", "locked", "open", "failed"
 
 // Opens a LOCKED store. ERR_KEY: wrong. `secret` is wiped by the caller.
 int store_unlock(struct store *s, const char *secret, size_t n, struct err *err);
