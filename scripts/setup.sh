@@ -3,7 +3,7 @@
 # As root directly, else through sudo. Groups: build test clients fuzz.
 set -eu
 
-build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev"
+build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev nodejs npm"
 test="libcmocka-dev python3 clang-format mandoc"
 clients="nodejs npm"
 fuzz="clang libclang-rt-14-dev llvm"

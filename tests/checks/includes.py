@@ -8,11 +8,12 @@ import tree
 LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/base": (),
     "core/loop": ("core/base",),
+    "core/code": ("core/base",),
     "core/crypto": ("core/base",),
     "core/db": ("core/base", "core/crypto"),
     "core/store": ("core/base", "core/crypto", "core/db"),
     "protocol": ("core/base",),
-    "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "protocol"),
+    "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code", "protocol"),
 }
 # What a client spawns: it must start in a millisecond, so it may not even name the engine's layers.
 FRONT = re.compile(r"^server/(main|cli|attach|frontend)\w*\.c$")
@@ -23,6 +24,7 @@ FOREIGN = {  # header → where it may be included
     "sqlite3.h": ("core/db/", "core/store/", "tests/unit/db/", "tests/unit/store/", "tests/faults/", "tests/bench/"),
     "sodium.h": ("core/crypto/", "core/db/", "core/store/", "server/", "tests/"),
     "openssl/": ("core/crypto/", "tests/unit/crypto/"),
+    "tree_sitter/": ("core/code/",),
     "cmocka.h": ("tests/",),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
