@@ -11,7 +11,7 @@
 #include <tree_sitter/api.h>
 
 #define GRAMMAR(name) const TSLanguage *tree_sitter_##name(void);
-#include "grammars.inc"
+#include <grammars.inc>
 #undef GRAMMAR
 
 static const struct {
@@ -19,7 +19,7 @@ static const struct {
     const TSLanguage *(*get)(void);
 } available[] = {
 #define GRAMMAR(name) {#name, tree_sitter_##name},
-#include "grammars.inc"
+#include <grammars.inc>
 #undef GRAMMAR
 };
 
