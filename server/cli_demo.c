@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { STEP_MS = 15000, STARTS = 30, CALLS = 2000, RECALLS = 500, KILLS = 5, STOP_MS = 8000 };
@@ -38,6 +39,8 @@ struct demo {
     struct demo_samples starts, calls, recalls, gaps;
     char shown[128];
 };
+
+static volatile sig_atomic_t stopped; // asked to end: the story goes no further
 
 // --- telling -----------------------------------------------------------------------------------
 
@@ -76,7 +79,8 @@ static bool expect(struct demo *d, bool fine, const char *what) {
     if (fine)
         return true;
     d->failures++;
-    cli_error("demo: %s%s%s", what, d->err.message[0] ? ": " : "", d->err.message);
+    if (!stopped) // what was interrupted needs no reason
+        cli_error("demo: %s%s%s", what, d->err.message[0] ? ": " : "", d->err.message);
     d->err = (struct err){0};
     return false;
 }
@@ -145,9 +149,9 @@ static bool end_engine(struct demo *d, int signal_number, pid_t *ret_pid) {
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
     bool ended = syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) == 0 &&
                  poll(&p, 1, STOP_MS) == 1;
-    if (!ended)
-        (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     (void)close(pidfd);
+    if (ended)
+        (void)waitpid(*ret_pid, NULL, WNOHANG); // it had become ours (demo_tree_begin)
     return ended;
 }
 
@@ -280,7 +284,7 @@ static void search_disk(struct demo *d) {
 // --- measuring ---------------------------------------------------------------------------------
 
 static void measure_starts(struct demo *d) {
-    for (int i = 0; i < STARTS; i++) {
+    for (int i = 0; i < STARTS && !stopped; i++) {
         struct cli_client *c = NULL;
         uint64_t start = env_now_mono_ns();
         if (!expect(d, open_client(d, "demo", i % 2 != 0, &c), "starting a client"))
@@ -292,7 +296,7 @@ static void measure_starts(struct demo *d) {
 
 static void measure_calls(struct demo *d, const char *method, int count,
                           struct demo_samples *samples) {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && !stopped; i++) {
         json_t *result = NULL;
         json_t *params = samples == &d->recalls ? json_pack("{ss s{ss}}", "name", "recall",
                                                             "arguments", "query", "codeword")
@@ -307,7 +311,7 @@ static void measure_calls(struct demo *d, const char *method, int count,
 }
 
 static void measure_kills(struct demo *d) {
-    for (int i = 0; i < KILLS; i++) {
+    for (int i = 0; i < KILLS && !stopped; i++) {
         pid_t pid;
         if (!expect(d, end_engine(d, SIGKILL, &pid), "the engine cannot be killed"))
             return;
@@ -340,7 +344,7 @@ static void measure(struct demo *d) {
 
 // --- beginning and end -------------------------------------------------------------------------
 
-static void registration(const struct demo *d) {
+static void registration(struct demo *d) {
     char path[DEMO_PATH_BYTES] = "paired";
     heading(d, 7, "To have it in your tools");
     (void)cli_own_path(path, sizeof path);
@@ -368,12 +372,13 @@ static void print_json(struct demo *d) {
 }
 
 static void interrupted(int signal_number) {
-    (void)signal_number; // the clients get it too and end, and then the story ends itself
+    (void)signal_number;
+    stopped = 1; // whoever waits for a client is woken by the client's end, or by its answer
 }
 
 static bool begin(struct demo *d) {
     unsigned char random[6];
-    // Not SA_RESTART, and not ended by it: an engine and a profile have to be put away.
+    // Not SA_RESTART, and not ended by it: engines and a profile have to be put away.
     struct sigaction action = {.sa_handler = interrupted};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
@@ -383,7 +388,8 @@ static bool begin(struct demo *d) {
     if (!attach_workspace(d->line->workspace, d->workspace) &&
         !getcwd(d->workspace, sizeof d->workspace))
         return expect(d, false, "the current folder is not known");
-    if (!expect(d, demo_profile_new(d->profile, &d->err) == 0, "profile"))
+    if (!expect(d, demo_tree_begin(&d->err) == 0 && demo_profile_new(d->profile, &d->err) == 0,
+                "profile"))
         return false;
     demo_look(d->workspace, &d->facts);
     tell(d, "paired %s: two tools, one memory, shown on %s\n", paired_version, d->workspace);
@@ -401,9 +407,10 @@ static void end(struct demo *d) {
     (void)cli_client_close(d->b);
     if (!d->profile[0])
         return;
-    // Clients may have started one without our having seen it.
     d->err = (struct err){0};
-    (void)end_engine(d, SIGTERM, &pid);
+    (void)end_engine(d, SIGTERM,
+                     &pid); // in order; what is starting yet has no socket to be asked at
+    demo_tree_end(STOP_MS);
     demo_profile_remove(d->profile);
 }
 
@@ -416,16 +423,17 @@ int cli_run_demo(const struct cli_line *line) {
         return CLI_FAILED;
     }
     d->line = &own;
-    if (begin(d) && first_client(d) && second_client(d)) {
-        kill_engine(d);
-        hand_over(d);
-        search_disk(d);
-        measure(d);
-        registration(d);
-    }
+    static void (*const rest[])(struct demo * d) = {kill_engine, hand_over, search_disk, measure,
+                                                    registration};
+    if (begin(d) && !stopped && first_client(d) && !stopped && second_client(d))
+        for (size_t i = 0; i < COUNT_OF(rest) && !stopped; i++)
+            rest[i](d);
     end(d);
+    d->failures += stopped && !d->failures;
     if (line->json)
         print_json(d);
+    else if (stopped)
+        cli_error("demo: interrupted; its engine and its profile are gone");
     else if (d->failures)
         cli_error("demo: %d of its steps failed", d->failures);
     int code = d->failures ? CLI_FAILED : CLI_OK;

@@ -24,6 +24,14 @@ void demo_look(const char *folder, struct demo_facts *ret);
 int demo_profile_new(char out[DEMO_PATH_BYTES], struct err *err);
 void demo_profile_remove(const char *path);
 
+// Every process that the demo's clients start becomes a child of this one when its parent leaves,
+// an engine too: so none is missed, not even one that has no socket yet when its client is
+// interrupted.
+int demo_tree_begin(struct err *err);
+// Ends what is left of them, with SIGKILL after `ms`, and returns when none is: only then nobody
+// writes into the profile any more.
+void demo_tree_end(unsigned ms);
+
 // Reads every file below `path` and counts those that hold one of the words.
 struct demo_scan {
     size_t files, hits;

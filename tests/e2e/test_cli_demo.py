@@ -59,5 +59,23 @@ def test_an_interrupted_demo_cleans_up_too():
         assert not leftovers(tmp) and not engines_below(tmp)
 
 
+def test_whenever_it_is_interrupted_it_leaves_nothing():
+    # An engine that has no socket yet, one that was just killed, one that its client never came to know. Every other
+    # time only the demo is told, as a supervisor does.
+    for step in range(16):
+        with World() as w, tempfile.TemporaryDirectory() as tmp:
+            p = subprocess.Popen([PAIRED, "demo"], env=dict(w.env, TMPDIR=tmp), stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, start_new_session=True)
+            wait_until(lambda: leftovers(tmp), 20, "the demo's profile")
+            time.sleep(0.025 * (step // 2))
+            if step % 2:
+                os.kill(p.pid, signal.SIGTERM)
+            else:
+                os.killpg(p.pid, signal.SIGINT)
+            told = p.communicate(timeout=60)[1].decode()
+            assert p.returncode == 1 and "interrupted" in told, (step, p.returncode, told)
+            assert not leftovers(tmp) and not engines_below(tmp), step
+
+
 if __name__ == "__main__":
     main(globals())
