@@ -13,5 +13,6 @@ enum canon_level {
 uint64_t canon_hash(const struct syntax *s, uint32_t node, enum canon_level level);
 // Do two subtrees say the same, to the letter (layout and comments aside)? Compares, no hashes.
 bool canon_same(const struct syntax *s, uint32_t a, uint32_t b);
-// EXACT hashes of all nodes in one pass, from the leaves up: hashes[s->count], caller's memory.
+// EXACT hashes of all nodes in one pass, the same values as canon_hash gives: hashes[s->count], the
+// caller's memory. 0 for comments and for what lies inside of comments and plain string literals.
 void canon_hash_all(const struct syntax *s, uint64_t *hashes);
