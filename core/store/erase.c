@@ -65,8 +65,8 @@ static int erase_found(struct db *db, const char *sql, const struct db_value *va
     }
 }
 
-static int erase_handoffs(struct db *db, const char *sql, const struct db_value *value, size_t n,
-                          int64_t *erased, struct err *err) {
+static int erase_rows(struct db *db, const char *sql, const struct db_value *value, size_t n,
+                      int64_t *erased, struct err *err) {
     int r = db_run(db, sql, value, n, err);
     if (r == 0)
         *erased += db_changes(db);
@@ -80,7 +80,7 @@ static int erase_uids(struct db *db, const char *const *uids, size_t n, int64_t 
     *erased += notes;
     for (size_t i = 0; r == 0 && i < n; i++) {
         const struct db_value uid = db_text(uids[i]);
-        r = erase_handoffs(db, "DELETE FROM handoffs WHERE uid = ?1", &uid, 1, erased, err);
+        r = erase_rows(db, "DELETE FROM handoffs WHERE uid = ?1", &uid, 1, erased, err);
     }
     return r;
 }
@@ -96,12 +96,17 @@ static int erase_selected(struct db *db, const struct erase_what *what, int64_t 
                         "SELECT uid FROM note WHERE workspace = (SELECT id FROM workspace WHERE "
                         "path = ?1) LIMIT 256",
                         &where, erased, err);
+        if (r == 0)
+            r = erase_rows(db, "DELETE FROM agent_memory WHERE workspace = ?1", &where, 1, erased,
+                           err);
         return r < 0 ? r
-                     : erase_handoffs(db, "DELETE FROM handoffs WHERE workspace = ?1", &where, 1,
-                                      erased, err);
+                     : erase_rows(db, "DELETE FROM handoffs WHERE workspace = ?1", &where, 1,
+                                  erased, err);
     }
     r = erase_found(db, "SELECT uid FROM note WHERE ?1 IS NULL LIMIT 256", &where, erased, err);
-    return r < 0 ? r : erase_handoffs(db, "DELETE FROM handoffs", NULL, 0, erased, err);
+    if (r == 0)
+        r = erase_rows(db, "DELETE FROM agent_memory", NULL, 0, erased, err);
+    return r < 0 ? r : erase_rows(db, "DELETE FROM handoffs", NULL, 0, erased, err);
 }
 
 // What recorded answers said of the notes goes with them. Which did is not known (they are whatever
@@ -220,6 +225,9 @@ static int erase_backup_rows(struct db *backup, struct db *now, struct err *err)
         r = erase_gone(backup, now,
                        "SELECT uid FROM handoffs WHERE uid > ?1 ORDER BY uid LIMIT 256",
                        "SELECT 1 FROM handoffs WHERE uid = ?1", err);
+    // Mutes and baselines are small and made anew: a backup keeps none where something was erased.
+    if (r == 0)
+        r = db_run(backup, "DELETE FROM agent_memory", NULL, 0, err);
     if (r == 0)
         r = erase_answers(backup, err);
     if (r == 0)

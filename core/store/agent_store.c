@@ -1,0 +1,57 @@
+#include "core/store/agent_store.h"
+
+#include <string.h>
+
+int agent_store_get(struct db *db, const char *workspace, const char *agent, const char *key,
+                    struct buf *ret, struct err *err) {
+    const struct db_value of[] = {db_text(workspace), db_text(agent), db_text(key)};
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(
+        db, "SELECT value FROM agent_memory WHERE workspace = ?1 AND agent = ?2 AND key = ?3", of,
+        3, &rows, err);
+    if (r == 0)
+        r = db_rows_next(rows, err);
+    if (r > 0) {
+        size_t n = 0;
+        const char *value = db_col_text(rows, 0, &n);
+        int added = value ? buf_append(ret, value, n) : 0;
+        if (added < 0)
+            r = err_set(err, added, "an agent's memory is too large");
+    }
+    db_rows_close(rows);
+    return r;
+}
+
+static int check_room(struct db *db, const struct db_value *of, struct err *err) {
+    int64_t count = 0, known = 0;
+    int r = db_one_int(db, "SELECT count(*) FROM agent_memory WHERE workspace = ?1 AND agent = ?2",
+                       of, 2, &count, err);
+    if (r < 0 || count < AGENT_KEYS_MAX)
+        return r < 0 ? r : 0;
+    r = db_one_int(db,
+                   "SELECT 1 FROM agent_memory WHERE workspace = ?1 AND agent = ?2 AND key = ?3",
+                   of, 3, &known, err);
+    return r != 0 ? (r < 0 ? r : 0)
+                  : err_set(err, ERR_LIMIT, "an agent keeps at most %d things of a workspace",
+                            AGENT_KEYS_MAX);
+}
+
+int agent_store_put(struct db *db, const char *workspace, const char *agent, const char *key,
+                    const char *value, size_t bytes, int64_t now_ms, struct err *err) {
+    const struct db_value row[] = {db_text(workspace), db_text(agent), db_text(key),
+                                   db_text_n(value, bytes), db_int(now_ms)};
+    if (strlen(key) > AGENT_KEY_BYTES_MAX || bytes > AGENT_VALUE_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "an agent's memory holds at most %d bytes under one key",
+                       AGENT_VALUE_BYTES_MAX);
+    if (!value)
+        return db_run(db,
+                      "DELETE FROM agent_memory WHERE workspace = ?1 AND agent = ?2 AND key = ?3",
+                      row, 3, err);
+    int r = check_room(db, row, err);
+    return r < 0 ? r
+                 : db_run(db,
+                          "INSERT INTO agent_memory (workspace, agent, key, value, changed_ms) "
+                          "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (workspace, agent, key) DO "
+                          "UPDATE SET value = excluded.value, changed_ms = excluded.changed_ms",
+                          row, 5, err);
+}

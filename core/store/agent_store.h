@@ -1,0 +1,21 @@
+// What the agents remember of a workspace between sessions: small JSON values under (workspace,
+// agent, key). Reading functions take a reader's connection, writing ones the writer's inside
+// store_write. Erased with the workspace's notes. Any thread.
+#pragma once
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/db/db.h"
+
+enum {
+    AGENT_VALUE_BYTES_MAX = 256 * 1024,
+    AGENT_KEY_BYTES_MAX = 256,
+    AGENT_KEYS_MAX = 1000 // of one agent in one workspace
+};
+
+// Appends the value to `ret`: 1 found, 0 none.
+int agent_store_get(struct db *db, const char *workspace, const char *agent, const char *key,
+                    struct buf *ret, struct err *err);
+// `value` NULL removes it. ERR_LIMIT: too long, or too many keys.
+int agent_store_put(struct db *db, const char *workspace, const char *agent, const char *key,
+                    const char *value, size_t bytes, int64_t now_ms, struct err *err);
