@@ -220,10 +220,20 @@ static size_t fair_share(const size_t *costs, size_t n, size_t budget) {
     return low;
 }
 
+// Counting reads of a long note only what the budget could show.
+static size_t cost_up_to(const struct note *note, size_t budget) {
+    size_t tokens, end = tokens_count_until(note->text, note->text_bytes, budget, &tokens);
+    return end < note->text_bytes ? budget + 1 : tokens;
+}
+
 static void cut_to_budget(struct recall_result *out, size_t budget) {
-    size_t costs[RECALL_LIMIT_MAX];
+    size_t costs[RECALL_LIMIT_MAX], bytes = 0;
     for (size_t i = 0; i < out->count; i++)
-        costs[i] = tokens_count(out->hits[i].note.text, out->hits[i].note.text_bytes);
+        bytes += out->hits[i].note.text_bytes;
+    if (bytes <= budget) // a token has a byte at least
+        return;
+    for (size_t i = 0; i < out->count; i++)
+        costs[i] = cost_up_to(&out->hits[i].note, budget);
     size_t share = fair_share(costs, out->count, budget);
     for (size_t i = 0; i < out->count; i++) {
         struct recall_hit *hit = &out->hits[i];
