@@ -280,9 +280,10 @@ void secret_try_assign(struct secret_scan *s, size_t at) {
 
 // --- passwords in URLs ---------------------------------------------------------------------------
 static bool is_local(struct span host) {
-    static const char *const names[] = {"localhost", "127.0.0.1", "0.0.0.0",  "::1",   "host",
-                                        "hostname",  "db",        "server",   "proxy", "postgres",
-                                        "mysql",     "redis",     "rabbitmq", "mongo"};
+    static const char *const names[] = {"localhost", "127.0.0.1",  "0.0.0.0",  "::1",    "host",
+                                        "hostname",  "db",         "server",   "proxy",  "postgres",
+                                        "mysql",     "redis",      "rabbitmq", "mongo",  "host.com",
+                                        "domain",    "domain.com", "foo",      "foo.com"};
     static const char *const inside[] = {"example.", ".test", ".local", ".invalid", "example"};
     if (is_one_of(host.s, host.n, names, COUNT_OF(names)))
         return true;
@@ -313,8 +314,8 @@ void secret_try_url(struct secret_scan *s, size_t at) {
     if (secret_is_shaped(s, start, start + v.n))
         return;
     bool same = user.n == v.n && memcmp(user.s, v.s, v.n) == 0;
-    bool certain = !same && !value_is_placeholder(v.s, v.n) && !is_local(host) &&
-                   !(s->path & (PATH_FIXTURE | PATH_DOC | PATH_LOCK)) &&
+    bool certain = !same && !memchr(v.s, ',', v.n) && !value_is_placeholder(v.s, v.n) &&
+                   !is_local(host) && !(s->path & (PATH_FIXTURE | PATH_DOC | PATH_LOCK)) &&
                    (value_is_random(v.s, v.n) || value_is_password(v.s, v.n) ||
                     (v.n >= 10 && !value_is_dull(v.s, v.n) && value_wordiness(v.s, v.n) < 45));
     if (certain ||

@@ -59,7 +59,8 @@ unsigned value_wordiness(const char *s, size_t n) {
         sum += (unsigned)(bigrams[(s[i - 1] | 0x20) - 'a'][(s[i] | 0x20) - 'a'] - '0');
         pairs++;
     }
-    return pairs < WORDY_PAIRS_MIN ? 0 : sum * 10 / pairs;
+    // Hexadecimal has few letters side by side, and those are of the usual ones.
+    return pairs < WORDY_PAIRS_MIN || pairs * 3 < n ? 0 : sum * 10 / pairs;
 }
 
 bool value_has_word(const char *s, size_t n, const char *word) {
@@ -227,7 +228,7 @@ static struct kinds count_kinds(const char *s, size_t n) {
     return k;
 }
 
-enum { RANDOM_MIN = 16, RANDOM_MAX = 200 };
+enum { RANDOM_MIN = 16, RANDOM_MAX = 200, PASSWORD_MAX = 64 };
 
 bool value_is_random(const char *s, size_t n) {
     if (n < RANDOM_MIN || n > RANDOM_MAX || value_is_dull(s, n) || value_is_uuid(s, n))
@@ -246,8 +247,20 @@ bool value_is_random(const char *s, size_t n) {
     return k.bits >= 0.80 * most && k.changes * 5 >= n;
 }
 
+// "P@55w0rd!"
+static bool is_disguised_example(const char *s, size_t n) {
+    static const char from[] = "@4$531!0", to[] = "aasseiio";
+    char plain[PASSWORD_MAX];
+    for (size_t i = 0; i < n; i++) {
+        const char *at = memchr(from, s[i], sizeof from - 1);
+        plain[i] = at ? to[at - from] : s[i];
+    }
+    return has_any(plain, n, example_words, COUNT_OF(example_words));
+}
+
 bool value_is_password(const char *s, size_t n) {
-    if (n < 8 || n > 64 || value_is_placeholder(s, n) || value_is_uuid(s, n))
+    if (n < 8 || n > PASSWORD_MAX || value_is_placeholder(s, n) || value_is_uuid(s, n) ||
+        is_disguised_example(s, n))
         return false;
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 0x7F)
