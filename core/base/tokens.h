@@ -6,10 +6,11 @@
 // with the linear estimate instead. White space is Unicode's (as in tiktoken), so U+0085 and U+FEFF
 // are not what they are in JavaScript's \s.
 //
-// tokens_estimate*: no vocabulary, one pass, within about 10 % on code and prose. Linking those two
-// alone keeps the 2.6 MB of the vocabulary out of a program.
+// tokens_estimate*: no vocabulary, one pass, 6.5 % off in the mean on 6,600 files of code and
+// documents, 17 % at the 95th percentile. Linking those two alone keeps the 2.6 MB of the
+// vocabulary out of a program.
 //
-// Any thread, nothing is shared. Speed: some 50 MB/s of source code for the exact count, which
+// Any thread, nothing is shared. Speed: some 70 MB/s of source code for the exact count, which
 // reads the vocabulary's pages when they are first needed. A word without a border longer than 1 MB
 // (BPE_PIECE_BYTES_MAX) is counted in parts.
 #pragma once

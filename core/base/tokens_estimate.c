@@ -7,14 +7,14 @@
 
 // One pass over the characters, a running cost in twelfths of a token. The classes and weights
 // follow how byte-pair vocabularies cut text: a short word (with the space before it) is one token
-// and a long one gets another for every six letters or so, digits go in groups of three,
+// and a long one gets another for every ten letters or so, digits go in groups of three,
 // punctuation mostly stands alone, a run of spaces is one token, and a character outside the Latin
 // blocks costs about one. Costs are only ever added, and a character's cost depends on what
 // stands before it alone, so a longer text never costs less than its prefix: tokens_estimate_prefix
 // can stop at the first character that passes the budget.
 enum {
     UNIT = 12,
-    WORD_LETTERS = 6, // letters of a word that one token covers
+    WORD_LETTERS = 10, // letters of a word that one token covers: most known words are shorter
     DIGITS = 3,
     SPACES = 16, // blanks of an indentation that one token covers
     BORDER_BYTES_MAX = 32
@@ -53,9 +53,7 @@ static unsigned ascii_cost(struct counter *c, unsigned char ch) {
     case CLASS_NEWLINE:
         return run == 1 ? UNIT : 0;
     case CLASS_PUNCTUATION: // "()", "->" and "/*" are often one token
-        if (run % 2 == 0)
-            return UNIT / 2;
-        return word_follows_space ? UNIT : UNIT * 3 / 4;
+        return run % 2 && word_follows_space ? UNIT : UNIT / 2;
     case CLASS_NONE:
         break;
     }

@@ -36,18 +36,17 @@ static inline uint64_t vocab_mix(uint64_t h) {
     return h ^ (h >> 32);
 }
 
-// 0-8 bytes as a number; reads only those.
+// 0-8 bytes as a number, another for each string of one length; reads only those.
 static inline uint64_t vocab_load(const uint8_t *s, size_t n) {
-    uint64_t w = 0;
     uint32_t low, high;
     if (n >= 4) {
         memcpy(&low, s, sizeof low);
         memcpy(&high, s + n - sizeof high, sizeof high);
         return (uint64_t)low << 32 | high;
     }
-    for (size_t i = 0; i < n; i++)
-        w = w << 8 | s[i];
-    return w;
+    if (n == 0)
+        return 0;
+    return (uint64_t)s[0] << 16 | (uint64_t)s[n / 2] << 8 | s[n - 1];
 }
 
 static inline struct vocab_place vocab_place_of(const uint8_t *s, size_t n) {
