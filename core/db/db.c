@@ -169,6 +169,8 @@ static int open_handle(const char *path, const char *vfs_name, unsigned flags, s
         rc = harden(h);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(h, DB_BUSY_MS);
+    if (rc == SQLITE_OK)
+        rc = db_ids_register(h);
     if (rc == SQLITE_OK && (flags & DB_READ_ONLY))
         rc = sqlite3_exec(h, "PRAGMA query_only=ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
@@ -310,6 +312,8 @@ static int bind_one(sqlite3_stmt *stmt, int i, const struct db_value *v) {
         if (!v->bytes || v->len == 0)
             return sqlite3_bind_zeroblob(stmt, i, 0);
         return sqlite3_bind_blob64(stmt, i, v->bytes, v->len, SQLITE_STATIC);
+    case DB_IDS:
+        return db_ids_bind(stmt, i, v->bytes);
     }
     return SQLITE_MISUSE;
 }

@@ -24,7 +24,7 @@ int db_open(struct vfs *v, unsigned flags, struct db **ret, struct err *err);
 int db_open_plain(const char *path, unsigned flags, struct db **ret, struct err *err);
 void db_close(struct db *db); // accepts NULL
 
-enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BLOB };
+enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BLOB, DB_IDS };
 struct db_value {
     enum db_type type;
     int64_t integer;
@@ -49,6 +49,15 @@ static inline struct db_value db_text(const char *s) {
 }
 static inline struct db_value db_blob(const void *p, size_t n) {
     return (struct db_value){.type = DB_BLOB, .bytes = p, .len = n};
+}
+// For `… FROM ids(?1) AS i CROSS JOIN t ON t.id = i.value`: the rows of t with these ids, in their
+// order. The list is borrowed and must not change until db_rows_close.
+struct db_ids {
+    const int64_t *items;
+    size_t count;
+};
+static inline struct db_value db_list(const struct db_ids *list) {
+    return (struct db_value){.type = DB_IDS, .bytes = list};
 }
 
 // Runs one statement to its end, ignoring rows. `n` values bind ?1 … ?n.

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 struct sqlite3;
+struct sqlite3_stmt;
 
 // ERR_* of an (extended) SQLite result, and the same with its sentence.
 int db_code(int rc);
@@ -20,3 +21,7 @@ void db_library_start(void);
 int db_open_named(const char *path, const char *vfs_name, struct vfs *v, unsigned flags,
                   struct db **ret, struct err *err);
 struct vfs *db_vfs(struct db *db); // NULL for a plain connection
+
+// db_ids.c: the function ids() of a connection, and its argument. SQLite's results.
+int db_ids_register(struct sqlite3 *handle);
+int db_ids_bind(struct sqlite3_stmt *stmt, int i, const void *list);

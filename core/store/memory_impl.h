@@ -38,6 +38,7 @@ int note_withdraw(struct db *db, int64_t id, struct err *err);
 #define NOTE_COLUMNS                                                                               \
     "n.uid, n.kind, n.text, n.subject, w.path, n.source, n.thread, n.tags, n.created_ms, "         \
     "n.expires_ms, n.superseded_by"
+enum { NOTE_COLUMN_COUNT = 11 };
 #define NOTE_TABLES "note AS n JOIN workspace AS w ON w.id = n.workspace"
 struct note_arena;
 struct note_arena *note_arena_new(void); // NULL: out of memory

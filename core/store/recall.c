@@ -185,22 +185,25 @@ static int rank_by_time(struct db *db, const struct scope *scope, struct ranking
 // --- the page ------------------------------------------------------------------------------------
 static int fetch(struct db *db, const struct ranking *ranking, struct recall_result *out,
                  struct err *err) {
-    int r = 0;
-    for (size_t i = 0; r >= 0 && i < ranking->count; i++) {
-        struct db_rows *rows = NULL;
-        r = db_rows_open(db, "SELECT " NOTE_COLUMNS " FROM " NOTE_TABLES " WHERE n.id = ?1",
-                         (struct db_value[]){db_int(ranking->items[i].id)}, 1, &rows, err);
-        if (r == 0)
-            r = db_rows_next(rows, err);
-        if (r == 1) {
-            struct recall_hit *hit = &out->hits[out->count++];
-            r = note_from_row(rows, out->arena, &hit->note, err);
-            hit->score = ranking->items[i].score;
-            hit->beside = ranking->items[i].beside;
-            hit->shown_bytes = hit->note.text_bytes;
-        }
-        db_rows_close(rows);
+    int64_t wanted[RECALL_LIMIT_MAX];
+    const struct db_ids ids = {.items = wanted, .count = ranking->count};
+    struct db_rows *rows = NULL;
+    for (size_t i = 0; i < ranking->count; i++)
+        wanted[i] = ranking->items[i].id;
+    int r = db_rows_open(db,
+                         "SELECT " NOTE_COLUMNS ", i.rowid FROM ids(?1) AS i "
+                         "CROSS JOIN note AS n ON n.id = i.value "
+                         "JOIN workspace AS w ON w.id = n.workspace",
+                         (struct db_value[]){db_list(&ids)}, 1, &rows, err);
+    while (r >= 0 && (r = db_rows_next(rows, err)) == 1) {
+        const struct ranked *ranked = &ranking->items[db_col_int(rows, NOTE_COLUMN_COUNT)];
+        struct recall_hit *hit = &out->hits[out->count++];
+        r = note_from_row(rows, out->arena, &hit->note, err);
+        hit->score = ranked->score;
+        hit->beside = ranked->beside;
+        hit->shown_bytes = hit->note.text_bytes;
     }
+    db_rows_close(rows);
     return r < 0 ? r : 0;
 }
 

@@ -75,7 +75,8 @@ static struct doc *docs_add(struct docs *d, int64_t id) {
 }
 
 // --- reading -------------------------------------------------------------------------------------
-#define RANK_COLUMNS "id, state, created_ms, expires_ms, thread, prev_id, next_id, words"
+#define RANK_COLUMNS                                                                               \
+    "k.id, k.state, k.created_ms, k.expires_ms, k.thread, k.prev_id, k.next_id, k.words"
 
 // One pass over the note's words: how often each concept occurs, and how often two stand as far
 // from each other as in the question.
@@ -134,7 +135,7 @@ int docs_scan(struct db *db, const struct scope *scope, const struct question *q
     for (size_t i = 0; r == 0 && i < scope->count; i++) {
         struct db_rows *rows = NULL;
         r = db_rows_open(
-            db, "SELECT " RANK_COLUMNS " FROM note_rank WHERE id BETWEEN ?1 AND ?2",
+            db, "SELECT " RANK_COLUMNS " FROM note_rank AS k WHERE k.id BETWEEN ?1 AND ?2",
             (struct db_value[]){db_int(scope->ranges[i].first), db_int(scope->ranges[i].last)}, 2,
             &rows, err);
         while (r >= 0 && (r = db_rows_next(rows, err)) == 1 &&
@@ -156,19 +157,12 @@ void docs_idf(const struct docs *d, struct question *q) {
     }
 }
 
-static int load_one(struct db *db, int64_t id, const struct question *q,
-                    const struct recall_query *query, struct docs *d, struct err *err) {
-    if (!id || docs_find(d, id))
-        return 0;
-    struct db_rows *rows = NULL;
-    int r = db_rows_open(db, "SELECT " RANK_COLUMNS " FROM note_rank WHERE id = ?1",
-                         (struct db_value[]){db_int(id)}, 1, &rows, err);
-    if (r == 0)
-        r = db_rows_next(rows, err);
-    if (r == 1)
-        r = read_row(rows, d, q, query, err);
-    db_rows_close(rows);
-    return r;
+// The notes of the list that are still there, in its order, by one statement.
+static int rows_of(struct db *db, const struct db_ids *ids, struct db_rows **ret, struct err *err) {
+    return db_rows_open(db,
+                        "SELECT " RANK_COLUMNS " FROM ids(?1) AS i "
+                        "CROSS JOIN note_rank AS k ON k.id = i.value",
+                        (struct db_value[]){db_list(ids)}, 1, ret, err);
 }
 
 // Its labels are looked up only for a note that passes everything else.
@@ -184,50 +178,87 @@ static int check_labels(struct db *db, const struct scope *scope, struct doc *do
 
 int docs_load_neighbours(struct db *db, const struct scope *scope, const struct question *q,
                          struct docs *d, struct err *err) {
-    size_t own = d->count < NEIGHBOURS_MAX ? d->count : NEIGHBOURS_MAX, loaded = d->count;
+    int64_t around[2 * NEIGHBOURS_MAX];
+    struct db_ids ids = {.items = around};
+    size_t own = d->count < NEIGHBOURS_MAX ? d->count : NEIGHBOURS_MAX;
     for (size_t i = 0; i < own; i++) {
-        int64_t around[] = {d->items[i].prev_id, d->items[i].next_id};
-        for (size_t k = 0; k < COUNT_OF(around); k++) {
-            int r = load_one(db, around[k], q, scope->query, d, err);
-            if (r == 0 && d->count > loaded)
-                r = check_labels(db, scope, &d->items[d->count - 1], err);
-            loaded = d->count;
-            if (r < 0)
-                return r;
-        }
+        const int64_t both[] = {d->items[i].prev_id, d->items[i].next_id};
+        for (size_t k = 0; k < COUNT_OF(both); k++)
+            if (both[k] && !docs_find(d, both[k]))
+                around[ids.count++] = both[k];
     }
-    return 0;
+    struct db_rows *rows = NULL;
+    int r = ids.count ? rows_of(db, &ids, &rows, err) : 0;
+    while (r >= 0 && rows && (r = db_rows_next(rows, err)) == 1) {
+        if (docs_find(d, db_col_int(rows, 0)))
+            continue; // a neighbour on both sides
+        r = read_row(rows, d, q, scope->query, err);
+        if (r == 0)
+            r = check_labels(db, scope, &d->items[d->count - 1], err);
+    }
+    db_rows_close(rows);
+    return r < 0 ? r : 0;
 }
 
 int docs_load(struct db *db, const struct scope *scope, const struct question *q,
               const struct pool *pool, size_t max, struct docs *d, struct err *err) {
+    int64_t wanted[POOL_ORDERED];
+    struct db_ids ids = {.items = wanted};
     size_t shown = 0;
-    for (size_t i = 0; i < pool->ordered && shown < max; i++) {
-        if (i >= SURE && pool->items[i].rough < hopeless * pool->items[SURE / 2].rough)
+    for (; ids.count < pool->ordered && ids.count < POOL_ORDERED; ids.count++) {
+        const struct candidate *c = &pool->items[ids.count];
+        if (ids.count >= SURE && c->rough < hopeless * pool->items[SURE / 2].rough)
             break;
-        int r = load_one(db, pool->items[i].id, q, scope->query, d, err);
-        struct doc *doc = docs_find(d, pool->items[i].id);
-        if (r == 0 && doc)
+        wanted[ids.count] = c->id;
+    }
+    struct db_rows *rows = NULL;
+    int r = ids.count ? rows_of(db, &ids, &rows, err) : 0;
+    while (r >= 0 && rows && shown < max && (r = db_rows_next(rows, err)) == 1) {
+        int64_t id = db_col_int(rows, 0);
+        struct doc *doc = docs_find(d, id); // the walk may have met it already
+        if (!doc) {
+            r = read_row(rows, d, q, scope->query, err);
+            doc = docs_find(d, id);
+        }
+        if (r >= 0 && doc)
             r = check_labels(db, scope, doc, err);
-        if (r < 0)
-            return r;
         shown += doc && doc->shown;
     }
-    return 0;
+    db_rows_close(rows);
+    return r < 0 ? r : 0;
+}
+
+// Of the newest notes of the scope that pass its filters at most `max`; *ret_end: there are no
+// others.
+static int walk_ids(struct db *db, const struct scope *scope, size_t max, int64_t *ids,
+                    size_t *ret_count, bool *ret_end, struct err *err) {
+    struct walk *walk = NULL;
+    int r = walk_open(db, scope, WALK_STEPS_MAX, &walk, err);
+    size_t n = 0;
+    while (r >= 0 && n < max && (r = walk_next(walk, &ids[n], err)) == 1)
+        n++;
+    *ret_end = r == 0 && n < max && walk_at_end(walk);
+    *ret_count = n;
+    walk_close(walk);
+    return r < 0 ? r : 0;
 }
 
 int docs_walk(struct db *db, const struct scope *scope, const struct question *q, size_t max,
               struct docs *d, bool *ret_whole, struct err *err) {
-    struct walk *walk = NULL;
-    int r = walk_open(db, scope, WALK_STEPS_MAX, &walk, err);
-    int64_t id = 0;
-    size_t n = 0;
-    while (r >= 0 && n < max && (r = walk_next(walk, &id, err)) == 1) {
-        r = load_one(db, id, q, scope->query, d, err);
-        n++;
-    }
-    bool whole = r == 0 && n < max && walk_at_end(walk);
-    walk_close(walk);
+    struct db_ids ids = {0};
+    bool whole = false;
+    AUTO_FREE int64_t *found = mem_alloc(max * sizeof *found);
+    if (!found)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int r = walk_ids(db, scope, max, found, &ids.count, &whole, err);
+    ids.items = found;
+    struct db_rows *rows = NULL;
+    if (r == 0)
+        r = rows_of(db, &ids, &rows, err);
+    while (r >= 0 && rows && (r = db_rows_next(rows, err)) == 1 &&
+           (r = read_row(rows, d, q, scope->query, err)) == 0)
+        continue;
+    db_rows_close(rows);
     if (r < 0)
         return r;
     *ret_whole = whole;

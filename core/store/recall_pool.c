@@ -320,6 +320,14 @@ static int pull_window(struct gather *g, struct err *err) {
     return 0;
 }
 
+// Then the pool has every note of theirs already, and knows which of them it has.
+static bool all_followed(const struct gather *g, const size_t *set, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!g->streams[set[i]].done)
+            return false;
+    return true;
+}
+
 // The newest notes that have all of the given concepts, however far back: the index leaps from one
 // to the other. Between two hits it cannot be stopped, not even by a range of ids: what would cost
 // too much is left out beforehand. `set` are the concepts' numbers; *budget is in postings.
@@ -328,6 +336,8 @@ static int pull_all_of(struct gather *g, const size_t *set, size_t n, double *bu
     AUTO_BUF match = BUF_INIT(CONCEPTS_MAX * ALTERNATIVES_MAX * (WORD_BYTES_MAX + 16));
     double rarest = INFINITY, sum = 0;
     uint32_t mask = 0;
+    if (all_followed(g, set, n))
+        return 0;
     for (size_t i = 0; i < n; i++) {
         double df = (double)g->q->concepts[set[i]].df;
         rarest = fmin(rarest, df);

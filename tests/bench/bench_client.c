@@ -243,6 +243,21 @@ long rss_kb(pid_t pid) {
     return kb;
 }
 
+uint64_t cpu_ns(pid_t pid) {
+    char path[64], text[128];
+    uint64_t sum = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        (void)snprintf(path, sizeof path, "task/%.20s/schedstat", e->d_name);
+        if (e->d_name[0] != '.' && read_proc(pid, path, text, sizeof text))
+            sum += strtoull(text, NULL, 10);
+    }
+    if (d)
+        (void)closedir(d);
+    return sum;
+}
+
 static bool serves(pid_t pid, const char *profile) {
     static char text[64 * 1024];
     size_t n = read_proc(pid, "cmdline", text, sizeof text);

@@ -42,6 +42,9 @@ double samples_us(struct samples *s, double quantile); // sorts
 void samples_free(struct samples *s);
 
 long rss_kb(pid_t pid);
+// What its threads have used of the processors: says more than the clock on a machine with other
+// work.
+uint64_t cpu_ns(pid_t pid);
 // The engine that serves the profile, or 0.
 pid_t find_engine(const char *profile);
 void stop_engine(const char *profile);

@@ -1,6 +1,7 @@
 // MCP servers side by side in one run: a minimal C server as the floor, paired through front end
 // and engine, paired --standalone, and @modelcontextprotocol/server-memory when it is given.
-//   bench_mcp --paired PATH --floor PATH [--npm SCRIPT.js] [--notes N] [--quick]
+//   bench_mcp --paired PATH --floor PATH [--npm SCRIPT.js] [--notes N] [--quick] [--only
+//   calls|recall]
 // Everything happens in a temporary profile. Prints one table with the required figures; the exit
 // code is 0 whenever everything could be measured: judging is for quiet machines and people.
 #include "tests/bench/bench_client.h"
@@ -23,11 +24,13 @@ enum metric {
     FIRST_EVER_MS,
     NOOP_P50_US,
     NOOP_P99_US,
+    NOOP_CPU_US,
     TOOL_P50_US,
     TOOL_P99_US,
     THROUGHPUT,
     RECALL_P50_US,
     RECALL_P99_US,
+    RECALL_CPU_US,
     WRITE_P50_US,
     RSS_MB,
     RSS_AFTER_MB,
@@ -48,11 +51,13 @@ static const struct {
     [FIRST_EVER_MS] = {"  first ever: keys and store made, ms", 0},
     [NOOP_P50_US] = {"no-op call (ping) p50, us", 40},
     [NOOP_P99_US] = {"  p99, us", 150},
+    [NOOP_CPU_US] = {"  CPU of front end and engine, us", 0},
     [TOOL_P50_US] = {"smallest tool call p50, us", 0},
     [TOOL_P99_US] = {"  p99, us", 0},
     [THROUGHPUT] = {"no-op calls/s, 64 in flight", 0},
     [RECALL_P50_US] = {"recall over the notes p50, us", 500},
     [RECALL_P99_US] = {"  p99, us", 0},
+    [RECALL_CPU_US] = {"  CPU of front end and engine, us", 0},
     [WRITE_P50_US] = {"remember (on disk) p50, us", 0},
     [RSS_MB] = {"RSS of what the client spawned, MB", 4},
     [RSS_AFTER_MB] = {"  after load, MB", 0},
@@ -73,6 +78,7 @@ struct server {
 };
 
 static char profile[64];
+static const char *only = ""; // "calls", "recall": that part, of paired alone
 static size_t note_count = 10000, rounds = 21, calls = 10000, flood = 100000;
 
 static void set(struct server *s, enum metric m, double value) {
@@ -136,16 +142,24 @@ static void measure_start(struct server *s) {
 
 // --- calls
 
+static uint64_t used_ns(const struct server *s, const struct client *c) {
+    pid_t engine = s->engine ? find_engine(profile) : 0;
+    return cpu_ns(c->pid) + (engine ? cpu_ns(engine) : 0);
+}
+
 static void measure_calls(struct server *s, struct client *c, const char *method,
                           const char *params, enum metric p50, enum metric p99) {
     struct samples t;
     samples_new(&t, calls);
+    uint64_t used = used_ns(s, c);
     for (size_t i = 0; i < calls + WARM_UP; i++) {
         uint64_t began = now_ns();
         (void)client_call(c, method, params);
         if (i >= WARM_UP)
             samples_add(&t, now_ns() - began);
     }
+    if (p50 == NOOP_P50_US)
+        set(s, NOOP_CPU_US, (double)(used_ns(s, c) - used) / 1000 / (double)(calls + WARM_UP));
     set(s, p50, samples_us(&t, .5));
     set(s, p99, samples_us(&t, .99));
     samples_free(&t);
@@ -240,6 +254,7 @@ static void measure_recall(struct server *s, struct client *c) {
     struct samples t;
     size_t n = s->knowledge_graph ? 200 : 2000;
     samples_new(&t, n);
+    uint64_t used = used_ns(s, c);
     for (size_t i = 0; i < n + 50; i++) {
         char params[1024], text[256];
         // Two to four words; server-memory looks for the query as a substring: one, or it finds
@@ -254,6 +269,7 @@ static void measure_recall(struct server *s, struct client *c) {
         if (i >= 50)
             samples_add(&t, now_ns() - began);
     }
+    set(s, RECALL_CPU_US, (double)(used_ns(s, c) - used) / 1000 / (double)(n + 50));
     set(s, RECALL_P50_US, samples_us(&t, .5));
     set(s, RECALL_P99_US, samples_us(&t, .99));
     samples_free(&t);
@@ -270,23 +286,30 @@ static void measure_memory(struct server *s, const struct client *c, enum metric
 static void measure(struct server *s, bool load_notes) {
     struct client c;
     int status;
-    measure_start(s);
+    if (!*only)
+        measure_start(s);
     open_client(s, &c);
     (void)usleep(200 * 1000);
     measure_memory(s, &c, RSS_MB, ENGINE_RSS_MB);
-    measure_calls(s, &c, "ping", "{}", NOOP_P50_US, NOOP_P99_US);
-    measure_throughput(s, &c);
-    if (s->paired)
+    if (strcmp(only, "recall") != 0)
+        measure_calls(s, &c, "ping", "{}", NOOP_P50_US, NOOP_P99_US);
+    if (!*only)
+        measure_throughput(s, &c);
+    if (strcmp(only, "recall") == 0)
+        ;
+    else if (s->paired)
         measure_calls(s, &c, "tools/call", "{\"name\":\"resume\",\"arguments\":{}}", TOOL_P50_US,
                       TOOL_P99_US);
     else if (s->knowledge_graph)
         measure_calls(s, &c, "tools/call", "{\"name\":\"open_nodes\",\"arguments\":{\"names\":[]}}",
                       TOOL_P50_US, TOOL_P99_US);
+    if (strcmp(only, "calls") == 0)
+        load_notes = false;
     if (load_notes && s->knowledge_graph)
         load_knowledge_graph(&c);
     else if (load_notes)
         client_flood(&c, "tools/call", make_note, s, note_count, DEPTH);
-    if (s->paired || s->knowledge_graph) {
+    if (strcmp(only, "calls") != 0 && (s->paired || s->knowledge_graph)) {
         measure_recall(s, &c);
         measure_writes(s, &c);
     }
@@ -336,9 +359,13 @@ static void remove_profile(void) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"paired", required_argument, NULL, 'p'}, {"floor", required_argument, NULL, 'f'},
-        {"npm", required_argument, NULL, 'n'},    {"notes", required_argument, NULL, 'c'},
-        {"quick", no_argument, NULL, 'q'},        {0},
+        {"paired", required_argument, NULL, 'p'},
+        {"floor", required_argument, NULL, 'f'},
+        {"npm", required_argument, NULL, 'n'},
+        {"notes", required_argument, NULL, 'c'},
+        {"quick", no_argument, NULL, 'q'},
+        {"only", required_argument, NULL, 'o'},
+        {0},
     };
     char *paired = NULL, *floor = NULL, *npm = NULL;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -350,6 +377,8 @@ int main(int argc, char **argv) {
             npm = optarg;
         else if (o == 'c')
             note_count = (size_t)strtoul(optarg, NULL, 10);
+        else if (o == 'o')
+            only = optarg;
         else if (o == 'q')
             rounds = 5, calls = 2000, flood = 20000;
         else
@@ -357,7 +386,7 @@ int main(int argc, char **argv) {
     }
     if (!paired || !floor)
         give_up("usage: bench_mcp --paired PATH --floor PATH [--npm SCRIPT.js] [--notes N] "
-                "[--quick]");
+                "[--quick] [--only calls|recall]");
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(profile, sizeof profile, "/tmp/paired-bench-XXXXXX");
     char graph[128];
@@ -373,6 +402,8 @@ int main(int argc, char **argv) {
     };
     size_t count = npm ? 4 : 3;
     for (size_t i = 0; i < count; i++) {
+        if (*only && i != 1)
+            continue;
         (void)fprintf(stderr, "bench: %s …\n", servers[i].name);
         measure(&servers[i], i != 2); // --standalone serves the notes that are there
         stop_engine(profile);

@@ -160,6 +160,14 @@ static void make_middle(size_t notes, char *out) {
     (void)notes;
     words_of_ranks(out, 1, 200, 2000);
 }
+// As questions are: two to four words that say something, frequent and rare ones.
+static void make_question(size_t notes, char *out) {
+    (void)notes;
+    for (size_t i = 2 + below(3); i; i--) {
+        double u = (double)(next_random() >> 11) / 9007199254740992.0;
+        put(out, vocabulary[(size_t)(40 * pow(VOCABULARY / 40, u)) % VOCABULARY]);
+    }
+}
 static void make_many_middle(size_t notes, char *out) {
     (void)notes;
     words_of_ranks(out, 8, 100, 1000);
@@ -229,6 +237,7 @@ static const struct shape shapes[] = {
     {"two words of a note", make_pair, NULL, "/work/one", -1, false, false},
     {"five words in a row", make_phrase, NULL, "/work/one", -1, false, false},
     {"twenty words of a note", make_sentence, NULL, "/work/one", -1, false, false},
+    {"two to four words", make_question, NULL, "/work/one", -1, false, false},
     {"partial identifier", make_partial, NULL, "/work/one", -1, false, false},
     {"three letters", make_short, NULL, "/work/one", -1, false, false},
     {"nonsense words", make_nonsense, NULL, "/work/one", -1, false, false},

@@ -70,6 +70,43 @@ static void values_come_back_as_they_went_in(void **state) {
     db_rows_close(r);
 }
 
+static const char of_list[] = "SELECT t.id, i.rowid FROM ids(?1) AS i "
+                              "CROSS JOIN t ON t.id = i.value";
+
+static void a_list_gives_its_rows_in_its_order(void **state) {
+    struct db *db = *state;
+    static const int64_t items[] = {7, 3, 99, 7, INT64_MIN, 1}, there[] = {7, 3, 7, 1},
+                         places[] = {0, 1, 3, 5};
+    const struct db_ids ids = {.items = items, .count = 6}, none = {0};
+    assert_int_equal(db_script(db, "INSERT INTO t (id) VALUES (1), (3), (5), (7)", &err), 0);
+    for (int again = 0; again < 2; again++) { // the second time with the kept statement
+        struct db_rows *r = NULL;
+        assert_int_equal(db_rows_open(db, of_list, (struct db_value[]){db_list(&ids)}, 1, &r, &err),
+                         0);
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(db_rows_next(r, &err), 1);
+            assert_int_equal(db_col_int(r, 0), there[i]);
+            assert_int_equal(db_col_int(r, 1), places[i]);
+        }
+        assert_int_equal(db_rows_next(r, &err), 0);
+        db_rows_close(r);
+    }
+    int64_t n = 42;
+    assert_int_equal(db_one_int(db, of_list, (struct db_value[]){db_list(&none)}, 1, &n, &err), 0);
+}
+
+static void only_a_list_is_a_list(void **state) {
+    struct db *db = *state;
+    int64_t n = 42;
+    assert_int_equal(db_script(db, "INSERT INTO t (id) VALUES (1)", &err), 0);
+    assert_int_equal(db_one_int(db, of_list, (struct db_value[]){db_int(1)}, 1, &n, &err), 0);
+    assert_int_equal(db_one_int(db, of_list, (struct db_value[]){db_text("1")}, 1, &n, &err), 0);
+    assert_true(db_one_int(db, "SELECT value FROM ids", NULL, 0, &n, &err) < 0);
+    // A schema must not reach it.
+    assert_true(db_script(db, "CREATE VIEW v AS SELECT value FROM ids(1); SELECT * FROM v", &err) <
+                0);
+}
+
 static void one_int_tells_none_from_zero(void **state) {
     struct db *db = *state;
     int64_t n = 42;
@@ -250,6 +287,8 @@ static void failing_allocations_are_errors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(values_come_back_as_they_went_in),
+        TEST(a_list_gives_its_rows_in_its_order),
+        TEST(only_a_list_is_a_list),
         TEST(one_int_tells_none_from_zero),
         TEST(a_statement_in_use_does_not_disturb_itself),
         TEST(the_cache_compares_the_text_too),
