@@ -187,7 +187,7 @@ static int answer_remember(const struct call *call, const struct remembering *wh
     if (r == 0)
         r = memory_changed(answer, "memory://recent", err);
     answer->list_changed = true;
-    return r < 0 ? r : memory_structured(remember_out, &out, answer, err);
+    return r < 0 ? r : memory_structured(call, remember_out, &out, answer, err);
 }
 
 static int run_remember(struct call *call, const void *input, struct answer *answer,
@@ -328,7 +328,7 @@ static int run_forget(struct call *call, const void *input, struct answer *answe
     if (r == 0)
         r = memory_changed(answer, "memory://recent", err);
     answer->list_changed = true;
-    return r < 0 ? r : memory_structured(forget_out, &out, answer, err);
+    return r < 0 ? r : memory_structured(call, forget_out, &out, answer, err);
 }
 
 // --- the table

@@ -52,9 +52,9 @@ struct text memory_text(const char *s); // of a terminated string; absent when N
 
 int memory_store(struct call *call, struct store **ret, struct err *err);
 struct origin memory_origin(const struct call *call);
-// Encodes and takes over into answer->structured.
-int memory_structured(const struct field *table, const void *value, struct answer *answer,
-                      struct err *err);
+// Encodes into answer->structured, or into answer->json where text is wanted.
+int memory_structured(const struct call *call, const struct field *table, const void *value,
+                      struct answer *answer, struct err *err);
 int memory_changed(struct answer *answer, const char *uri, struct err *err); // adds one URI
 int memory_no_memory(struct err *err);
 // A number among the settings; `fallback` where there are none (tests).

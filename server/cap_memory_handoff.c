@@ -169,7 +169,7 @@ int memory_run_handoff(struct call *call, const void *input, struct answer *answ
         if (r == 0)
             r = memory_changed(answer, "memory://handoff/latest", err);
         if (r == 0)
-            r = memory_structured(memory_handoff_output, &out, answer, err);
+            r = memory_structured(call, memory_handoff_output, &out, answer, err);
     }
     handing_done(&what);
     return r;
@@ -390,7 +390,7 @@ static int answer_resume(const struct call *call, struct resuming *s, struct ans
         .since = {s->page.notes, s->page.count},
         .searched = memory_text(searched),
     };
-    return memory_structured(memory_resume_output, &out, answer, err);
+    return memory_structured(call, memory_resume_output, &out, answer, err);
 }
 
 int memory_run_resume(struct call *call, const void *input, struct answer *answer,

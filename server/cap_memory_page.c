@@ -249,9 +249,10 @@ void memory_reader_put(struct store *store, struct db *db) {
     store_reader_put(store, db);
 }
 
-int memory_structured(const struct field *table, const void *value, struct answer *answer,
-                      struct err *err) {
-    int r = fields_encode(table, value, &answer->structured, err);
+int memory_structured(const struct call *call, const struct field *table, const void *value,
+                      struct answer *answer, struct err *err) {
+    int r = call->as_text ? fields_write(table, value, &answer->json, err)
+                          : fields_encode(table, value, &answer->structured, err);
     if (r < 0)
         return r;
     return answer->text.failed ? memory_no_memory(err) : 0;

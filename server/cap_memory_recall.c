@@ -181,7 +181,7 @@ static int answer_recall(const struct call *call, const struct recalling *what,
     (void)buf_printf(&answer->text, "Searched: %s.", searched.data ? searched.data : "");
     if (*more)
         (void)buf_printf(&answer->text, " More: cursor \"%s\".", more);
-    int r = memory_structured(memory_recall_output, &out, answer, err);
+    int r = memory_structured(call, memory_recall_output, &out, answer, err);
     memory_page_done(page);
     mem_free(page);
     return r;

@@ -37,6 +37,7 @@ struct active { // one accepted call
     struct answer answer;
     struct progress progress; // guarded by dispatch->lock
     uint64_t progress_at_ns;  // worker only
+    void (*render)(struct answer *answer);
     void (*on_progress)(void *ctx, double done, double total, const char *message);
     void (*done)(void *ctx, int r, struct answer *answer, const struct err *err);
     void *ctx;
@@ -65,6 +66,8 @@ void answer_done(struct answer *a) {
     json_decref(a->ask);
     json_decref(a->changed);
     buf_done(&a->text);
+    buf_done(&a->json);
+    buf_done(&a->rendered);
     *a = (struct answer){0};
 }
 
@@ -207,6 +210,8 @@ static void run(void *ctx, struct job *job) { // on a worker
     a->started = true;
     a->call.job = job;
     a->result = a->capability->run(&a->call, a->input, &a->answer, &a->err);
+    if (a->result == 0 && a->render && !a->answer.ask)
+        a->render(&a->answer);
 }
 
 static int outcome(struct active *a) {
@@ -283,6 +288,7 @@ static int fill(struct active *a, const struct dispatch_request *req, struct err
         return err_set(err, ERR_NOMEM, "out of memory");
     a->caller.client = a->client;
     a->caller.workspace = a->workspace;
+    a->render = req->render;
     a->on_progress = req->progress;
     a->done = req->done;
     a->ctx = req->ctx;
@@ -290,6 +296,7 @@ static int fill(struct active *a, const struct dispatch_request *req, struct err
         .services = a->dispatch->config.services,
         .caller = &a->caller,
         .confirmed = req->confirmed,
+        .as_text = req->render != NULL,
         .now_ms = env_wall_ms(a->dispatch->env),
         .progress_ctx = a,
     };

@@ -33,8 +33,10 @@ struct caller {            // who asks; strings live until the answer
 };
 
 struct answer {
-    json_t *structured; // object following the capability's output fields; owned
-    struct buf text;    // the same facts for people and models
+    json_t *structured;  // object following the capability's output fields; owned
+    struct buf json;     // … or the same as text, when call->as_text
+    struct buf rendered; // what dispatch_request.render made of it
+    struct buf text;     // the same facts for people and models
     json_t *ask; // not NULL: run again with `confirmed` after the user agrees: {"message": "..."};
                  // owned
     json_t *changed;   // array of resource URIs that changed; owned, may be NULL
@@ -59,6 +61,7 @@ struct call { // handed to run(); lives until run returns
     const struct caller *caller;
     struct job *job;    // job_cancelled(call->job)
     bool confirmed;     // the user has agreed to what `ask` said
+    bool as_text;       // the structure is wanted as text: answer->json may hold it
     int64_t now_ms;     // wall clock at dispatch
     void *progress_ctx; // for call_progress
 };
@@ -110,6 +113,9 @@ struct dispatch_request {
     uint64_t deadline_ms; // 0 = 60 s. Then the job is cancelled; one that does not stop within
                           // DISPATCH_GRACE_MS is answered for (ERR_TIMEOUT), and left to itself
     bool confirmed;
+    // On the WORKER, after run() succeeded and asked nothing: makes answer->rendered, so that the
+    // loop has only to send it. May be NULL; then the structure comes as a tree.
+    void (*render)(struct answer *answer);
     void (*progress)(void *ctx, double done, double total,
                      const char *message); // on the loop; may be NULL
     // Exactly once, on the loop. r < 0: err says why (ERR_INVAL: arguments; ERR_NOT_FOUND: no such

@@ -99,6 +99,7 @@ int mcp_call_dispatch(struct mcp_call *c, const char *capability, json_t *argume
         .arguments = arguments,
         .caller = {.face = "mcp", .seq = c->origin, .client = c->client, .workspace = c->workspace},
         .confirmed = confirmed,
+        .render = c->render,
         .progress = dispatch_progress,
         .done = dispatch_done,
         .ctx = c,

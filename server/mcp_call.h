@@ -32,7 +32,8 @@ struct mcp_call {
     bool asking; // a request of ours to the client is open
     bool dead;   // has ended; freed as soon as nothing refers to it
     bool confirmed;
-    double progress; // last one sent
+    double progress;                       // last one sent
+    void (*render)(struct answer *answer); // dispatch_request.render, or NULL
     mcp_call_finish_fn *finish;
     mcp_call_reply_fn *reply;
     mcp_call_input_fn *input;

@@ -51,19 +51,23 @@ static size_t put_text(struct buf *out, const struct buf *text) {
 }
 
 static void put_result(struct buf *out, enum mcp_era era, const struct answer *answer) {
-    AUTO_BUF structured = BUF_INIT(0);
-    if (answer->structured)
-        (void)mcp_put_json(&structured, answer->structured);
-    bool too_big = structured.len > MCP_STRUCTURED_BYTES_MAX;
+    AUTO_BUF dumped = BUF_INIT(0);
+    const struct buf *structured = &answer->json;
+    if (answer->structured) {
+        (void)mcp_put_json(&dumped, answer->structured);
+        structured = &dumped;
+    }
+    bool too_big = structured->len > MCP_STRUCTURED_BYTES_MAX;
+    (void)buf_reserve(out, answer->text.len + structured->len + 512); // grown once, mostly
     (void)buf_puts(out, "{\"content\":[{\"type\":\"text\",\"text\":");
-    if (answer->text.len || !structured.len)
+    if (answer->text.len || !structured->len)
         (void)put_text(out, &answer->text);
     else
-        (void)put_text(out, &structured);
+        (void)put_text(out, structured);
     (void)buf_puts(out, "}]");
-    if (structured.len && !too_big) {
+    if (structured->len && !too_big) {
         (void)buf_puts(out, ",\"structuredContent\":");
-        (void)buf_append(out, structured.data, structured.len);
+        (void)buf_append(out, structured->data, structured->len);
     }
     // Without the structure the result would break the tool's output schema; an error need not
     // follow it.
@@ -73,13 +77,27 @@ static void put_result(struct buf *out, enum mcp_era era, const struct answer *a
         (void)mcp_put_server_meta(out);
     }
     (void)buf_putc(out, '}');
-    out->failed |= structured.failed;
+    out->failed |= structured->failed || answer->text.failed;
+}
+
+// On a worker: the text is made there, and the tree freed, so that the loop does neither.
+static void render(struct answer *answer, enum mcp_era era) {
+    put_result(&answer->rendered, era, answer);
+    json_decref(answer->structured);
+    answer->structured = NULL;
+}
+static void render_legacy(struct answer *answer) {
+    render(answer, MCP_LEGACY);
+}
+static void render_modern(struct answer *answer) {
+    render(answer, MCP_MODERN);
 }
 
 static void tool_done(struct mcp_call *c, int r, struct answer *answer, const struct err *err);
 
 static void run_tool(struct mcp_call *c, bool confirmed) {
     struct err err = {0};
+    c->render = c->view.era == MCP_MODERN ? render_modern : render_legacy;
     int r = mcp_call_dispatch(c, c->name, c->arguments, confirmed, tool_done, &err);
     if (r < 0)
         fail_as_result(c, r, &err);
@@ -157,9 +175,7 @@ static void tool_done(struct mcp_call *c, int r, struct answer *answer, const st
     } else if (answer->ask) {
         ask_user(c, answer->ask);
     } else {
-        AUTO_BUF out = BUF_INIT(0);
-        put_result(&out, c->view.era, answer);
-        mcp_call_raw(c, &out);
+        mcp_call_raw(c, &answer->rendered);
     }
 }
 

@@ -104,10 +104,27 @@ static int put_escaped(struct buf *b, unsigned char c) {
     }
 }
 
+// The bits 0x80 of those of eight bytes that may need more than being copied: controls, quotes,
+// backslashes, anything that is not ASCII. A neighbour of one may be marked in vain.
+static uint64_t special_bytes(uint64_t word) {
+    const uint64_t ones = 0x0101010101010101U, highs = 0x8080808080808080U;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    return (word | (word - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs;
+}
+
 int buf_put_json_string(struct buf *b, const char *s, size_t n) {
     size_t start = 0;
+    uint64_t word;
     (void)buf_putc(b, '"');
     for (size_t i = 0; i < n;) {
+        while (n - i >= sizeof word) {
+            memcpy(&word, s + i, sizeof word);
+            if (special_bytes(word))
+                break;
+            i += sizeof word;
+        }
+        if (i >= n)
+            break;
         unsigned char c = (unsigned char)s[i];
         size_t step = 1;
         bool plain = c >= 0x20 && c != '"' && c != '\\';

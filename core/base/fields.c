@@ -1,4 +1,4 @@
-#include "core/base/fields.h"
+#include "core/base/fields_impl.h"
 
 #include "core/base/buf.h"
 #include "core/base/mem.h"
@@ -10,12 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    DEPTH_MAX = 32, // tables may refer to themselves; JSON as deep as this is nobody's message
-    STRING_BYTES_DEFAULT_MAX = 64 * 1024,
-    ARRAY_ITEMS_DEFAULT_MAX = 1000,
-    PATH_BYTES_MAX = 200
-};
+enum { STRING_BYTES_DEFAULT_MAX = 64 * 1024, ARRAY_ITEMS_DEFAULT_MAX = 1000, PATH_BYTES_MAX = 200 };
 
 // Where we are: a chain through the C stack, written out only when something is wrong.
 struct place {
@@ -53,9 +48,6 @@ offence(struct err *err, int code, const struct place *at, const char *format, .
 
 static void *slot(const struct field *f, void *value) {
     return (char *)value + f->offset;
-}
-static const void *slot_const(const struct field *f, const void *value) {
-    return (const char *)value + f->offset;
 }
 
 static size_t items_max(const struct field *f) {
@@ -228,7 +220,7 @@ static int decode_object(const struct field *table, const json_t *object, void *
                          const struct place *at, struct err *err) {
     if (!json_is_object(object))
         return offence(err, ERR_INVAL, at, "expected object");
-    if (at->depth > DEPTH_MAX)
+    if (at->depth > FIELDS_DEPTH_MAX)
         return offence(err, ERR_LIMIT, at, "nested too deeply");
     for (const struct field *f = table; f->type != FIELD_END; f++) {
         struct place here = {.up = at, .name = f->name, .depth = at->depth};
@@ -350,14 +342,14 @@ static int encode_real(double d, json_t **ret, const struct place *at, struct er
     return *ret ? 0 : no_memory(err);
 }
 
-static bool left_out(const struct field *f, const void *value) {
+bool field_left_out(const struct field *f, const void *value) {
     if (f->presence) {
         uint64_t present = *(const uint64_t *)((const char *)value + f->presence_offset);
         return !(present & (UINT64_C(1) << f->presence));
     }
     if (f->flags & FIELD_REQUIRED)
         return false;
-    const void *p = slot_const(f, value);
+    const void *p = field_slot(f, value);
     switch (f->type) {
     case FIELD_STRING:
         return !((const struct text *)p)->data;
@@ -410,16 +402,16 @@ static int encode_value(const struct field *f, const void *p, json_t **ret, cons
 
 static int encode_object(const struct field *table, const void *value, json_t **ret,
                          const struct place *at, struct err *err) {
-    if (at->depth > DEPTH_MAX)
+    if (at->depth > FIELDS_DEPTH_MAX)
         return offence(err, ERR_LIMIT, at, "nested too deeply");
     json_t *object = json_object();
     int r = object ? 0 : no_memory(err);
     for (const struct field *f = table; r == 0 && f->type != FIELD_END; f++) {
-        if (left_out(f, value))
+        if (field_left_out(f, value))
             continue;
         struct place here = {.up = at, .name = f->name, .depth = at->depth};
         json_t *v;
-        r = encode_value(f, slot_const(f, value), &v, &here, err);
+        r = encode_value(f, field_slot(f, value), &v, &here, err);
         if (r == 0 && json_object_set_new(object, f->name, v) < 0)
             r = no_memory(err);
     }
@@ -539,7 +531,7 @@ static json_t *property(const struct field *f, unsigned depth) {
 
 static json_t *schema_of(const struct field *table, unsigned depth) {
     json_t *schema = json_pack("{ss}", "type", "object");
-    if (depth > DEPTH_MAX / 4) // a table that contains itself: any object from here on
+    if (depth > FIELDS_DEPTH_MAX / 4) // a table that contains itself: any object from here on
         return schema;
     json_t *properties = json_object();
     json_t *required = json_array();

@@ -5,6 +5,7 @@
 // thread.
 #pragma once
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 
 #include <jansson.h>
@@ -73,6 +74,8 @@ void fields_release(const struct field *table,
 // New json object in *ret (caller owns). Strings with data == NULL and not REQUIRED are left out,
 // as are fields whose presence bit is unset, and optional arrays with count 0 whose items are NULL.
 int fields_encode(const struct field *table, const void *value, json_t **ret, struct err *err);
+// Appends the same as text (compact, table's order). Errors as fields_encode; `out` is failed then.
+int fields_write(const struct field *table, const void *value, struct buf *out, struct err *err);
 
 // JSON Schema of the table:
 // {"type":"object","properties":{…},"required":[…],"additionalProperties":false?}. Member order is

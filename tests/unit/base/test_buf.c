@@ -88,11 +88,38 @@ static void every_failing_allocation_shows(void **state) {
     }
 }
 
+// Eight bytes are looked at together: each byte at each place among harmless ones and among others
+// like it must come out as it does alone.
+static void json_strings_are_the_same_wherever_a_byte_stands(void **state) {
+    (void)state;
+    for (unsigned byte = 1; byte < 256; byte++) {
+        struct buf alone = BUF_INIT(0);
+        char one = (char)byte;
+        assert_int_equal(buf_put_json_string(&alone, &one, 1), 0);
+        alone.data[alone.len - 1] = '\0'; // without the quotes
+        for (size_t at = 0; at < 19; at++) {
+            for (int fill = ' '; fill < 128; fill += 19) { // none of them needs an escape
+                char text[20], expected[256];
+                memset(text, fill, sizeof text);
+                text[at] = one;
+                (void)snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", (int)at, text,
+                               alone.data + 1, (int)(sizeof text - at - 1), text + at + 1);
+                struct buf b = BUF_INIT(0);
+                assert_int_equal(buf_put_json_string(&b, text, sizeof text), 0);
+                assert_string_equal(b.data, expected);
+                buf_done(&b);
+            }
+        }
+        buf_done(&alone);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appends_and_terminates),
         cmocka_unit_test(the_maximum_holds_and_failure_sticks),
         cmocka_unit_test(json_strings_are_escaped_and_made_valid),
+        cmocka_unit_test(json_strings_are_the_same_wherever_a_byte_stands),
         cmocka_unit_test(json_is_written_whole_or_not_at_all),
         cmocka_unit_test(take_gives_the_bytes_away),
         cmocka_unit_test(every_failing_allocation_shows),

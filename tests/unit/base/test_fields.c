@@ -129,6 +129,19 @@ static void decodes_every_type(void **state) {
     json_decref(v);
 }
 
+// fields_write and the text of fields_encode's tree are the same bytes.
+static void assert_written_as_encoded(const struct shape *shape) {
+    json_t *tree = NULL;
+    struct buf text = BUF_INIT(0), dumped = BUF_INIT(0);
+    assert_int_equal(fields_encode(shape_fields, shape, &tree, NULL), 0);
+    assert_int_equal(buf_put_json(&dumped, tree, JSON_COMPACT), 0);
+    assert_int_equal(fields_write(shape_fields, shape, &text, NULL), 0);
+    assert_string_equal(text.data, dumped.data);
+    buf_done(&text);
+    buf_done(&dumped);
+    json_decref(tree);
+}
+
 static void encodes_what_it_decoded(void **state) {
     (void)state;
     json_t *v = parse(full);
@@ -136,6 +149,7 @@ static void encodes_what_it_decoded(void **state) {
     assert_int_equal(fields_decode(shape_fields, v, &first, NULL), 0);
     json_t *again;
     assert_int_equal(fields_encode(shape_fields, &first, &again, NULL), 0);
+    assert_written_as_encoded(&first);
     // `secret` shares its slot with `extra`, so it comes out as well.
     assert_int_equal(json_object_del(again, "secret"), 0);
     assert_true(json_equal(v, again));
@@ -206,6 +220,7 @@ static void a_whole_real_is_an_integer_and_text_may_hold_nul(void **state) {
     json_t *again;
     assert_int_equal(fields_encode(shape_fields, &s, &again, NULL), 0);
     assert_int_equal(json_string_length(json_object_get(again, "title")), 3);
+    assert_written_as_encoded(&s);
     json_decref(again);
     json_decref(v);
 }
@@ -222,6 +237,10 @@ static void encode_leaves_out_what_is_not_there(void **state) {
     assert_null(json_object_get(v, "extra"));
     assert_string_equal(json_string_value(json_object_get(v, "colour")), "red");
     json_decref(v);
+    assert_written_as_encoded(&s);
+    s.title = (struct text){"a \"quoted\" \\ line\nand \xC3\xA9\x01 more", 28};
+    s.scale = 0.1;
+    assert_written_as_encoded(&s);
 }
 
 static void encode_refuses_what_json_cannot_say(void **state) {
@@ -237,6 +256,16 @@ static void encode_refuses_what_json_cannot_say(void **state) {
     s = (struct shape){.colour = 2};
     assert_int_equal(fields_encode(shape_fields, &s, &v, &err), ERR_INVAL);
     assert_string_equal(err.message, "colour: 2 is no value of the enumeration");
+    struct buf text = BUF_INIT(0);
+    err = (struct err){0};
+    assert_int_equal(fields_write(shape_fields, &s, &text, &err), ERR_INVAL);
+    assert_string_equal(err.message, "colour: 2 is no value of the enumeration");
+    assert_true(text.failed);
+    buf_done(&text);
+    s = (struct shape){.title = {"far too long for this buffer", 28}};
+    text = BUF_INIT(16);
+    assert_int_equal(fields_write(shape_fields, &s, &text, &err), ERR_NOMEM);
+    buf_done(&text);
 }
 
 struct tree {
@@ -317,6 +346,12 @@ static void every_failing_allocation_is_an_error_and_leaves_nothing(void **state
         encoded = r == 0;
         assert_true(r == 0 || r == ERR_NOMEM);
         json_decref(again);
+        struct buf text = BUF_INIT(0);
+        mem_fail_at(n);
+        r = fields_write(shape_fields, &s, &text, NULL);
+        mem_fail_at(0);
+        assert_true(r == 0 || r == ERR_NOMEM);
+        buf_done(&text);
         fields_release(shape_fields, &s);
         mem_fail_at(n);
         json_t *schema = fields_schema(shape_fields);
