@@ -1,6 +1,7 @@
-#include "core/base/fields_impl.h"
+#include "core/base/fields.h"
 
 #include "core/base/buf.h"
+#include "core/base/fields_impl.h"
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 
