@@ -173,6 +173,7 @@ void secret_report(struct secret_scan *s, const char *rule, const char *what, si
         s->line++;
         s->seen = s->line_start = (size_t)(line - s->text) + 1;
     }
+    s->seen = start; // a long line is not read once for each finding
     bool fixture = s->path & (PATH_FIXTURE | PATH_DOC);
     // Tests bring keys and tokens of their own.
     if (fixture && confidence > FIXTURE_CONFIDENCE &&

@@ -293,6 +293,22 @@ static void the_gate_lets_less_pass_than_a_reviewer_reports(void **state) {
             fail_msg("held back: %s", fine[i]);
 }
 
+// Many findings on one line: a line end is not looked for from its beginning each time.
+static void a_hostile_line_takes_no_quadratic_time(void **state) {
+    enum { TIMES = 400 * 1000 };
+    static const char piece[] = "password=\"hunter22\" ";
+    size_t n = TIMES * (sizeof piece - 1);
+    struct found found = {0};
+    char *text = mem_alloc(n);
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < TIMES; i++)
+        memcpy(text + i * (sizeof piece - 1), piece, sizeof piece - 1);
+    assert_int_equal(secrets_gate(text, n, NULL, keep, &found), 0); // else past the time limit
+    assert_int_equal(found.count, TIMES);
+    mem_free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_keys_and_web_tokens_are_found_and_little_else),
@@ -301,6 +317,7 @@ int main(void) {
         cmocka_unit_test(every_rule_is_reached),
         cmocka_unit_test(a_finding_says_where_and_nothing_secret),
         cmocka_unit_test(a_scan_stops_when_it_is_told_to),
+        cmocka_unit_test(a_hostile_line_takes_no_quadratic_time),
         cmocka_unit_test(the_gate_lets_less_pass_than_a_reviewer_reports),
     };
     return cmocka_run_group_tests_name("code/secrets", tests, NULL, NULL);
