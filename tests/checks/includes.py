@@ -22,7 +22,7 @@ FRONT_USES = ("core/base", "core/loop", "protocol")
 FOREIGN = {  # header → where it may be included
     "uv.h": ("core/loop/", "tests/unit/loop/"),
     "sqlite3.h": ("core/db/", "core/store/", "tests/unit/db/", "tests/unit/store/", "tests/faults/", "tests/bench/"),
-    "sodium.h": ("core/crypto/", "core/db/", "core/store/", "server/", "tests/"),
+    "sodium.h": ("core/code/", "core/crypto/", "core/db/", "core/store/", "server/", "tests/"),
     "openssl/": ("core/crypto/", "tests/unit/crypto/"),
     "tree_sitter/": ("core/code/",),
     "cmocka.h": ("tests/",),
