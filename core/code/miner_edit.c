@@ -1,0 +1,228 @@
+// What changed in a function: the smallest rows of statements, before and after, that hold all of
+// the difference. Names have the same letters on both sides.
+#include "core/base/mem.h"
+#include "core/code/miner_impl.h"
+
+#include <string.h>
+
+struct row { // neighbours in a form
+    uint32_t from, to;
+};
+
+static const char *token_text(const struct syntax *s, const struct form_node *n, size_t *ret_n) {
+    return syntax_text(s, n->node, ret_n);
+}
+
+// Equal to the letter.
+static bool same_tree(const struct syntax *s, const struct form *f, uint32_t i,
+                      const struct syntax *t, const struct form *g, uint32_t k) {
+    uint32_t n = f->nodes[i].next - i;
+    if (n != g->nodes[k].next - k)
+        return false;
+    for (uint32_t c = 0; c < n; c++) {
+        const struct form_node *x = &f->nodes[i + c], *y = &g->nodes[k + c];
+        if (x->kind != y->kind || x->code != y->code || x->next - i != y->next - k)
+            return false;
+        if (x->kind != FORM_NAME && x->kind != FORM_LITERAL)
+            continue;
+        size_t a, b;
+        const char *p = token_text(s, x, &a), *q = token_text(t, y, &b);
+        if (a != b || memcmp(p, q, a) != 0)
+            return false;
+    }
+    return true;
+}
+
+static uint32_t count_row(const struct form *f, struct row r) {
+    uint32_t n = 0;
+    for (uint32_t i = r.from; i < r.to; i = f->nodes[i].next)
+        n++;
+    return n;
+}
+
+static uint32_t last_of(const struct form *f, struct row r) {
+    uint32_t last = r.from;
+    for (uint32_t i = r.from; i < r.to; i = f->nodes[i].next)
+        last = i;
+    return last;
+}
+
+struct change {
+    const struct syntax *s, *t;
+    const struct form *f, *g;
+    struct row before, after;
+    struct row around_before, around_after; // the rows they were cut from
+};
+
+static void strip(struct change *c) {
+    const struct form *f = c->f, *g = c->g;
+    while (c->before.from < c->before.to && c->after.from < c->after.to &&
+           same_tree(c->s, f, c->before.from, c->t, g, c->after.from)) {
+        c->before.from = f->nodes[c->before.from].next;
+        c->after.from = g->nodes[c->after.from].next;
+    }
+    while (c->before.from < c->before.to && c->after.from < c->after.to) {
+        uint32_t i = last_of(f, c->before), k = last_of(g, c->after);
+        if (!same_tree(c->s, f, i, c->t, g, k))
+            return;
+        c->before.to = i;
+        c->after.to = k;
+    }
+}
+
+static bool has_statements(const struct form *f, struct row r) {
+    for (uint32_t i = r.from; i < r.to; i = f->nodes[i].next)
+        if (!(f->nodes[i].flags & FORM_STATEMENT) || f->nodes[i].flags & FORM_UNFIT)
+            return false;
+    return true;
+}
+
+// Goes down while one node of the same type stands for the difference; remembers the last rows of
+// statements on the way.
+static bool find_change(struct change *c) {
+    struct change best = *c;
+    bool found = false;
+    for (;;) {
+        c->around_before = c->before;
+        c->around_after = c->after;
+        strip(c);
+        bool rows = has_statements(c->f, c->before) && has_statements(c->g, c->after) &&
+                    (c->before.from < c->before.to || c->after.from < c->after.to);
+        if (rows) {
+            best = *c;
+            found = true;
+        }
+        if (count_row(c->f, c->before) != 1 || count_row(c->g, c->after) != 1)
+            break;
+        const struct form_node *x = &c->f->nodes[c->before.from], *y = &c->g->nodes[c->after.from];
+        if (x->kind != FORM_INNER || y->kind != FORM_INNER || x->code != y->code)
+            break;
+        c->before = (struct row){c->before.from + 1, x->next};
+        c->after = (struct row){c->after.from + 1, y->next};
+    }
+    *c = best;
+    return found;
+}
+
+// A side without a statement takes its neighbour in, on both sides, so that the place is known.
+static bool add_context(struct change *c) {
+    const struct form *f = c->f, *g = c->g;
+    if (c->before.from < c->before.to && c->after.from < c->after.to)
+        return true;
+    if (c->before.to < c->around_before.to && c->after.to < c->around_after.to) {
+        c->before.to = f->nodes[c->before.to].next;
+        c->after.to = g->nodes[c->after.to].next;
+        return true;
+    }
+    if (c->before.from == c->around_before.from || c->after.from == c->around_after.from)
+        return false;
+    uint32_t i = last_of(f, (struct row){c->around_before.from, c->before.from});
+    uint32_t k = last_of(g, (struct row){c->around_after.from, c->after.from});
+    c->before.from = i;
+    c->after.from = k;
+    return true;
+}
+
+// Gives the names of the second form the numbers that they have in the first one.
+static void share_names(const struct change *c, struct form *g) {
+    const struct form *f = c->f;
+    uint32_t fresh = f->names;
+    for (uint32_t k = c->after.from; k < c->after.to; k++) {
+        struct form_node *y = &g->nodes[k];
+        if (y->kind != FORM_NAME && y->kind != FORM_LITERAL)
+            continue;
+        size_t n, b;
+        const char *text = token_text(c->t, y, &n);
+        uint32_t name = UINT32_MAX;
+        for (uint32_t i = c->before.from; i < c->before.to && name == UINT32_MAX; i++) {
+            const struct form_node *x = &f->nodes[i];
+            if (x->kind != FORM_NAME && x->kind != FORM_LITERAL)
+                continue;
+            const char *other = token_text(c->s, x, &b);
+            if (b == n && memcmp(text, other, n) == 0)
+                name = x->name;
+        }
+        y->name = name != UINT32_MAX ? name : fresh + y->name;
+    }
+}
+
+static int walk_rows(struct miner *m, const struct change *c, struct sighting *ret) {
+    struct form_walk *w = &m->walk;
+    struct form wide = *c->f; // names of both
+    wide.names += c->g->names;
+    int r = form_walk_start(w, &wide);
+    if (r < 0)
+        return r;
+    w->literals = true;
+    for (uint32_t i = c->before.from; i < c->before.to; i = c->f->nodes[i].next)
+        form_walk_add(w, c->f, i, false);
+    uint64_t hash = form_walk_hash(w);
+    uint16_t weight = w->weight;
+    for (uint32_t k = c->after.from; k < c->after.to; k = c->g->nodes[k].next)
+        form_walk_add(w, c->g, k, false);
+    *ret = (struct sighting){.hash = miner_mix(hash ^ form_walk_hash(w) * 3),
+                             .weight = w->weight,
+                             .holes = w->holes,
+                             .level = MINED_EDIT,
+                             .lang = c->s->lang};
+    bool small = weight <= PATTERN_NODES_MAX && w->weight - weight <= PATTERN_NODES_MAX &&
+                 w->weight >= PATTERN_NODES_MIN && w->metavariables <= PATTERN_METAVARIABLES_MAX &&
+                 count_row(c->f, c->before) <= PATTERN_STATEMENTS_MAX &&
+                 count_row(c->g, c->after) <= PATTERN_STATEMENTS_MAX &&
+                 w->holes * 100 <= w->weight * PATTERN_HOLES_PERCENT_MAX;
+    return small ? 1 : 0;
+}
+
+static int record_change(struct miner *m, const struct change *c) {
+    struct sighting seen;
+    struct entry *e;
+    int r = walk_rows(m, c, &seen);
+    if (r <= 0)
+        return r;
+    r = miner_record(m, &seen, &e);
+    if (r < 0 || !e)
+        return r;
+    struct pattern_names names = {.literals = true};
+    buf_clear(&m->scratch);
+    r = pattern_print(&m->scratch, c->s, c->f, c->before.from, count_row(c->f, c->before), NULL,
+                      false, &names);
+    if (r == 0)
+        r = buf_puts(&m->scratch, "\n=>\n");
+    if (r == 0)
+        r = pattern_print(&m->scratch, c->t, c->g, c->after.from, count_row(c->g, c->after), NULL,
+                          false, &names);
+    return miner_keep_text(m, e, r);
+}
+
+int miner_add_edit(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
+                   const char *after, size_t after_bytes, const struct miner_source *source,
+                   struct err *err) {
+    struct syntax *s = m->old_tree, *t = m->new_tree;
+    m->source = source ? *source : (struct miner_source){.author = 0};
+    if (m->source.secret)
+        return 0;
+    int r = syntax_parse(s, lang, before, before_bytes, NULL, err);
+    if (r == 0)
+        r = syntax_parse(t, lang, after, after_bytes, NULL, err);
+    if (r == ERR_UNSUPPORTED || r == ERR_NOMEM)
+        return r;
+    if (r < 0 || s->errors || t->errors)
+        return 0; // nothing to be learnt from it
+    r = form_build(&m->form, s, 0, NULL, 0, err);
+    if (r == 0)
+        r = form_build(&m->other, t, 0, NULL, 0, err);
+    if (r < 0)
+        return r;
+    struct change c = {.s = s,
+                       .t = t,
+                       .f = &m->form,
+                       .g = &m->other,
+                       .before = {0, m->form.count},
+                       .after = {0, m->other.count}};
+    if (!find_change(&c) || !add_context(&c))
+        return 0;
+    m->file++;
+    share_names(&c, &m->other);
+    r = record_change(m, &c);
+    return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
