@@ -81,14 +81,29 @@ static size_t tokens_as_json(const char *text, size_t n) {
     return tokens_count(json.data, json.len);
 }
 
+// Text that JSON changes only by its quotes is not counted again.
+static bool is_plain(const char *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == '"' || text[i] == '\\')
+            return false;
+    return true;
+}
+
+static size_t tokens_of_hit(const struct recall_hit *hit, const char *text, size_t shown) {
+    enum { QUOTES = 2 };
+    bool counted = hit->tokens && shown == hit->shown_bytes;
+    return counted && is_plain(text, shown) ? hit->tokens + QUOTES : tokens_as_json(text, shown);
+}
+
+// Ids and dates: what the estimate misses of them is small beside NOTE_TOKENS_AROUND.
 static size_t tokens_around(const struct memory_note *n) {
     const struct text parts[] = {n->uid,    n->when,  n->subject,
                                  n->source, n->scope, n->superseded_by};
     size_t tokens = NOTE_TOKENS_AROUND;
     for (size_t i = 0; i < COUNT_OF(parts); i++)
-        tokens += parts[i].len ? tokens_count(parts[i].data, parts[i].len) + 3 : 0;
+        tokens += parts[i].len ? tokens_estimate(parts[i].data, parts[i].len) + 3 : 0;
     for (size_t i = 0; i < n->tags.count; i++)
-        tokens += tokens_count(n->tags.items[i].data, n->tags.items[i].len) + 2;
+        tokens += tokens_estimate(n->tags.items[i].data, n->tags.items[i].len) + 2;
     return tokens;
 }
 
@@ -125,7 +140,7 @@ size_t memory_page_fill(struct memory_page *page, const struct recall_result *re
         size_t left = budget > page->tokens ? budget - page->tokens : 0;
         size_t around = tokens_around(n), room = left > around ? left - around : 0;
         size_t shown = hit->shown_bytes < n->text.len ? hit->shown_bytes : n->text.len;
-        size_t cost = tokens_as_json(n->text.data, shown);
+        size_t cost = tokens_of_hit(hit, n->text.data, shown);
         if (cost > room) {
             if (taken > 0 || page->count > 1) { // a whole note on the next page beats half of one
                 page->count--;

@@ -61,6 +61,7 @@ struct recall_hit {
     struct note note;   // strings owned by the result
     double score;       // higher is better; comparable within one result only
     size_t shown_bytes; // of note.text within the budget
+    size_t tokens;      // at most so many in them, when > 0; 0: not counted
     bool cut;
     bool beside; // has none of the words asked for: said just before or after a note that has
 };

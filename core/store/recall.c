@@ -240,6 +240,7 @@ static void cut_to_budget(struct recall_result *out, size_t budget) {
     size_t share = fair_share(costs, out->count, budget);
     for (size_t i = 0; i < out->count; i++) {
         struct recall_hit *hit = &out->hits[i];
+        hit->tokens = costs[i] <= share ? costs[i] : share;
         if (costs[i] <= share)
             continue;
         hit->shown_bytes = tokens_prefix(hit->note.text, hit->note.text_bytes, share);

@@ -359,13 +359,10 @@ static void remove_profile(void) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"paired", required_argument, NULL, 'p'},
-        {"floor", required_argument, NULL, 'f'},
-        {"npm", required_argument, NULL, 'n'},
-        {"notes", required_argument, NULL, 'c'},
-        {"quick", no_argument, NULL, 'q'},
-        {"only", required_argument, NULL, 'o'},
-        {0},
+        {"paired", required_argument, NULL, 'p'}, {"floor", required_argument, NULL, 'f'},
+        {"npm", required_argument, NULL, 'n'},    {"notes", required_argument, NULL, 'c'},
+        {"quick", no_argument, NULL, 'q'},        {"only", required_argument, NULL, 'o'},
+        {"calls", required_argument, NULL, 'l'},  {0},
     };
     char *paired = NULL, *floor = NULL, *npm = NULL;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -379,6 +376,8 @@ int main(int argc, char **argv) {
             note_count = (size_t)strtoul(optarg, NULL, 10);
         else if (o == 'o')
             only = optarg;
+        else if (o == 'l')
+            calls = (size_t)strtoul(optarg, NULL, 10);
         else if (o == 'q')
             rounds = 5, calls = 2000, flood = 20000;
         else
@@ -386,7 +385,7 @@ int main(int argc, char **argv) {
     }
     if (!paired || !floor)
         give_up("usage: bench_mcp --paired PATH --floor PATH [--npm SCRIPT.js] [--notes N] "
-                "[--quick] [--only calls|recall]");
+                "[--quick] [--only calls|recall] [--calls N]");
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(profile, sizeof profile, "/tmp/paired-bench-XXXXXX");
     char graph[128];
