@@ -180,6 +180,7 @@ enum field_role {
     FIELD_ROLE_RETURN_TYPE,
     FIELD_ROLE_RECEIVER, // of a Go method
     FIELD_ROLE_INDEX,
+    FIELD_ROLE_PATTERN, // what a value is taken apart into
     FIELD_ROLE_OTHER
 };
 
@@ -193,6 +194,7 @@ struct grammar {
     const uint8_t *role;       // [symbol_count] enum role
     const uint8_t *named;      // [symbol_count] SYMBOL_IS_…
     const uint32_t *type_hash; // [symbol_count]
+    const uint16_t *type;      // [symbol_count] enum node_type (node_type.h)
     uint32_t field_count;
     const uint8_t *field; // [field_count + 1] enum field_role
 };

@@ -3,6 +3,7 @@
 
 #include "core/base/mem.h"
 #include "core/code/language_impl.h"
+#include "core/code/node_type.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -44,16 +45,39 @@ static uint32_t hash_type(const char *text) {
     return h;
 }
 
+static const char *const type_names[NODE_TYPE_COUNT] = {"",
+#define X(name) #name,
+                                                        NODE_TYPES(X)
+#undef X
+};
+
+static uint16_t find_type(const char *text) {
+    size_t low = 1, high = NODE_TYPE_COUNT;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(text, type_names[middle]);
+        if (order == 0)
+            return (uint16_t)middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NODE_OTHER;
+}
+
 static bool fill(struct grammar *g, enum lang l, const TSLanguage *ts) {
     uint32_t symbols = ts_language_symbol_count(ts), fields = ts_language_field_count(ts);
     uint8_t *role = mem_zalloc(symbols), *named = mem_zalloc(symbols),
             *field = mem_zalloc(fields + 1);
     uint32_t *hash = mem_zalloc(symbols * sizeof *hash);
-    if (!role || !named || !field || !hash) {
+    uint16_t *numbers = mem_zalloc(symbols * sizeof *numbers);
+    if (!role || !named || !field || !hash || !numbers) {
         mem_free(role);
         mem_free(named);
         mem_free(field);
         mem_free(hash);
+        mem_free(numbers);
         return false;
     }
     for (uint32_t i = 0; i < symbols; i++) {
@@ -64,6 +88,7 @@ static bool fill(struct grammar *g, enum lang l, const TSLanguage *ts) {
         named[i] = is_named ? SYMBOL_IS_NAMED : 0;
         role[i] = language_role(l, type, is_named);
         hash[i] = hash_type(type) ^ (is_named ? 0 : 1);
+        numbers[i] = is_named ? find_type(type) : NODE_OTHER;
     }
     for (uint32_t i = 1; i <= fields; i++)
         field[i] = language_field(ts_language_field_name_for_id(ts, (TSFieldId)i));
@@ -72,6 +97,7 @@ static bool fill(struct grammar *g, enum lang l, const TSLanguage *ts) {
                           .role = role,
                           .named = named,
                           .type_hash = hash,
+                          .type = numbers,
                           .field_count = fields,
                           .field = field};
     return true;

@@ -484,6 +484,7 @@ static const struct word fields[] = {
     {"receiver", FIELD_ROLE_RECEIVER},
     {"index", FIELD_ROLE_INDEX},
     {"indices", FIELD_ROLE_INDEX},
+    {"pattern", FIELD_ROLE_PATTERN},
 };
 
 static uint8_t look_up(const struct word *table, size_t count, const char *text,
