@@ -213,6 +213,9 @@ static bool same_statements(const struct checks *c, uint32_t a, uint32_t b) {
 // Neighbours only, and only what is long enough to have been copied.
 static void case_pair(struct checks *c, uint32_t i) {
     uint32_t before = check_previous_named(c, i);
+    // `switch {` of Go is a chain of conditions, and their order may be the point.
+    if (check_is(c, LANG_GO) && !syntax_child(c->s, c->s->nodes[i].parent, FIELD_ROLE_VALUE))
+        return;
     if (!before || check_role(c, before) != ROLE_CASE ||
         check_role(c, c->s->nodes[i].parent) == ROLE_PREPROC_IF ||
         syntax_type_is(c->s, i, "type_case") || syntax_type_is(c->s, i, "communication_case") ||

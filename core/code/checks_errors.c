@@ -69,6 +69,11 @@ static bool is_expected(const struct checks *c, uint32_t body) {
     }
     if (!first || check_leaves(c, last))
         return true;
+    // let x = fallback; try { x = f(); } catch { }
+    if (check_in(c, CHECK_JS) && first == last &&
+        check_role(c, first) == ROLE_EXPRESSION_STATEMENT &&
+        check_role(c, syntax_first_named(c->s, first)) == ROLE_ASSIGN)
+        return true;
     bool all = true; // are all statements of that kind?
     for (uint32_t k = first; k && k <= last && all; k = syntax_next_named(c->s, k)) {
         uint32_t call = the_call(c, k), name = call ? check_callee_name(c, call) : 0;
@@ -248,7 +253,7 @@ static const char GO_MUST_LOOK[] =
     "os.Truncate";
 static const char GO_MUST_LOOK_TWO[] =
     "strconv.Atoi strconv.ParseInt strconv.ParseUint strconv.ParseFloat strconv.ParseBool os.Open "
-    "os.Create os.OpenFile os.ReadFile ioutil.ReadFile ioutil.ReadAll io.ReadAll http.Get "
+    "os.Create os.OpenFile os.ReadFile ioutil.ReadFile http.Get "
     "http.Post http.NewRequest time.Parse time.ParseDuration net.Dial net.Listen "
     "base64.StdEncoding.DecodeString hex.DecodeString";
 

@@ -82,7 +82,8 @@ static bool ends_the_search(struct checks *c, uint32_t i) {
 static uint32_t first_behind(struct checks *c, uint32_t statement) {
     uint32_t k = syntax_next_named(c->s, statement);
     while (k && !ends_the_search(c, k)) {
-        if (!may_stand_behind(c, k))
+        bool heredoc = check_role(c, k) == ROLE_STRING && check_in(c, LANG(RUBY) | LANG(BASH));
+        if (!heredoc && !may_stand_behind(c, k))
             return k;
         k = syntax_next_named(c->s, k);
     }
