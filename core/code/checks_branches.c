@@ -216,6 +216,8 @@ static void case_pair(struct checks *c, uint32_t i) {
     // `switch {` of Go is a chain of conditions, and their order may be the point.
     if (check_is(c, LANG_GO) && !syntax_child(c->s, c->s->nodes[i].parent, FIELD_ROLE_VALUE))
         return;
+    if (c->test)
+        return;
     if (!before || check_role(c, before) != ROLE_CASE ||
         check_role(c, c->s->nodes[i].parent) == ROLE_PREPROC_IF ||
         syntax_type_is(c->s, i, "type_case") || syntax_type_is(c->s, i, "communication_case") ||

@@ -186,7 +186,11 @@ static bool handler_empty(struct checks *c, uint32_t clause) {
 static void handler(struct checks *c, uint32_t clause) {
     bool swallowed = handler_empty(c, clause);
     uint32_t body = clause_body(c, clause);
+    uint32_t behind = syntax_first(c->s, clause);
+    while (behind && check_role(c, behind) != ROLE_COMMENT && check_role(c, behind) != ROLE_BLOCK)
+        behind = syntax_sibling(c->s, behind); // except:  # noqa
     if (check_is(c, LANG_PYTHON) && !swallowed && body && !caught(c, clause) &&
+        !(behind && check_role(c, behind) == ROLE_COMMENT) &&
         !check_has_role(c, body, ROLE_THROW) && !check_has_text(c, body, "exit") &&
         !check_has_text(c, body, "_exit"))
         (void)check_report(c, "bare-except", clause, "`except:` also catches %s",
@@ -257,13 +261,13 @@ static const char GO_MUST_LOOK_TWO[] =
     "http.Post http.NewRequest time.Parse time.ParseDuration net.Dial net.Listen "
     "base64.StdEncoding.DecodeString hex.DecodeString";
 
-static bool has_literal_arguments(const struct checks *c, uint32_t call) {
+// A literal is known to be right: time.Parse(layout, "2000-01-01").
+static bool has_literal_arguments(const struct checks *c, uint32_t call, uint32_t callee) {
     uint32_t arguments = check_arguments(c, call);
-    for (uint32_t k = arguments ? syntax_first_named(c->s, arguments) : 0; k;
-         k = syntax_next_named(c->s, k))
-        if (check_role(c, k) != ROLE_STRING && check_role(c, k) != ROLE_NUMBER)
-            return false;
-    return arguments != 0;
+    uint32_t what =
+        arguments ? check_named(c, arguments, check_starts_with(c, callee, "time.P")) : 0;
+    what = what ? what : (arguments ? check_named(c, arguments, 0) : 0);
+    return !what || check_role(c, what) == ROLE_STRING || check_role(c, what) == ROLE_NUMBER;
 }
 
 // _ = err; _ = json.Unmarshal(…); n, _ := strconv.Atoi(…)
@@ -285,7 +289,7 @@ static void go_blank(struct checks *c, uint32_t i) {
     }
     uint32_t callee = check_role(c, value) == ROLE_CALL ? check_callee(c, value) : 0;
     if (!callee || !check_one_of(c, callee, values == 1 ? GO_MUST_LOOK : GO_MUST_LOOK_TWO) ||
-        values > 2 || has_literal_arguments(c, value) || check_commented(c, i))
+        values > 2 || has_literal_arguments(c, value, callee) || check_commented(c, i))
         return;
     (void)check_report(c, "swallowed-error", i, "the error of %.*s is thrown away",
                        check_length(c, callee), check_text(c, callee));

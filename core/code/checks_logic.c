@@ -169,6 +169,13 @@ static uint32_t deciding_operand(struct checks *c, uint32_t condition) {
     return 0;
 }
 
+static bool jumps(const struct checks *c, uint32_t body) {
+    if (!body)
+        return false;
+    uint32_t only = check_role(c, body) == ROLE_BLOCK ? syntax_first_named(c->s, body) : body;
+    return only && check_leaves(c, only);
+}
+
 static void constant_condition(struct checks *c, uint32_t i) {
     uint32_t condition = syntax_child(c->s, i, FIELD_ROLE_CONDITION);
     if (!condition && check_is(c, LANG_PYTHON) && check_role(c, i) == ROLE_TERNARY)
@@ -190,6 +197,10 @@ static void constant_condition(struct checks *c, uint32_t i) {
     if (c->test || check_commented(c, at) || check_has_role(c, i, ROLE_LABEL) ||
         check_has_role(c, i, ROLE_YIELD) || check_has_role(c, i, ROLE_CASE) ||
         check_has_text(c, i, "constexpr"))
+        return;
+    // if (true) return x; keeps compilers of Java from calling the rest unreachable.
+    if (check_is(c, LANG_JAVA) && literal &&
+        jumps(c, syntax_child(c->s, i, FIELD_ROLE_CONSEQUENCE)))
         return;
     if (literal)
         (void)check_report(c, "constant-condition", at, "the condition is always `%.*s`",

@@ -21,12 +21,8 @@ static bool is_mutable(const struct checks *c, uint32_t value) {
 
 static const char CHANGES[] = "append extend insert add update setdefault pop popitem remove clear "
                               "sort reverse discard appendleft popleft";
-static const char ONLY_READS[] =
-    "len list dict set tuple sorted sum any all enumerate isinstance str repr zip map filter max "
-    "min iter print join frozenset bool reversed type id hash next range issubset issuperset union "
-    "intersection difference format";
-
-enum use { USE_READ, USE_PASSED, USE_KEPT, USE_CHANGED, USE_REBOUND };
+// What is handed to a call may be changed there; that is not sure enough to be said.
+enum use { USE_READ, USE_KEPT, USE_CHANGED, USE_REBOUND };
 
 static enum use use_of(const struct checks *c, uint32_t name) {
     const struct node *nodes = c->s->nodes;
@@ -55,18 +51,6 @@ static enum use use_of(const struct checks *c, uint32_t name) {
     case ROLE_RETURN:
     case ROLE_YIELD:
         return USE_KEPT;
-    case ROLE_PAIR:
-        return nodes[name].field == FIELD_ROLE_VALUE && check_role(c, above) == ROLE_ARGUMENTS
-                   ? USE_PASSED
-                   : USE_READ;
-    case ROLE_ARGUMENTS: {
-        uint32_t callee = check_callee_name(c, above);
-        if (check_role(c, above) != ROLE_CALL)
-            return USE_READ;
-        return callee && (check_one_of(c, callee, ONLY_READS) || check_one_of(c, callee, CHANGES))
-                   ? USE_READ
-                   : USE_PASSED;
-    }
     case ROLE_FOR: // for name in …
         return nodes[name].field == FIELD_ROLE_LEFT ? USE_REBOUND : USE_READ;
     default:
@@ -133,13 +117,9 @@ static void mutable_default(struct checks *c, uint32_t i) {
     enum use use = body ? worst_use(c, body, name) : USE_READ;
     if (use == USE_READ || use == USE_REBOUND || check_commented(c, i))
         return;
-    static const char *const what[] = {
-        [USE_PASSED] = "handed on", [USE_KEPT] = "handed out", [USE_CHANGED] = "changed"};
-    struct finding *f =
-        check_report(c, "mutable-default", i, "the default of %.*s is shared by all calls and %s",
-                     check_length(c, name), check_text(c, name), what[use]);
-    if (f && use == USE_PASSED)
-        f->confidence = 80;
+    struct finding *f = check_report(
+        c, "mutable-default", i, "the default of %.*s is shared by all calls and %s",
+        check_length(c, name), check_text(c, name), use == USE_CHANGED ? "changed" : "handed out");
     if (syntax_type_is(c->s, i, "default_parameter"))
         fix_default(c, f, name, value, body);
 }

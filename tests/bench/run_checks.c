@@ -28,6 +28,11 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static void print_line(const char *text, size_t n) {
+    for (size_t k = 0; k < n; k++)
+        (void)(text[k] == '\n' ? printf("\\n") : putchar(text[k]));
+}
+
 static int print(void *ctx, const struct finding *f) {
     struct run *run = ctx;
     size_t rule = 0;
@@ -39,9 +44,13 @@ static int print(void *ctx, const struct finding *f) {
         return 0;
     (void)printf("%s:%u %s %d %s", run->path, f->line, f->rule->id,
                  f->confidence ? f->confidence : f->rule->confidence, f->message);
-    if (f->has_fix)
-        (void)printf(" [%.*s -> %s]", (int)(f->fix_end - f->fix_start), run->text + f->fix_start,
-                     f->fix_text);
+    if (f->has_fix) {
+        (void)printf(" [");
+        print_line(run->text + f->fix_start, f->fix_end - f->fix_start);
+        (void)printf(" -> ");
+        print_line(f->fix_text, strlen(f->fix_text));
+        (void)printf("]");
+    }
     (void)printf("\n");
     return 0;
 }
