@@ -64,6 +64,7 @@ struct pattern_names {
     uint32_t name[64];
     uint32_t count;
     bool literals; // numbered too: edits
+    bool full;     // more than fit were asked for
 };
 // Appends the text of `statements` neighbouring subtrees from form node `from` on. `holes`: form
 // nodes that become `$...` (for lists: what is in them); may be NULL. `cut`: as in form_walk_add.

@@ -203,8 +203,11 @@ static uint32_t number_of(struct pattern_names *names, uint32_t name) {
     for (uint32_t k = 0; k < names->count; k++)
         if (names->name[k] == name)
             return k;
-    if (names->count < COUNT_OF(names->name))
-        names->name[names->count] = name;
+    if (names->count == COUNT_OF(names->name)) {
+        names->full = true; // far over what a pattern may have
+        return 0;
+    }
+    names->name[names->count] = name;
     return names->count++;
 }
 
@@ -359,5 +362,7 @@ int pattern_print(struct buf *out, const struct syntax *s, const struct form *f,
         if (r < 0)
             return r;
     }
+    if (names->full)
+        return ERR_UNSUPPORTED;
     return out->failed ? (out->len >= out->max ? ERR_LIMIT : ERR_NOMEM) : 0;
 }

@@ -147,6 +147,22 @@ static void foreign_text_is_refused(void **state) {
     }
 }
 
+static void too_many_metavariables_are_refused(void **state) {
+    char text[4096];
+    struct pattern *p = NULL;
+    (void)state;
+    for (int count = 20; count < 250; count += 10) {
+        size_t n = (size_t)snprintf(text, sizeof text, "printf($S");
+        for (int k = 0; k < count; k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, ", $%c%d", 'T' + k % 7, k % 97);
+        (void)snprintf(text + n, sizeof text - n, ")");
+        int r = parse(LANG_C, text, &p);
+        assert_int_equal(r, count <= 20 ? 0 : ERR_LIMIT);
+        pattern_free(p);
+        p = NULL;
+    }
+}
+
 static void comments_do_not_survive(void **state) {
     struct pattern *p = NULL;
     (void)state;
@@ -183,6 +199,7 @@ int main(void) {
         cmocka_unit_test(ids_are_stable),
         cmocka_unit_test(edits_share_their_names),
         cmocka_unit_test(foreign_text_is_refused),
+        cmocka_unit_test(too_many_metavariables_are_refused),
         cmocka_unit_test(comments_do_not_survive),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
