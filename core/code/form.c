@@ -318,7 +318,7 @@ static int put_name(struct builder *b, uint32_t i) {
     if (r < 0)
         return r;
     if (name->kept)
-        put(b, i, FORM_KEPT, hash32(text, n));
+        put(b, i, FORM_KEPT, hash32(text, n))->flags = stdnames_is_common(text, n) ? FORM_PLAIN : 0;
     else
         put(b, i, FORM_NAME, 0)->flags = FORM_EXPRESSION;
     b->f->nodes[b->f->count - 1].name = name->number;

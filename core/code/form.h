@@ -23,7 +23,8 @@ enum form_flags {
     FORM_LIST = 8,        // block or arguments: a cut leaves the brackets
     FORM_EXPRESSION = 16, // a cut replaces it by a hole
     FORM_ACTION = 32,     // does something: no mere declaration
-    FORM_CONTROL = 64     // decides what is done: conditions, loops, handlers, functions as values
+    FORM_CONTROL = 64,    // decides what is done: conditions, loops, handlers, functions as values
+    FORM_PLAIN = 128      // of the library, but an everyday word as well
 };
 enum form_literal { // codes of FORM_LITERAL, equal in all languages
     FORM_STRING = 1,
@@ -96,7 +97,7 @@ struct form_walk {
     uint16_t metavariables; // names and numbered literals
     uint16_t holes;         // places that are not fixed
     uint16_t repeats;       // uses of a name beyond its first
-    uint16_t kept;          // names of the library
+    uint16_t kept;          // names of the library, but for everyday words
     uint16_t cut;           // subtrees that a cut left out
     uint16_t weight;        // nodes that are left
     uint16_t actions, controls;

@@ -76,7 +76,7 @@ static void add_node(struct form_walk *w, const struct form_node *n, uint32_t de
                 code |= (uint32_t)number_of(w, n->name) << 8;
         }
     } else if (n->kind == FORM_KEPT) {
-        w->kept++;
+        w->kept = (uint16_t)(w->kept + !(n->flags & FORM_PLAIN));
     } else if (n->kind == FORM_HOLE) {
         w->holes++;
         w->cut++;

@@ -198,7 +198,7 @@ bool miner_is_useful(const struct form_walk *w) {
         return false;
     if (w->cut)
         return w->controls && (w->repeats || w->kept >= 2);
-    return w->repeats || w->kept >= 3 || (w->kept >= 2 && (w->controls || w->weight >= 10));
+    return w->repeats || (w->kept >= 2 && (w->controls || w->weight >= 10));
 }
 
 static int record(struct miner *m, const struct syntax *s, uint32_t i, uint32_t statements,
@@ -239,7 +239,9 @@ static int mine_windows(struct miner *m, const struct syntax *s, uint32_t i) {
         // Neighbours belong together by a name, or by what they use of the library.
         else if (!m->walk.linked && (!kept || m->walk.kept == kept))
             break;
-        r = record(m, s, i, n, n == 1 ? MINED_SUBTREE : MINED_WINDOW);
+        bool thin = n > 1 && !m->walk.kept && !m->walk.controls && m->walk.repeats < 2;
+        if (!thin)
+            r = record(m, s, i, n, n == 1 ? MINED_SUBTREE : MINED_WINDOW);
         uint32_t next = f->nodes[last].next;
         if (n == PATTERN_STATEMENTS_MAX || next >= f->count || !is_candidate(&f->nodes[next]) ||
             f->nodes[next].depth != f->nodes[i].depth || !(f->nodes[i].flags & FORM_IN_BLOCK) ||

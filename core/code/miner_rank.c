@@ -15,9 +15,11 @@ static uint32_t bits_in(uint64_t set) {
     return (uint32_t)__builtin_popcountll(set);
 }
 
-// Many files count, many times in one file little.
+// Many files count, many times in one file little. Two files are what a copy takes, so an idiom
+// begins with the third.
 static double support_of(const struct entry *e) {
-    return e->files * (1 + 0.25 * log2((double)e->count / e->files));
+    double files = e->files > 2 ? e->files - 1.5 : 0.5;
+    return files * (1 + 0.25 * log2((double)e->count / e->files));
 }
 
 static bool passes(const struct entry *e, const struct miner_gates *g) {
@@ -107,19 +109,29 @@ static double side_bits(const struct miner *m, const struct pattern_side *side) 
     double bits = 0;
     for (uint32_t k = 0; k < side->count; k++) {
         const struct form_node *n = &side->nodes[k];
-        if (n->kind == FORM_KEPT)
+        if (n->kind == FORM_KEPT && !(n->flags & FORM_PLAIN))
             bits += miner_code_bits(m, n);
-        else if (n->kind == FORM_INNER || n->kind == FORM_TOKEN)
+        else if (n->kind == FORM_INNER || n->kind == FORM_TOKEN || n->kind == FORM_KEPT)
             bits += 0.35 * miner_code_bits(m, n);
     }
     return bits + 3.0 * side->repeats;
+}
+
+// One expression that decides nothing, without a name of the library or without a name that comes
+// twice, is a use of the language: right, and often dull.
+static double interest(const struct pattern *p) {
+    bool control = false;
+    for (uint32_t k = 0; k < p->before.count; k++)
+        control = control || p->before.nodes[k].flags & FORM_CONTROL;
+    bool dull = !p->before.repeats || !p->before.kept;
+    return p->before.statements == 1 && dull && !control && !p->edit ? 0.3 : 1;
 }
 
 static void score(const struct miner *m, struct finalist *f) {
     const struct pattern *p = f->pattern;
     double fixed = side_bits(m, &p->before) + side_bits(m, &p->after);
     double holes = 2.5 * (p->before.holes + p->after.holes);
-    f->bits = support_of(&f->e) * (fixed - holes - 4) - (fixed + holes);
+    f->bits = support_of(&f->e) * interest(p) * (fixed - holes - 4) - (fixed + holes);
 }
 
 static int by_bits(const void *x, const void *y) {

@@ -105,6 +105,27 @@ bool stdnames_has(enum lang lang, const char *text, size_t n) {
     return false;
 }
 
+static bool is_listed(const char *const *words, size_t count, const char *text, size_t n) {
+    for (size_t k = 0; k < count; k++)
+        if (strlen(words[k]) == n && memcmp(words[k], text, n) == 0)
+            return true;
+    return false;
+}
+
+bool stdnames_is_common(const char *text, size_t n) {
+    static const char *const words[] = {
+        "self", "Self",  "cls",     "this",   "name",   "value",  "values", "title",   "key",
+        "keys", "data",  "text",    "error",  "err",    "in",     "out",    "count",   "index",
+        "end",  "start", "path",    "target", "url",    "type",   "types",  "parent",  "parents",
+        "id",   "group", "args",    "source", "kwargs", "params", "state",  "message", "code",
+        "cmp",  "size",  "first",   "last",   "next",   "status", "body",   "method",  "options",
+        "fd",   "stat",  "time",    "list",   "string", "length", "result", "line",    "lines",
+        "info", "std",   "int",     "str",    "bool",   "char",   "long",   "locale",  "argc",
+        "argv", "env",   "connect",
+    };
+    return is_listed(words, COUNT_OF(words), text, n);
+}
+
 bool stdnames_is_keyword(enum lang lang, const char *text, size_t n) {
     static const char *const words[] = {
         "true",  "false",    "null",   "nil",    "none",  "None",      "True",  "False",
@@ -115,8 +136,5 @@ bool stdnames_is_keyword(enum lang lang, const char *text, size_t n) {
         "-ne",   "-lt",      "-le",    "-gt",    "-ge",   "-o",        "-a",    "=~",
     };
     (void)lang;
-    for (size_t k = 0; k < COUNT_OF(words); k++)
-        if (strlen(words[k]) == n && memcmp(words[k], text, n) == 0)
-            return true;
-    return false;
+    return is_listed(words, COUNT_OF(words), text, n);
 }

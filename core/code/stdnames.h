@@ -9,6 +9,10 @@ bool stdnames_has(enum lang lang, const char *text, size_t n);
 // Words of the grammar that some grammars give a named node of their own: `mut`, `pass`, `true` …
 bool stdnames_is_keyword(enum lang lang, const char *text, size_t n);
 
+// Names of libraries that are everyday names of variables too: kept like the others, but that two
+// of them stand together means nothing.
+bool stdnames_is_common(const char *text, size_t n);
+
 // One string of words per list, split by spaces; NULL ends them. Inside of stdnames*.c.
 extern const char *const stdnames_c[],
     *const stdnames_cpp[], *const stdnames_python[], *const stdnames_js[],

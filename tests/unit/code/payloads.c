@@ -73,7 +73,7 @@ static void put_comment(struct buf *out, const char *old, size_t n, uint64_t *se
 
 static const char *const secrets[] = {"knry@example.org", "/home/knry/.ssh/id",
                                       "AKIAKNRY7357",     "knry",
-                                      "C:\\\\knry\\\\x",  "https://knry.internal/7357"};
+                                      "C:\\\\knry\\\\x",  "https://knry.example/7357"};
 
 static bool is_alnum(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
