@@ -2,6 +2,8 @@
 
 #include "core/base/mem.h"
 #include "core/base/utf.h"
+#include "core/code/clones.h"
+#include "core/code/finding.h"
 
 #include <string.h>
 
@@ -239,6 +241,41 @@ void make_import(struct maker *m, const struct fact_import *import) {
     if (import->module && grow(m, &m->imports, m->import_count, &m->import_capacity,
                                FACTS_IMPORTS_MAX, sizeof *m->imports))
         m->imports[m->import_count++] = *import;
+}
+
+// Longer than a name, and of more than one line perhaps; UTF-8 already.
+static uint32_t intern_long(struct maker *m, const char *text) {
+    size_t n = strlen(text);
+    return n && !m->failed ? intern(m, text, n) : 0;
+}
+
+void make_finding(struct maker *m, const struct finding *f) {
+    struct fact_finding *to;
+    if (!grow(m, &m->findings, m->finding_count, &m->finding_capacity, FACTS_FINDINGS_MAX,
+              sizeof *m->findings))
+        return;
+    to = &m->findings[m->finding_count];
+    *to = (struct fact_finding){.rule = (uint16_t)(f->rule - rules_at(0)),
+                                .confidence = f->confidence ? f->confidence : f->rule->confidence,
+                                .has_fix = f->has_fix,
+                                .start = f->start,
+                                .end = f->end,
+                                .line = f->line,
+                                .end_line = f->end_line,
+                                .message = intern_long(m, f->message)};
+    if (f->has_fix) {
+        to->fix_start = f->fix_start;
+        to->fix_end = f->fix_end;
+        to->fix_text = intern_long(m, f->fix_text);
+    }
+    m->finding_count++;
+}
+
+void make_clones(struct maker *m) {
+    uint32_t tokens;
+    if (!m->failed && clones_fingerprint(m->lang, m->text, m->bytes, &m->clones, &m->clone_count,
+                                         &tokens, NULL) < 0)
+        m->failed = ERR_NOMEM;
 }
 
 // A use of a name that the function, or one around it, declares for itself says nothing of the

@@ -58,6 +58,10 @@ uint32_t make_symbol(struct maker *m, const struct fact_symbol *symbol);
 void make_ref(struct maker *m, uint32_t name, unsigned kind, uint32_t scope, uint32_t line);
 bool make_has_ref(const struct maker *m, uint32_t name, unsigned kind, uint32_t scope);
 void make_import(struct maker *m, const struct fact_import *import);
+struct finding;
+void make_finding(struct maker *m, const struct finding *f);
+// Fingerprints of the text's token runs.
+void make_clones(struct maker *m);
 // The whole text's words, by the scopes of the symbols.
 void make_words(struct maker *m);
 // Kinds of symbols that are scopes of uses and words.

@@ -2,11 +2,13 @@
 
 #include "core/base/mem.h"
 #include "core/base/utf.h"
-#include "core/code/canon.h"
+#include "core/code/checks.h"
+#include "core/code/metrics.h"
+#include "core/code/shapes.h"
 
 #include <string.h>
 
-enum { SHAPE_NODES_MIN = 24 }; // smaller bodies are alike by chance
+enum { SHAPE_DEPTH_MAX = 12 };
 
 struct scope *walk_scope(struct walk *w) {
     return &w->scopes[w->depth - 1];
@@ -103,9 +105,9 @@ uint32_t walk_define(struct walk *w, const struct definition *d) {
         f.body = f.end;
     if (is_next_to(w, f.start))
         f.flags |= SYMBOL_DOCUMENTED;
-    if (d->body && nodes[d->body].next - d->body >= SHAPE_NODES_MIN &&
-        (d->kind == SYMBOL_FUNCTION || d->kind == SYMBOL_METHOD)) {
-        uint64_t shape = canon_hash(w->s, d->body, CANON_RENAMED);
+    // Of functions in functions only the outer few: each hash reads what is inside again.
+    if (d->body && d->kind <= SYMBOL_METHOD && w->depth <= SHAPE_DEPTH_MAX) {
+        uint64_t shape = canon_shape(w->s, d->body);
         f.shape_low = (uint32_t)shape;
         f.shape_high = (uint32_t)(shape >> 32);
     }
@@ -183,6 +185,34 @@ static void walk_all(struct walk *w) {
     }
 }
 
+static void add_metrics(struct walk *w) {
+    struct metrics *all = NULL;
+    uint32_t count = 0;
+    if (w->m->failed)
+        return;
+    if (metrics_of(w->s, &all, &count, NULL) < 0) {
+        w->m->failed = ERR_NOMEM;
+        return;
+    }
+    for (uint32_t i = 0; i < w->m->symbol_count; i++) {
+        struct fact_symbol *f = &w->m->symbols[i];
+        const struct metrics *m = w->function[i] ? metrics_find(all, count, w->function[i]) : NULL;
+        if (!m)
+            continue;
+        f->cyclomatic = m->cyclomatic;
+        f->cognitive = m->cognitive;
+        f->nesting = m->nesting;
+        f->code_lines = m->code_lines;
+    }
+    mem_free(all);
+}
+
+static int add_finding(void *ctx, const struct finding *f) {
+    struct walk *w = ctx;
+    make_finding(w->m, f);
+    return w->m->failed;
+}
+
 static void define_nothing(struct walk *w, uint32_t i) {
     (void)w, (void)i;
 }
@@ -248,6 +278,11 @@ int facts_from_tree(const struct syntax *s, const struct facts_options *o, struc
         m.failed = walk_start(&w);
     if (!m.failed)
         walk_all(&w);
+    add_metrics(&w);
+    if (!o->no_findings && !m.failed && checks_run(s, w.path, add_finding, &w, err) < 0)
+        m.failed = ERR_NOMEM;
+    if (!o->no_clones)
+        make_clones(&m);
     if (!o->no_words)
         make_words(&m);
     int r = make_finish(&m, TIER_TREE, ret, err);

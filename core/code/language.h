@@ -184,7 +184,7 @@ enum field_role {
     FIELD_ROLE_OTHER
 };
 
-enum { SYMBOL_IS_NAMED = 1, SYMBOL_IS_EXTRA = 2 };
+enum { SYMBOL_IS_NAMED = 1, SYMBOL_IS_EXTRA = 2, SYMBOL_IS_BRANCH = 4 }; // BRANCH: see metrics.h
 
 // Tables of one grammar, indexed by its symbol and field numbers. They differ between versions of a
 // grammar; `type_hash` (of the node type's text) does not.

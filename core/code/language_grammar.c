@@ -86,6 +86,8 @@ static bool fill(struct grammar *g, enum lang l, const TSLanguage *ts) {
             continue;
         bool is_named = ts_language_symbol_type(ts, (TSSymbol)i) == TSSymbolTypeRegular;
         named[i] = is_named ? SYMBOL_IS_NAMED : 0;
+        if (language_branch(l, type, is_named))
+            named[i] |= SYMBOL_IS_BRANCH;
         role[i] = language_role(l, type, is_named);
         hash[i] = hash_type(type) ^ (is_named ? 0 : 1);
         numbers[i] = is_named ? find_type(type) : NODE_OTHER;

@@ -2,21 +2,31 @@
 //
 // Cyclomatic complexity is counted as lizard 1.24 does (terryyin/lizard), so that figures can be
 // compared: 1, plus one for each if, loop, case, catch, conditional operator, && and ||, by
-// language as its readers define. Cognitive complexity is SonarSource's ("Cognitive Complexity: a
-// new way of measuring understandability", G. A. Campbell, version 1.7): +1 for each break in the
-// linear flow, +1 for each level of nesting around it, +1 for each run of equal logical operators,
-// +1 for recursion and jumps to labels.
+// language as its readers define (language_branches.c): `??` of JavaScript counts twice, `?` of
+// Rust and `#if` of C once, `unless` of Ruby not at all; nested functions count for themselves
+// only, and so do function literals of JavaScript and Go, while other languages' lambdas belong to
+// the function around. For shells the same idea.
+//
+// Cognitive complexity is SonarSource's ("Cognitive Complexity: a new way of measuring
+// understandability", G. A. Campbell, version 1.7): +1 for each break in the linear flow, +1 for
+// each level of nesting around it, +1 for each run of equal logical operators, +1 for recursion and
+// jumps to labels. Nested functions and lambdas count one level deeper for the function around
+// them, but for the two idioms of its appendix (decorators of Python, functions of JavaScript that
+// only declare). What it leaves open: comprehensions of Python and preprocessor lines cost nothing,
+// `else` of a loop does, `else` of a try does not.
 #pragma once
 
 #include "core/code/syntax.h"
 
 struct metrics {
-    uint32_t node; // the function
+    uint32_t node; // the function, lambda, or block of a macro that makes one
     uint16_t cyclomatic, cognitive;
-    uint8_t nesting, parameters;
-    uint32_t code_lines; // lines with code between its first and last line
+    uint8_t nesting, parameters; // nesting: the deepest of control structures and lambdas
+    uint32_t code_lines;         // lines with code between its first and last line
 };
 enum { METRICS_FUNCTIONS_MAX = 65535 };
-// Every function and named lambda of the tree in order of position. *ret of *ret_count: mem_free.
+// Every function with a body and every lambda, in order of position. *ret of *ret_count: mem_free.
 // One pass over the nodes whatever the nesting. ERR_NOMEM.
 int metrics_of(const struct syntax *s, struct metrics **ret, uint32_t *ret_count, struct err *err);
+// The entry of a node, NULL when it has none.
+const struct metrics *metrics_find(const struct metrics *m, uint32_t count, uint32_t node);
