@@ -457,6 +457,12 @@ static int add_node(struct builder *b, uint32_t i, uint32_t *ret) {
     return r;
 }
 
+// The rest of a chain of conditions is no statement of its own.
+static bool goes_on(const struct builder *b, uint32_t i) {
+    enum role parent = (enum role)b->s->nodes[b->s->nodes[i].parent].role;
+    return b->s->nodes[i].role == ROLE_IF && (parent == ROLE_IF || parent == ROLE_ELSE);
+}
+
 static bool has_code_at_top(enum lang lang) {
     return lang == LANG_PYTHON || lang == LANG_RUBY || lang == LANG_BASH ||
            lang == LANG_JAVASCRIPT || lang == LANG_TYPESCRIPT || lang == LANG_TSX;
@@ -488,6 +494,8 @@ static int build(struct builder *b, uint32_t root) {
         r = add_node(b, i, &next);
         if (r < 0)
             return r;
+        if (b->f->count > before && goes_on(b, i))
+            b->f->nodes[before].flags &= (uint8_t)~FORM_STATEMENT;
         if (b->f->count > before && i != root && stands_in_block(b, i) &&
             b->f->nodes[before].kind != FORM_TOKEN)
             b->f->nodes[before].flags |= FORM_IN_BLOCK | FORM_STATEMENT;

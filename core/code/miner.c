@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ENTRIES_DEFAULT = 1000 * 1000, TEXT_DEFAULT = 64 * 1024 * 1024, FIXED_MIN = 6 };
+enum { ENTRIES_DEFAULT = 1000 * 1000, TEXT_DEFAULT = 64 * 1024 * 1024, FIXED_MIN = 5 };
 
 uint64_t miner_mix(uint64_t x) { // finaliser of splitmix64 (Steele, Lea, Flood 2014)
     x ^= x >> 30;
@@ -198,7 +198,7 @@ bool miner_is_useful(const struct form_walk *w) {
         return false;
     if (w->cut)
         return w->controls && (w->repeats || w->kept >= 2);
-    return w->repeats || (w->kept >= 2 && (w->controls || w->weight >= 10));
+    return w->repeats || (w->kept && w->controls) || (w->kept >= 2 && w->weight >= 10);
 }
 
 static int record(struct miner *m, const struct syntax *s, uint32_t i, uint32_t statements,

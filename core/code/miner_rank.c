@@ -15,10 +15,10 @@ static uint32_t bits_in(uint64_t set) {
     return (uint32_t)__builtin_popcountll(set);
 }
 
-// Many files count, many times in one file little. Two files are what a copy takes, so an idiom
-// begins with the third.
+// Many files count, many times in one file little. Two files are what a copy takes, so the first
+// one does not count.
 static double support_of(const struct entry *e) {
-    double files = e->files > 2 ? e->files - 1.5 : 0.5;
+    double files = e->files > 1 ? e->files - 1 : 1;
     return files * (1 + 0.25 * log2((double)e->count / e->files));
 }
 
