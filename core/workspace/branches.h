@@ -1,0 +1,56 @@
+// Live branches: how far from the main line, how old, which of them will conflict when they meet.
+// Blocks: for pool workers. Nothing is written to the repository. See core/workspace/git.h.
+#pragma once
+
+#include "core/base/err.h"
+#include "core/workspace/git.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    BRANCHES_MAX = 1000,              // looked at
+    BRANCHES_LIVE_MAX = 32,           // compared with the main line, newest first
+    BRANCHES_PAIRS_MAX = 200,         // merges tried
+    BRANCHES_CONFLICT_FILES_MAX = 20, // named per pair
+    BRANCHES_STALE_DAYS = 90
+};
+
+struct branch {
+    const char *name; // "topic", "origin/topic"
+    const char *id;
+    int64_t time;  // last commit, seconds
+    int64_t first; // first commit that the main line lacks; 0: none, or not looked at
+    bool remote, head, merged;
+    bool live;              // unmerged, younger than BRANCHES_STALE_DAYS, and compared
+    uint32_t ahead, behind; // of the main line; only where `compared`
+    bool compared;
+};
+struct branch_conflict {
+    uint32_t a, b; // indexes of branches, a < b; b = BRANCHES_BASE: the main line
+    const char *files[BRANCHES_CONFLICT_FILES_MAX];
+    uint32_t file_count; // named
+    uint32_t file_total;
+};
+#define BRANCHES_BASE UINT32_MAX
+
+struct branches {
+    struct branch *list; // newest first, then by name
+    uint32_t count;
+    struct branch_conflict *conflicts; // by a, then b
+    uint32_t conflict_count;
+    uint32_t pairs_tried, pairs_left; // left: not tried, for time or number
+    char base_name[256], base_id[GIT_ID_CHARS_MAX + 1];
+    bool conflicts_known; // false: git is too old for it (before 2.38)
+};
+struct branches_want {
+    const char *base; // name of the main line; NULL: main, master, trunk, develop, else HEAD
+    int64_t now;      // seconds
+    bool conflicts;
+    unsigned ms; // for the conflicts, all together; 0 = 5000
+};
+// Branches at the same commit stand once, the local one. ERR_NOT_FOUND: no commit yet.
+int branches_read(struct git *g, const struct branches_want *w, struct branches **ret,
+                  struct err *err);
+void branches_free(struct branches *b); // accepts NULL
