@@ -1,6 +1,7 @@
-#include "core/workspace/git_impl.h"
+#include "core/workspace/git.h"
 
 #include "core/base/child.h"
+#include "core/workspace/git_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
