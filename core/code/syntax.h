@@ -16,7 +16,7 @@ enum {
     SYNTAX_BYTES_MAX = 2 * 1024 * 1024, // of a file; larger ones stay lexical
     SYNTAX_NODES_MAX = 4 * 1024 * 1024, // of a tree (24 bytes each)
     SYNTAX_LINE_BYTES_MAX = 32 * 1024,  // a longer line is generated or minified
-    SYNTAX_BACKGROUND_MS = 250,         // usual limits on the time of a parse
+    SYNTAX_BACKGROUND_MS = 250,         // usual limits on the parsing thread's time
     SYNTAX_KEYSTROKE_MS = 2
 };
 
