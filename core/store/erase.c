@@ -302,7 +302,9 @@ int64_t store_erase(struct store *s, const char *const *uids, size_t n, const ch
         return r;
     int64_t erased = store_erase_rows(s, &what, err);
     if (erased >= 0) {
-        r = store_scrub(s, err);
+        r = uids ? 0 : store_cache_drop(s, err);
+        if (r == 0)
+            r = store_scrub(s, err);
         if (r < 0)
             erased = err_context(err, r,
                                  "the notes are erased, but their traces are not overwritten yet; "

@@ -37,6 +37,7 @@ static int init_sync(struct store *s, struct err *err) {
     (void)pthread_cond_init(&s->changed, &attr);
     (void)pthread_condattr_destroy(&attr);
     (void)pthread_mutex_init(&s->lock, NULL);
+    store_cache_init(s);
     return 0;
 }
 
@@ -45,6 +46,7 @@ static void store_free(struct store *s) {
     store_lock_release(s->lock_fd, !s->unclean);
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
+    store_cache_done(s);
     mem_free(s->dir);
     mem_free(s->db_path);
     mem_free(s->backups_dir);
@@ -126,6 +128,7 @@ void store_stop(struct store *s) {
     store_checker_stop(s);
     writer_stop(s->writer);
     store_readers_close(s);
+    store_cache_close(s);
     if (s->write_db)
         (void)db_checkpoint(s->write_db, true, NULL); // the log serves as well at the next start
     db_close(s->write_db);

@@ -172,6 +172,8 @@ static int rotate_end(struct store *s, struct err *err) {
         return r;
     r = writer_exclusive(s->writer, rotate_finish, NULL, err);
     store_readers_resume(s);
+    if (r == 0)
+        r = store_cache_drop(s, err); // its pages are under keys that are no more
     return r;
 }
 

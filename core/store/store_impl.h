@@ -8,6 +8,7 @@
 #include "core/db/vfs.h"
 #include "core/store/schema.h"
 #include "core/store/store.h"
+#include "core/store/store_cache.h"
 #include "core/store/writer.h"
 
 #include <pthread.h>
@@ -23,6 +24,15 @@ enum {
 struct store_reader {
     struct db *db; // NULL until first used
     bool busy;
+};
+
+struct store_cache { // store_cache.c
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct vfs *vfs;       // NULL until first used
+    unsigned out;          // connections given out
+    bool broken, dropping; // to be thrown away: by the last who uses it; by who waits for that
+    struct store_reader connection[STORE_CACHE_CONNECTIONS];
 };
 
 struct store_checker; // store_check.c: the background check after an unclean end
@@ -57,6 +67,7 @@ struct store {
     int64_t schema_version;
     int64_t scrubbed_ms;           // when housekeeping last rebuilt the file; inside upkeep
     struct store_checker *checker; // or NULL
+    struct store_cache cache;
 };
 
 // As store_open, with the schema of the caller (tests of migration).
@@ -93,6 +104,10 @@ void store_readers_interrupt(struct store *s); // under the lock: ends what they
 // Brings the store of an open keyring up, and down again. The caller changes the state.
 int store_start(struct store *s, struct err *err);
 void store_stop(struct store *s);
+
+void store_cache_init(struct store *s);
+void store_cache_done(struct store *s);
+void store_cache_close(struct store *s); // nobody is inside
 
 char *store_path(const char *dir, const char *name); // NULL when out of memory
 int store_fsync_dir(const char *path, struct err *err);

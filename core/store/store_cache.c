@@ -1,0 +1,205 @@
+#include "core/store/store_cache.h"
+
+#include "core/base/mem.h"
+#include "core/store/store_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char tables[] =
+    "CREATE TABLE code_block (id INTEGER PRIMARY KEY, key BLOB NOT NULL, data BLOB NOT NULL)"
+    " STRICT;"
+    "CREATE TABLE code_entry (key BLOB PRIMARY KEY, block INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " used INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX code_entry_used ON code_entry (used, bytes, block);"
+    "CREATE TABLE code_workspace (path TEXT PRIMARY KEY, used INTEGER NOT NULL,"
+    " data BLOB NOT NULL) STRICT;";
+
+// --- the files, under the cache's lock ----------------------------------------------------------
+
+static void close_all(struct store_cache *c) {
+    for (unsigned i = 0; i < STORE_CACHE_CONNECTIONS; i++) {
+        db_close(c->connection[i].db);
+        c->connection[i] = (struct store_reader){0};
+    }
+    vfs_close(c->vfs);
+    c->vfs = NULL;
+    c->broken = false;
+}
+
+static int remove_files(struct store *s, struct err *err) {
+    static const char *const names[] = {"cache.db", "cache.db-wal", "cache.head", "cache.turn",
+                                        "cache.lock"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AUTO_FREE char *path = store_path(s->dir, names[i]);
+        if (!path)
+            return err_set(err, ERR_NOMEM, "out of memory for a path");
+        if (unlink(path) < 0 && errno != ENOENT)
+            return err_errno(err, errno, "%s cannot be removed", path);
+    }
+    return 0;
+}
+
+static int open_connection(struct store_cache *c, struct db **ret, struct err *err) {
+    struct db *db = NULL;
+    int r = db_open(c->vfs, DB_CREATE, &db, err);
+    if (r == 0) // what is read once need not stay in memory
+        r = db_script(db, "PRAGMA cache_size=-1024", err);
+    if (r == 0)
+        *ret = db;
+    else
+        db_close(db);
+    return r;
+}
+
+static int check_version(struct db *db, struct err *err) {
+    int64_t version = 0;
+    int r = db_one_int(db, "PRAGMA user_version", NULL, 0, &version, err);
+    if (r < 0)
+        return r;
+    if (version == STORE_CACHE_VERSION)
+        return 0;
+    if (version != 0)
+        return err_set(err, ERR_CORRUPT, "the cache is of another version");
+    static_assert(STORE_CACHE_VERSION == 1, "the number is written out below");
+    r = db_begin(db, true, err);
+    if (r == 0)
+        r = db_script(db, tables, err);
+    if (r == 0)
+        r = db_script(db, "PRAGMA user_version = 1", err);
+    if (r == 0)
+        return db_commit(db, err);
+    db_rollback(db);
+    return r;
+}
+
+static int open_once(struct store *s, struct err *err) {
+    struct store_cache *c = &s->cache;
+    AUTO_FREE char *path = store_path(s->dir, "cache.db");
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory for a path");
+    int r = vfs_open(path, s->keys, VFS_CREATE, &c->vfs, err);
+    if (r == 0)
+        r = open_connection(c, &c->connection[0].db, err);
+    if (r == 0)
+        r = check_version(c->connection[0].db, err);
+    if (r < 0)
+        close_all(c);
+    return r;
+}
+
+static bool is_damage(int r) {
+    return r == ERR_CORRUPT || r == ERR_KEY || r == ERR_VERSION || r == ERR_INVAL;
+}
+
+static int open_cache(struct store *s, struct err *err) {
+    int r = open_once(s, err);
+    if (!is_damage(r))
+        return r;
+    r = remove_files(s, err);
+    return r < 0 ? r : open_once(s, err);
+}
+
+// --- connections --------------------------------------------------------------------------------
+
+static struct store_reader *find_free(struct store_cache *c) {
+    struct store_reader *unused = NULL;
+    for (unsigned i = 0; i < STORE_CACHE_CONNECTIONS; i++) {
+        struct store_reader *reader = &c->connection[i];
+        if (!reader->busy && reader->db)
+            return reader;
+        if (!reader->busy && !unused)
+            unused = reader;
+    }
+    return unused;
+}
+
+static int take(struct store *s, struct db **ret, struct err *err) {
+    struct store_cache *c = &s->cache;
+    if (c->broken || c->dropping)
+        return err_set(err, ERR_BUSY, "the cache is being thrown away");
+    int r = c->vfs ? 0 : open_cache(s, err);
+    if (r < 0)
+        return r;
+    struct store_reader *reader = find_free(c);
+    if (!reader)
+        return err_set(err, ERR_BUSY, "all connections of the cache are in use");
+    if (!reader->db)
+        r = open_connection(c, &reader->db, err);
+    if (r < 0)
+        return r;
+    reader->busy = true;
+    c->out++;
+    *ret = reader->db;
+    return 0;
+}
+
+int store_cache_get(struct store *s, struct db **ret, struct err *err) {
+    int r = store_enter(s, err);
+    if (r < 0)
+        return r;
+    (void)pthread_mutex_lock(&s->cache.lock);
+    r = take(s, ret, err);
+    (void)pthread_mutex_unlock(&s->cache.lock);
+    if (r < 0)
+        store_leave(s);
+    return r;
+}
+
+void store_cache_put(struct store *s, struct db *db, int result) {
+    if (!db)
+        return;
+    struct store_cache *c = &s->cache;
+    db_rollback(db);
+    (void)pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < STORE_CACHE_CONNECTIONS; i++)
+        if (c->connection[i].db == db)
+            c->connection[i].busy = false;
+    c->out--;
+    c->broken |= is_damage(result);
+    if (c->broken && !c->out) {
+        close_all(c);
+        (void)remove_files(s, NULL);
+    }
+    (void)pthread_cond_broadcast(&c->changed);
+    (void)pthread_mutex_unlock(&c->lock);
+    store_leave(s);
+}
+
+int store_cache_drop(struct store *s, struct err *err) {
+    struct store_cache *c = &s->cache;
+    (void)pthread_mutex_lock(&c->lock);
+    c->dropping = true;
+    while (c->out)
+        (void)pthread_cond_wait(&c->changed, &c->lock);
+    close_all(c);
+    int r = remove_files(s, err);
+    c->dropping = false;
+    (void)pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+void store_cache_close(struct store *s) {
+    (void)pthread_mutex_lock(&s->cache.lock);
+    close_all(&s->cache);
+    (void)pthread_mutex_unlock(&s->cache.lock);
+}
+
+void store_cache_init(struct store *s) {
+    (void)pthread_mutex_init(&s->cache.lock, NULL);
+    (void)pthread_cond_init(&s->cache.changed, NULL);
+}
+
+void store_cache_done(struct store *s) {
+    (void)pthread_mutex_destroy(&s->cache.lock);
+    (void)pthread_cond_destroy(&s->cache.changed);
+}
+
+int64_t store_cache_bytes(struct store *s) {
+    AUTO_FREE char *path = store_path(s->dir, "cache.db");
+    struct stat st;
+    return path && stat(path, &st) == 0 ? st.st_size : 0;
+}
