@@ -1,7 +1,6 @@
 #include "core/workspace/entry.h"
 
 #include "core/base/mem.h"
-#include "core/workspace/cache.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -59,16 +58,6 @@ struct unit *unit_new(struct facts *facts) {
     return u;
 }
 
-struct unit *unit_in_arena(const struct facts *facts, struct arena *arena) {
-    struct unit *u = mem_zalloc(sizeof *u);
-    if (!u)
-        return NULL;
-    atomic_init(&u->refs, 1);
-    u->facts = facts;
-    u->arena = arena_ref(arena);
-    return u;
-}
-
 struct unit *unit_ref(struct unit *u) {
     if (u)
         ref(&u->refs);
@@ -78,10 +67,7 @@ struct unit *unit_ref(struct unit *u) {
 void unit_put(struct unit *u) {
     if (!u || !unref(&u->refs))
         return;
-    if (u->arena)
-        arena_put(u->arena);
-    else
-        mem_free((void *)(uintptr_t)u->facts);
+    mem_free((void *)(uintptr_t)u->facts);
     mem_free(u);
 }
 
@@ -103,12 +89,12 @@ struct entry *entry_copy(const struct entry *from) {
     e->text = text_ref(from->text);
     e->stat = from->stat;
     e->bytes = from->bytes;
+    e->block = from->block;
     memcpy(e->hash, from->hash, sizeof e->hash);
     e->lang = from->lang;
     e->state = from->state;
     e->racy = from->racy;
     e->hashed = from->hashed;
-    e->cached = from->cached;
     e->flags = from->flags;
     return e;
 }

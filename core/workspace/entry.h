@@ -26,16 +26,14 @@ struct text *text_new(const char *data, size_t bytes); // NULL when out of memor
 struct text *text_ref(struct text *t);                 // accepts NULL
 void text_put(struct text *t);                         // accepts NULL
 
-struct arena; // memory that several units point into (cache.h)
 struct unit { // the facts of one content
     atomic_uint refs;
     const struct facts *facts;
-    struct arena *arena; // that holds `facts`; NULL: it is the unit's own
+    _Atomic int64_t block; // of the store's cache; 0: it has them not
 };
 struct unit *unit_new(struct facts *facts); // takes, also when it fails: NULL when out of memory
-struct unit *unit_in_arena(const struct facts *facts, struct arena *arena); // references the arena
-struct unit *unit_ref(struct unit *u);                                      // accepts NULL
-void unit_put(struct unit *u);                                              // accepts NULL
+struct unit *unit_ref(struct unit *u);      // accepts NULL
+void unit_put(struct unit *u);              // accepts NULL
 
 enum entry_state {
     ENTRY_NEW,     // its content has not been looked at; facts are those of an older one, if any
@@ -48,10 +46,11 @@ struct entry {
     struct text *text; // instead of the file
     struct walk_stat stat;
     uint64_t bytes; // of the content that the facts were made of
+    int64_t block;  // of the store's cache, where the facts are to be had; 0: none
     uint8_t hash[FACTS_HASH_BYTES];
     uint8_t lang, state;
-    bool racy, hashed, cached; // `cached`: the store has the facts
-    uint16_t flags;            // enum file_flags
+    bool racy, hashed;
+    uint16_t flags; // enum file_flags
     uint16_t path_bytes;
     char path[];
 };

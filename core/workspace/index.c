@@ -66,6 +66,14 @@ int index_open(const struct index_config *c, struct index **ret, struct err *err
         return err_set(err, ERR_NOMEM, "out of memory for the index");
     }
     ix->root = root;
+    if (c->store) {
+        ix->cache = cache_new(c->store, c->root);
+        if (!ix->cache) {
+            root_put(root);
+            mem_free(ix);
+            return err_set(err, ERR_NOMEM, "out of memory for the index");
+        }
+    }
     ix->threads = choose_threads(c->threads);
     ix->buffer = BUF_INIT(INDEX_FILE_BYTES_MAX + 1);
     init_locks(ix);
@@ -83,6 +91,8 @@ void index_close(struct index *ix) {
     if (!ix)
         return;
     index_stop_threads(ix);
+    index_save(ix); // what was changed since the last pass
+    cache_free(ix->cache);
     snapshot_put(ix->current);
     put_entries(ix->entries, ix->count);
     put_entries(ix->overlays, ix->overlay_count);
@@ -219,7 +229,7 @@ void index_figures(struct index *ix, struct index_figures *ret) {
     f.bytes = f.facts_bytes = 0;
     for (uint32_t i = 0; i < ix->count; i++)
         count_entry(ix->entries[i], &f);
-    f.background = ix->running > 0;
+    f.background = ix->running > 0 || ix->saving;
     (void)pthread_mutex_unlock(&ix->lock);
     *ret = f;
 }

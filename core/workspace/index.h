@@ -114,6 +114,6 @@ struct index_figures {
     uint32_t files, code_files, symbols, cached, parsed_lexical, parsed_tree;
     uint64_t bytes, facts_bytes;
     unsigned first_symbols_ms, full_ms, refresh_us;
-    bool background; // trees are still being made
+    bool background; // trees are still being made, or the cache is being written
 };
 void index_figures(struct index *ix, struct index_figures *ret);

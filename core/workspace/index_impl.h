@@ -6,13 +6,13 @@
 #pragma once
 
 #include "core/base/buf.h"
+#include "core/workspace/cache.h"
 #include "core/workspace/entry.h"
 #include "core/workspace/index.h"
 #include "core/workspace/tables.h"
 
 #include <pthread.h>
 
-struct cache;
 struct syntax;
 
 enum {
@@ -29,7 +29,7 @@ struct queue { // entries that wait for a stage
     uint32_t pending; // not finished: waiting or being worked on
 };
 
-enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
+enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_SAVES, THREAD_ENDED };
 struct index_thread {
     struct index *index;
     pthread_t id;
@@ -50,8 +50,10 @@ struct index {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool ready, stop, big;  // big: lexical only
-    bool retry;             // memory ran out: some entries were not read
+    bool ready, stop, big; // big: lexical only
+    bool retry;            // memory ran out: some entries were not read
+    bool unsaved, saving;  // something is worth writing to the cache; a thread does
+    atomic_bool stop_saving;
     struct entry **entries; // sorted by path
     uint32_t count;
     uint64_t generation;      // counts changes of entries
@@ -84,6 +86,7 @@ int index_queue(struct index *ix, enum stage stage, struct entry *e);
 void index_start_threads(struct index *ix); // under the lock; as many as pay
 void index_work_here(struct index *ix);     // inside `refresh`, until no job is waiting
 void index_stop_threads(struct index *ix);
+void index_save(struct index *ix); // to the cache, if there is anything to save
 // Under the lock: puts `e` in the place of `old` if that is still there.
 bool index_replace(struct index *ix, const struct entry *old, struct entry *e);
 int64_t index_find_entry(const struct index *ix, const char *path); // under the lock
@@ -91,6 +94,7 @@ int64_t index_find_entry(const struct index *ix, const char *path); // under the
 // --- index_read.c
 struct reader { // of one thread
     struct index *index;
+    struct cache_reader cache;
     struct syntax *syntax; // made when first needed
     struct buf *text;
 };

@@ -82,6 +82,7 @@ static int apply(struct index *ix, const char *path, struct text *text) {
         return ERR_NOMEM;
     text_put(e->text);
     e->text = text_ref(text);
+    e->block = 0;
     e->state = ENTRY_NEW;
     e->racy = !text; // the file may be any by now
     int r = index_queue(ix, STAGE_LEXICAL, e);

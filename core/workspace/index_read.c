@@ -125,6 +125,20 @@ static bool is_same(const struct entry *old, const uint8_t *hash, bool tree) {
            (!tree || old->unit->facts->tier == TIER_TREE);
 }
 
+// Facts of an earlier run. What was parsed lexically because there was no time is not among them.
+static bool take_cached(struct reader *r, struct entry *e,
+                        struct unit *(*get)(struct cache_reader *, const struct entry *)) {
+    struct unit *u = get(&r->cache, e);
+    if (!u)
+        return false;
+    entry_set_unit(e, u);
+    if (u->facts->flags & FACTS_GENERATED)
+        e->flags |= FILE_GENERATED;
+    unit_put(u);
+    e->state = ENTRY_DONE;
+    return true;
+}
+
 static int add_facts(struct reader *r, const struct entry *old, struct entry *e,
                      const struct content *c, enum stage stage) {
     bool tree = wants_tree(r->index, c);
@@ -134,8 +148,9 @@ static int add_facts(struct reader *r, const struct entry *old, struct entry *e,
         return 0;
     }
     entry_set_unit(e, NULL);
-    e->cached = false;
     if (!wants_facts(c))
+        return 0;
+    if (stage == STAGE_LEXICAL && !e->text && !r->index->big && take_cached(r, e, cache_find))
         return 0;
     struct facts *facts = NULL;
     int made = make_facts(r, e, c, tree && stage == STAGE_TREE, &facts);
@@ -161,7 +176,7 @@ static uint16_t path_flags(const struct entry *e) {
 
 void index_by_name(struct entry *e, enum file_flags flag) {
     entry_set_unit(e, NULL);
-    e->hashed = e->cached = false;
+    e->hashed = false;
     memset(e->hash, 0, sizeof e->hash);
     e->lang = (uint8_t)language_of(e->path, NULL, 0);
     e->flags = (uint16_t)(path_flags(e) | (unsigned)flag | classify_language((enum lang)e->lang));
@@ -201,6 +216,11 @@ int index_read(struct reader *r, const struct entry *old, enum stage stage, stru
     if (!e)
         return ERR_NOMEM;
     int failed = 0;
+    if (e->block && !e->unit && !e->text && take_cached(r, e, cache_block)) {
+        *ret = e;
+        return 0;
+    }
+    e->block = 0;
     if (!e->text && e->stat.bytes > INDEX_FILE_BYTES_MAX)
         index_by_name(e, FILE_TOO_LARGE);
     else

@@ -32,6 +32,7 @@ static struct entry *from_older(const struct entry *old, const struct walk_stat 
         return NULL;
     e->stat = *stat;
     e->racy = racy;
+    e->block = 0; // that is of the older content
     if (!(e->flags & FILE_SYMLINK))
         e->state = ENTRY_NEW;
     return e;
@@ -70,6 +71,15 @@ static int keep_new(struct list *l, struct entry *e) { // takes
         return 0;
     l->queued_bytes += e->text ? e->text->bytes : e->stat.bytes;
     l->queued_bytes += 1; // an empty file is a file
+    return index_queue(l->ix, STAGE_LEXICAL, e);
+}
+
+// Of an earlier run's list: its facts are to be fetched.
+static int keep_known(struct list *l, struct entry *e) { // takes
+    int r = keep(l, e);
+    if (r < 0 || l->ix->walk || e->state != ENTRY_NEW)
+        return r;
+    l->queued_bytes += 1;
     return index_queue(l->ix, STAGE_LEXICAL, e);
 }
 
@@ -132,7 +142,7 @@ static int add(struct list *l, const struct walk_file *f) {
         return keep_new(l, from_file(f));
     bool racy = (f->flags & WALK_RACY) != 0;
     if (same_stat(&old->stat, &f->stat) && !old->racy && !old->text)
-        return keep(l, entry_ref((struct entry *)(uintptr_t)old));
+        return keep_known(l, entry_ref((struct entry *)(uintptr_t)old));
     struct entry *e = from_older(old, &f->stat, racy);
     if (e && e->text) { // the editor has given it back
         text_put(e->text);
@@ -285,11 +295,30 @@ static int merge_again(struct index *ix, uint64_t *bytes) { // under the lock
     return r;
 }
 
+// The list of an earlier run, before the first look: what has not changed since is not read.
+static int load_list(struct index *ix, struct err *err) {
+    struct entry **entries = NULL;
+    uint32_t count = 0;
+    if (!ix->cache || ix->walk || ix->count)
+        return 0;
+    int r = cache_load(ix->cache, &entries, &count);
+    if (r < 0)
+        return err_set(err, r, "out of memory for the index");
+    (void)pthread_mutex_lock(&ix->lock);
+    mem_free(ix->entries);
+    ix->entries = entries;
+    ix->count = count;
+    (void)pthread_mutex_unlock(&ix->lock);
+    return 0;
+}
+
 int index_refresh(struct index *ix, const struct index_want *want, uint64_t *ret_bytes,
                   struct err *err) {
     bool stale = true;
     struct again a = {.ix = ix};
-    int r = 0;
+    int r = load_list(ix, err);
+    if (r < 0)
+        return r;
     if (ix->walk)
         r = walk_check(ix->walk, ix->root->fd, ix->threads, on_change, &a, &stale, err);
     if (r < 0)

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BACKGROUND_NICE = 5, JOBS_PER_THREAD = 4 };
+enum { BACKGROUND_NICE = 5, JOBS_PER_THREAD = 4, CLOSE_SAVES_S = 3 };
 
 // --- places -------------------------------------------------------------------------------------
 
@@ -84,14 +85,21 @@ static void note_progress(struct index *ix) { // under the lock
         ix->figures.full_ms = ms ? ms : 1;
 }
 
+static void count_work(struct index *ix, const struct entry *e, enum stage stage) {
+    bool cached = e->unit && atomic_load(&e->unit->block);
+    ix->figures.cached += cached;
+    ix->figures.parsed_lexical += !cached && e->unit && stage == STAGE_LEXICAL;
+    ix->figures.parsed_tree += !cached && e->unit && stage == STAGE_TREE;
+    ix->unsaved |= !cached;
+}
+
 // Under the lock. The result stands if the file has not been found changed meanwhile.
 static void settle(struct index *ix, const struct entry *old, struct entry *e, enum stage stage) {
     bool tree_to_come = e && e->state == ENTRY_LEXICAL;
     if (e && index_replace(ix, old, e)) {
         if (tree_to_come && index_queue(ix, STAGE_TREE, e) < 0)
             ix->retry = true;
-        ix->figures.parsed_lexical += stage == STAGE_LEXICAL;
-        ix->figures.parsed_tree += stage == STAGE_TREE;
+        count_work(ix, e, stage);
     } else {
         entry_put(e);
     }
@@ -114,7 +122,8 @@ static void work_on(struct index *ix, struct reader *r, struct entry *old, enum 
 }
 
 void index_work_here(struct index *ix) {
-    struct reader r = {.index = ix, .syntax = ix->syntax, .text = &ix->buffer};
+    struct reader r = {
+        .index = ix, .cache.cache = ix->cache, .syntax = ix->syntax, .text = &ix->buffer};
     for (;;) {
         enum stage stage;
         (void)pthread_mutex_lock(&ix->lock);
@@ -124,38 +133,81 @@ void index_work_here(struct index *ix) {
             break;
         work_on(ix, &r, old, stage);
     }
+    cache_reader_done(&r.cache);
     ix->syntax = r.syntax;
 }
 
 // The next job, or NULL; then the thread counts no more, so that whoever adds a job starts another.
-static struct entry *take_or_end(struct index_thread *t, enum stage *ret_stage) {
+static struct entry *take_or_end(struct index_thread *t, enum stage *ret_stage, bool *ret_last) {
     struct index *ix = t->index;
     (void)pthread_mutex_lock(&ix->lock);
     struct entry *e = take(ix, ret_stage);
     if (!e) {
-        t->state = THREAD_ENDED;
         ix->running--;
+        bool last = !ix->running && ix->cache && ix->unsaved && !ix->saving && !ix->stop;
+        ix->saving |= last;
+        *ret_last = last;
+        t->state = last ? THREAD_SAVES : THREAD_ENDED;
         (void)pthread_cond_broadcast(&ix->changed);
     }
     (void)pthread_mutex_unlock(&ix->lock);
     return e;
 }
 
+// --- saving -------------------------------------------------------------------------------------
+
+static struct entry **list_entries(struct index *ix, uint32_t *ret_count) { // under the lock
+    struct entry **entries = mem_alloc((size_t)ix->count * sizeof(struct entry *));
+    for (uint32_t i = 0; entries && i < ix->count; i++)
+        entries[i] = entry_ref(ix->entries[i]);
+    *ret_count = entries ? ix->count : 0;
+    return entries;
+}
+
+void index_save(struct index *ix) {
+    uint32_t count = 0, written = 0;
+    (void)pthread_mutex_lock(&ix->lock);
+    struct entry **entries = ix->cache && ix->unsaved ? list_entries(ix, &count) : NULL;
+    ix->unsaved = false;
+    (void)pthread_mutex_unlock(&ix->lock);
+    if (!entries)
+        return;
+    cache_save(ix->cache, entries, count, &ix->stop_saving, &written);
+    for (uint32_t i = 0; i < count; i++)
+        entry_put(entries[i]);
+    mem_free(entries);
+}
+
+// The last of a pass writes what the pass has found. Nobody waits for it but index_close.
+static void save_as_last(struct index_thread *t, bool is_last) {
+    struct index *ix = t->index;
+    if (!is_last)
+        return;
+    index_save(ix);
+    (void)pthread_mutex_lock(&ix->lock);
+    ix->saving = false;
+    t->state = THREAD_ENDED;
+    (void)pthread_cond_broadcast(&ix->changed);
+    (void)pthread_mutex_unlock(&ix->lock);
+}
+
 static void *work(void *arg) {
     struct index_thread *t = arg;
     struct buf text = BUF_INIT(INDEX_FILE_BYTES_MAX + 1);
-    struct reader r = {.index = t->index, .text = &text};
-    bool nice = false;
+    struct reader r = {.index = t->index, .cache.cache = t->index->cache, .text = &text};
+    bool nice = false, last = false;
     enum stage stage;
-    for (struct entry *e; (e = take_or_end(t, &stage));) {
+    for (struct entry *e; (e = take_or_end(t, &stage, &last));) {
         if (stage == STAGE_TREE && !nice) { // nobody's hurry: editor and build come first
             (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), BACKGROUND_NICE);
             nice = true;
         }
         work_on(t->index, &r, e, stage);
     }
+    cache_reader_done(&r.cache);
     syntax_free(r.syntax);
     buf_done(&text);
+    save_as_last(t, last);
     return NULL;
 }
 
@@ -190,8 +242,14 @@ void index_start_threads(struct index *ix) {
 void index_stop_threads(struct index *ix) {
     (void)pthread_mutex_lock(&ix->lock);
     ix->stop = true;
-    while (ix->running)
-        (void)pthread_cond_wait(&ix->changed, &ix->lock);
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until); // the condition's clock
+    until.tv_sec += CLOSE_SAVES_S;
+    while (ix->running || ix->saving)
+        if (pthread_cond_timedwait(&ix->changed, &ix->lock, &until) != 0) {
+            atomic_store(&ix->stop_saving, true);
+            (void)pthread_cond_wait(&ix->changed, &ix->lock);
+        }
     for (unsigned i = 0; i < INDEX_THREADS_MAX; i++)
         reap(&ix->thread[i]);
     (void)pthread_mutex_unlock(&ix->lock);

@@ -1,16 +1,27 @@
-// The code index on a tree: bench_index PATH [threads] [file to touch, from the root]
-// Prints: first symbols, full cold index, a look when nothing changed, after a saved file, memory.
+// The code index on a tree: bench_index PATH [threads] [file to touch, from the root | -]
+// Prints: first symbols, full cold index, warm start from the store's cache, a look when nothing
+// changed, after a saved file (the third argument; "-" chooses one of usual size), memory.
 #include "core/base/env.h"
+#include "core/store/store.h"
+#include "core/store/store_cache.h"
 #include "core/workspace/index.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static double now_ms(void) {
     return (double)env_now_mono_ns() / 1e6;
+}
+
+static double cpu_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static double rss_mb(void) {
@@ -28,13 +39,13 @@ static struct snapshot *get(struct index *ix, enum facts_tier tier, const char *
     struct snapshot *s = NULL;
     struct err err = {0};
     const struct index_want want = {.tier = tier};
-    double start = now_ms();
+    double start = now_ms(), cpu = cpu_ms();
     if (index_get(ix, &want, &s, &err) < 0) {
         fprintf(stderr, "%s\n", err_text(&err));
         exit(1);
     }
-    fprintf(stderr, "%-34s %9.2f ms   %u files, tier %d, RSS %.0f MB\n", what, now_ms() - start,
-            snapshot_count(s), (int)snapshot_tier(s), rss_mb());
+    fprintf(stderr, "%-34s %9.2f ms %9.2f CPU   %u files, tier %d, RSS %.0f MB\n", what,
+            now_ms() - start, cpu_ms() - cpu, snapshot_count(s), (int)snapshot_tier(s), rss_mb());
     return s;
 }
 
@@ -97,19 +108,49 @@ static void save_and_look(struct index *ix, const char *root, const char *file) 
     }
 }
 
-int main(int argc, char **argv) {
-    if (argc < 2) {
-        fprintf(stderr, "bench_index PATH [threads] [file to touch]\n");
-        return 2;
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static struct store *open_store(const char *dir) {
+    const struct store_config c = {.dir = dir, .readers = 2};
+    struct store *s = NULL;
+    struct err err = {0};
+    if (store_open(&c, &s, &err) < 0) {
+        fprintf(stderr, "%s\n", err_text(&err));
+        exit(1);
     }
-    const struct index_config c = {.root = argv[1],
-                                   .threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2};
+    return s;
+}
+
+static struct index *open_index(const char *root, unsigned threads, struct store *store) {
+    const struct index_config c = {.root = root, .threads = threads, .store = store};
     struct index *ix = NULL;
     struct err err = {0};
     if (index_open(&c, &ix, &err) < 0) {
         fprintf(stderr, "%s\n", err_text(&err));
-        return 1;
+        exit(1);
     }
+    return ix;
+}
+
+static void say(struct index *ix, const struct snapshot *s) {
+    struct index_figures f;
+    index_figures(ix, &f);
+    fprintf(stderr,
+            "%u files, %u of them code, %.1f MB, %u symbols, facts %.1f MB; cached %u, lexical %u, "
+            "trees %u\n",
+            f.files, f.code_files, (double)f.bytes / 1e6, f.symbols, (double)f.facts_bytes / 1e6,
+            f.cached, f.parsed_lexical, f.parsed_tree);
+    for (unsigned i = 0; snapshot_note(s, i); i++)
+        fprintf(stderr, "note: %s\n", snapshot_note(s, i));
+}
+
+static void cold(const char *root, unsigned threads, struct store *store) {
+    struct index *ix = open_index(root, threads, store);
     double start = now_ms();
     snapshot_put(get(ix, TIER_LEXICAL, "cold: first symbols"));
     struct snapshot *s = get(ix, TIER_TREE, "cold: trees");
@@ -117,15 +158,40 @@ int main(int argc, char **argv) {
     look_up(s, "main");
     look_up(s, "main");
     imports(s);
-    struct index_figures f;
-    index_figures(ix, &f);
-    fprintf(stderr, "%u code files, %.1f MB, %u symbols, facts %.1f MB\n", f.code_files,
-            (double)f.bytes / 1e6, f.symbols, (double)f.facts_bytes / 1e6);
-    for (unsigned i = 0; snapshot_note(s, i); i++)
-        fprintf(stderr, "note: %s\n", snapshot_note(s, i));
-    if (f.files && argc > 3)
-        save_and_look(ix, argv[1], argc > 3 && strcmp(argv[3], "-") != 0 ? argv[3] : choose(s));
+    say(ix, s);
     snapshot_put(s);
+    start = now_ms();
     index_close(ix);
+    fprintf(stderr, "%-34s %9.2f ms   cache %.1f MB\n", "close, what was left to save",
+            now_ms() - start, (double)store_cache_bytes(store) / 1e6);
+}
+
+int main(int argc, char **argv) {
+    char dir[] = "/tmp/paired-bench-XXXXXX";
+    if (argc < 2 || !mkdtemp(dir)) {
+        fprintf(stderr, "bench_index PATH [threads] [file to touch | -]\n");
+        return 2;
+    }
+    unsigned threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2;
+    struct store *store = open_store(dir);
+    cold(argv[1], threads, store);
+    (void)usleep(300000);
+    struct index *ix = open_index(argv[1], threads, store);
+    index_close(ix);
+    for (int i = 0; i < 3; i++) {
+        store_close(store);
+        store = open_store(dir);
+        ix = open_index(argv[1], threads, store);
+        struct snapshot *s = get(ix, TIER_TREE, "warm");
+        if (i == 2) {
+            say(ix, s);
+            if (argc > 3)
+                save_and_look(ix, argv[1], strcmp(argv[3], "-") != 0 ? argv[3] : choose(s));
+        }
+        snapshot_put(s);
+        index_close(ix);
+    }
+    store_close(store);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }
