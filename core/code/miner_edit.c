@@ -165,8 +165,11 @@ static int walk_rows(struct miner *m, const struct change *c, struct sighting *r
                              .holes = w->holes,
                              .level = MINED_EDIT,
                              .lang = c->s->lang};
-    bool small = weight <= PATTERN_NODES_MAX && w->weight - weight <= PATTERN_NODES_MAX &&
-                 w->weight >= PATTERN_NODES_MIN && w->metavariables <= PATTERN_METAVARIABLES_MAX &&
+    // `f(x)` to `f(x, 0)` fits everywhere and says nothing: a library name or a decision has to
+    // take part.
+    bool small = (w->kept || w->controls) && weight <= PATTERN_NODES_MAX &&
+                 w->weight - weight <= PATTERN_NODES_MAX && w->weight >= PATTERN_NODES_MIN &&
+                 w->metavariables <= PATTERN_METAVARIABLES_MAX &&
                  count_row(c->f, c->before) <= PATTERN_STATEMENTS_MAX &&
                  count_row(c->g, c->after) <= PATTERN_STATEMENTS_MAX &&
                  w->holes * 100 <= w->weight * PATTERN_HOLES_PERCENT_MAX;
@@ -219,7 +222,9 @@ int miner_add_edit(struct miner *m, enum lang lang, const char *before, size_t b
                        .g = &m->other,
                        .before = {0, m->form.count},
                        .after = {0, m->other.count}};
-    if (!find_change(&c) || !add_context(&c))
+    if (!find_change(&c) || !add_context(&c) ||
+        form_weight(c.f, c.before.from, c.before.to) > PATTERN_NODES_MAX ||
+        form_weight(c.g, c.after.from, c.after.to) > PATTERN_NODES_MAX)
         return 0;
     m->file++;
     share_names(&c, &m->other);

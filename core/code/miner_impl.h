@@ -4,7 +4,7 @@
 #include "core/code/miner.h"
 #include "core/code/pattern_impl.h"
 
-enum { TEXT_NONE = 0, TEXT_UNFIT = UINT32_MAX };
+enum { TEXT_NONE = 0, TEXT_UNFIT = INT32_MAX };
 
 struct entry {
     uint64_t hash;              // 0 = free
