@@ -86,8 +86,8 @@ static bool is_typed(struct checks *c, uint32_t i, uint32_t condition) {
 }
 
 static bool is_worth_it(struct checks *c, uint32_t a, uint32_t b, uint32_t tokens) {
-    return check_tokens(c, a) >= tokens && !check_has_role(c, a, ROLE_COMMENT) &&
-           !check_has_role(c, b, ROLE_COMMENT) && !check_has_role(c, a, ROLE_PREPROC_IF);
+    return check_tokens(c, a) >= tokens && !check_commented(c, a) && !check_commented(c, b) &&
+           !check_has_role(c, a, ROLE_PREPROC_IF);
 }
 
 static void identical(struct checks *c, uint32_t head, const struct chain *chain) {
@@ -184,8 +184,8 @@ static void ternary(struct checks *c, uint32_t i) {
         condition = check_named(c, i, 1);
         no = check_named(c, i, 2);
     }
-    if (!yes || !no || !condition || !canon_same(c->s, yes, no) || is_typed(c, i, condition) ||
-        check_has_role(c, i, ROLE_COMMENT) ||
+    if (c->test || !yes || !no || !condition || !canon_same(c->s, yes, no) ||
+        is_typed(c, i, condition) || check_has_role(c, i, ROLE_COMMENT) ||
         (check_in(c, CHECK_C) && check_role(c, yes) == ROLE_NUMBER))
         return;
     (void)check_report(c, "identical-branches", i, "both results are the same");

@@ -11,7 +11,8 @@ static const char CLEANUP[] =
     "rm rmSync quit detach clear exit end removeListener removeEventListener closeQuietly delete! "
     "sleep wait close_connection deleteOnExit deleteIfExists disconnectQuietly reset "
     "releasePointerCapture setPointerCapture releaseCapture removeChild revokeObjectURL unref "
-    "tearDown teardown log debug warn error info trace print println";
+    "mkdir mkdirSync makedirs utime tearDown teardown log debug warn error info trace print "
+    "println";
 // Looking whether something is there.
 static const char PROBES[] =
     "require import_module __import__ forName loadLibrary loadClass createRequire resolve";
@@ -203,6 +204,17 @@ static void handler(struct checks *c, uint32_t clause) {
                            "`rescue Exception` does not raise again");
 }
 
+// stopFn(), closeAll(), reapTick(): starts with a verb of tidying up.
+static bool tidies_up(const struct checks *c, uint32_t name) {
+    static const char *const verbs[] = {"close",  "stop",    "kill",    "shutdown",   "terminate",
+                                        "clean",  "dispose", "destroy", "disconnect", "remove",
+                                        "unlink", "cancel",  "release", "reap",       "pause"};
+    for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++)
+        if (check_starts_with(c, name, verbs[k]))
+            return true;
+    return check_one_of(c, name, CLEANUP);
+}
+
 // promise.catch(() => {})
 static void promise_catch(struct checks *c, uint32_t call) {
     uint32_t callee = check_callee(c, call);
@@ -221,7 +233,7 @@ static void promise_catch(struct checks *c, uint32_t call) {
     uint32_t tried_name = tried ? check_callee_name(c, tried) : 0;
     if (!body || check_role(c, body) != ROLE_BLOCK || !is_empty(c, body) ||
         check_commented(c, lambda) || is_ignored_on_purpose(c, parameters) ||
-        (tried_name && check_one_of(c, tried_name, CLEANUP)))
+        (tried_name && tidies_up(c, tried_name)))
         return;
     (void)check_report(c, "swallowed-error", lambda, "the handler of the promise is empty");
 }
@@ -252,11 +264,10 @@ static void go_if(struct checks *c, uint32_t i) {
 
 // What tells the caller nothing when it fails silently: data is lost or never was there.
 static const char GO_MUST_LOOK[] =
-    "json.Unmarshal xml.Unmarshal yaml.Unmarshal toml.Unmarshal proto.Unmarshal os.WriteFile "
-    "ioutil.WriteFile os.Rename os.MkdirAll os.Mkdir binary.Read io.ReadFull os.Symlink "
-    "os.Truncate";
+    "json.Unmarshal xml.Unmarshal yaml.Unmarshal toml.Unmarshal proto.Unmarshal os.Rename "
+    "binary.Read io.ReadFull";
 static const char GO_MUST_LOOK_TWO[] =
-    "strconv.Atoi strconv.ParseInt strconv.ParseUint strconv.ParseFloat strconv.ParseBool os.Open "
+    "strconv.Atoi strconv.ParseInt strconv.ParseUint strconv.ParseFloat os.Open "
     "os.Create os.OpenFile os.ReadFile ioutil.ReadFile http.Get "
     "http.Post http.NewRequest time.Parse time.ParseDuration net.Dial net.Listen "
     "base64.StdEncoding.DecodeString hex.DecodeString";
@@ -268,6 +279,16 @@ static bool has_literal_arguments(const struct checks *c, uint32_t call, uint32_
         arguments ? check_named(c, arguments, check_starts_with(c, callee, "time.P")) : 0;
     what = what ? what : (arguments ? check_named(c, arguments, 0) : 0);
     return !what || check_role(c, what) == ROLE_STRING || check_role(c, what) == ROLE_NUMBER;
+}
+
+// The value itself is tested next, so that zero stands for the error.
+static bool is_looked_at(struct checks *c, uint32_t i, uint32_t value) {
+    uint32_t next = syntax_next_named(c->s, i);
+    if (check_role(c, c->s->nodes[i].parent) == ROLE_IF)
+        return true;
+    uint32_t condition =
+        next && check_role(c, next) == ROLE_IF ? syntax_child(c->s, next, FIELD_ROLE_CONDITION) : 0;
+    return condition && value && check_has_name(c, condition, value);
 }
 
 // _ = err; _ = json.Unmarshal(…); n, _ := strconv.Atoi(…)
@@ -288,6 +309,8 @@ static void go_blank(struct checks *c, uint32_t i) {
         return;
     }
     uint32_t callee = check_role(c, value) == ROLE_CALL ? check_callee(c, value) : 0;
+    if (values == 2 && is_looked_at(c, i, check_named(c, left, 0)))
+        return;
     if (!callee || !check_one_of(c, callee, values == 1 ? GO_MUST_LOOK : GO_MUST_LOOK_TWO) ||
         values > 2 || has_literal_arguments(c, value, callee) || check_commented(c, i))
         return;

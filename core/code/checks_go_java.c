@@ -110,6 +110,18 @@ static void defer_in_loop(struct checks *c, uint32_t i) {
     }
 }
 
+// "x".equals(s) stands in the same function: identity is only the short cut.
+static bool is_shortcut(struct checks *c, uint32_t i, uint32_t string) {
+    uint32_t function = check_function(c, i);
+    if (!function || !check_spend(c, function))
+        return false;
+    for (uint32_t k = function; k < c->s->nodes[function].next; k++)
+        if (k != string && check_role(c, k) == ROLE_STRING && canon_same(c->s, k, string) &&
+            check_role(c, c->s->nodes[k].parent) != ROLE_BINARY)
+            return true;
+    return false;
+}
+
 // s == "x"
 static void string_identity(struct checks *c, uint32_t i) {
     uint32_t op = check_operator(c, i), left = check_left(c, i), right = check_right(c, i);
@@ -119,7 +131,7 @@ static void string_identity(struct checks *c, uint32_t i) {
     bool is_right = check_role(c, right) == ROLE_STRING;
     uint32_t string = is_right ? right : left, other = is_right ? left : right;
     if (check_role(c, string) != ROLE_STRING || check_role(c, other) == ROLE_STRING ||
-        check_role(c, other) == ROLE_NULL || check_commented(c, i))
+        check_role(c, other) == ROLE_NULL || check_commented(c, i) || is_shortcut(c, i, string))
         return;
     struct finding *f = check_report(c, "string-identity", i, "`%.*s` compares objects, not texts",
                                      check_length(c, op), check_text(c, op));

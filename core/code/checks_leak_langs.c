@@ -139,6 +139,12 @@ static uint32_t through_cast(const struct checks *c, uint32_t value) {
     return inner ? inner : value;
 }
 
+static bool is_main(const struct checks *c, uint32_t i) {
+    uint32_t function = check_function(c, i);
+    uint32_t name = function ? syntax_name(c->s, function) : 0;
+    return name && syntax_text_is(c->s, name, "main");
+}
+
 static void open_c(struct checks *c, uint32_t i) {
     bool declares = check_role(c, i) == ROLE_DECLARATOR;
     uint32_t value = syntax_child(c->s, i, declares ? FIELD_ROLE_VALUE : FIELD_ROLE_RIGHT);
@@ -155,7 +161,7 @@ static void open_c(struct checks *c, uint32_t i) {
         if (!check_one_of(c, callee, c_rows[k].opens))
             continue;
         struct leak leak = {.language = &language_c, .row = &c_rows[k], .open = i, .name = name};
-        if (is_local(c, check_function(c, i), name))
+        if (is_local(c, check_function(c, i), name) && !is_main(c, i))
             leak_check(c, &leak);
         return;
     }
@@ -165,7 +171,6 @@ static void open_c(struct checks *c, uint32_t i) {
 
 static const struct leak_row go_row = {
     "os.Open os.Create os.OpenFile os.CreateTemp ioutil.TempFile net.Dial net.DialTimeout "
-    "net.Listen "
     "http.Get http.Post zip.OpenReader sql.Open tls.Dial",
     "Close",
     "io.Copy io.CopyN io.ReadAll io.ReadFull io.WriteString ioutil.ReadAll bufio.NewReader "
@@ -225,6 +230,10 @@ static enum mention classify_object(struct checks *c, const struct leak *leak, u
         return MENTION_RELEASE;
     if (closure)
         return MENTION_GIVE_UP;
+    if (property && check_one_of(c, property,
+                                 "getChannel getFD getInputStream getOutputStream "
+                                 "fileno makefile detach Fd SyscallConn"))
+        return MENTION_ESCAPE; // lives on in what it gives
     if (property && called)
         return MENTION_BORROW;
     if (property && check_is(c, LANG_GO))
@@ -259,12 +268,6 @@ static enum mention classify_object(struct checks *c, const struct leak *leak, u
 
 static const struct leak_language language_object = {classify_object, "closed", false};
 
-static bool is_main(const struct checks *c, uint32_t i) {
-    uint32_t function = check_function(c, i);
-    uint32_t name = function ? syntax_child(c->s, function, FIELD_ROLE_NAME) : 0;
-    return name && syntax_text_is(c->s, name, "main");
-}
-
 static void open_go(struct checks *c, uint32_t i) {
     uint32_t left = check_left(c, i), right = check_right(c, i);
     uint32_t name = left ? check_named(c, left, 0) : 0, error = name ? check_named(c, left, 1) : 0;
@@ -287,7 +290,7 @@ static void open_python(struct checks *c, uint32_t i) {
     uint32_t function = check_function(c, i);
     if (!name || check_role(c, name) != ROLE_IDENTIFIER || !callee || !function ||
         !check_one_of(c, callee, python_row.opens) || check_has_text(c, function, "global") ||
-        check_has_text(c, function, "nonlocal"))
+        check_has_text(c, function, "nonlocal") || check_has_text(c, call, "BytesIO"))
         return;
     struct leak leak = {.language = &language_object, .row = &python_row, .open = i, .name = name};
     leak_check(c, &leak);

@@ -186,6 +186,8 @@ static void constant_condition(struct checks *c, uint32_t i) {
     bool literal =
         check_role(c, at) == ROLE_BOOLEAN ||
         (check_role(c, at) == ROLE_NUMBER && check_in(c, CHECK_C | CHECK_JS | LANG(PYTHON)));
+    if (check_in(c, CHECK_C) && literal && is_true(c, at))
+        return; // if (1) { makes a scope
     uint32_t decides = 0;
     if (check_role(c, i) == ROLE_TERNARY && check_in(c, CHECK_C))
         return; // macros use it to look at types

@@ -111,7 +111,7 @@ static void mutable_default(struct checks *c, uint32_t i) {
     uint32_t name = syntax_child(c->s, i, FIELD_ROLE_NAME);
     uint32_t function = check_function(c, i);
     if (!value || !name || !function || check_role(c, function) != ROLE_FUNCTION ||
-        !is_mutable(c, value))
+        !is_mutable(c, value) || *check_text(c, name) == '_') // _cache={} is kept on purpose
         return;
     uint32_t body = syntax_child(c->s, function, FIELD_ROLE_BODY);
     enum use use = body ? worst_use(c, body, name) : USE_READ;

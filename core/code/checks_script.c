@@ -45,7 +45,8 @@ static void typeof_typo(struct checks *c, uint32_t i) {
     uint32_t string = check_role(c, right) == ROLE_STRING ? right : left;
     uint32_t other = string == right ? left : right;
     if (check_role(c, other) != ROLE_UNARY || !check_starts_with(c, other, "typeof") ||
-        !syntax_type_is(c->s, string, "string"))
+        !syntax_type_is(c->s, string, "string") ||
+        check_role(c, syntax_child(c->s, other, FIELD_ROLE_OBJECT)) == ROLE_STRING)
         return;
     size_t n;
     const char *text = syntax_text(c->s, string, &n);
