@@ -246,7 +246,7 @@ static const struct package *rust_crate_named(const struct seeker *k, const char
     return crate ? crate : seek_package(k, LANG_RUST, name, '\0');
 }
 
-static int64_t seek_rust(const struct seeker *k, const char *module) {
+static int64_t seek_rust_path(const struct seeker *k, const char *module) {
     const char *rest = behind(module, "crate");
     if (rest)
         return seek_rust_crate(k, seek_own_package(k, LANG_RUST), rest);
@@ -263,6 +263,18 @@ static int64_t seek_rust(const struct seeker *k, const char *module) {
     if (i < 0 && !rest)
         i = seek_rust_crate(k, rust_crate_named(k, module), module + strcspn(module, ":"));
     return i;
+}
+
+// What is taken may be a module of its own: use crate::net::tcp;
+static int64_t seek_rust(const struct seeker *k, const char *module, const char *name) {
+    char path[WALK_PATH_BYTES_MAX + 1];
+    size_t n = strlen(module), m = strlen(name);
+    if (m == 0 || n + m + 2 > WALK_PATH_BYTES_MAX || strcmp(name, "*") == 0)
+        return seek_rust_path(k, module);
+    memcpy(path, module, n);
+    memcpy(path + n, "::", 2);
+    memcpy(path + n + 2, name, m + 1);
+    return seek_rust_path(k, path);
 }
 
 // --- Java and its relatives ---------------------------------------------------------------------
@@ -293,7 +305,6 @@ static int64_t seek_java(const struct seeker *k, const char *module, const char 
 static bool is_load_path(const struct seeker *k, const char *path, size_t folder_bytes) {
     (void)k;
     return folder_bytes == 0 || ends_with_part(path, folder_bytes, "lib") ||
-           ends_with_part(path, folder_bytes, "app") ||
            ends_with_part(path, folder_bytes, "test") || ends_with_part(path, folder_bytes, "spec");
 }
 
@@ -359,7 +370,7 @@ int64_t paths_seek_import(const struct seeker *k, const struct snapshot_file *fr
     case LANG_GO:
         return seek_go(k, module);
     case LANG_RUST:
-        return seek_rust(k, module);
+        return seek_rust(k, module, name);
     case LANG_JAVA:
     case LANG_KOTLIN:
     case LANG_SCALA:
