@@ -14,6 +14,7 @@ enum { WORKSPACE_DAYS = 90 }; // a list of files that was not used for longer go
 struct cache {
     struct store *store;
     atomic_bool empty; // as far as known: nothing to ask
+    atomic_bool small; // cache_set_small
     char workspace[];
 };
 
@@ -31,6 +32,10 @@ void cache_free(struct cache *c) {
     mem_free(c);
 }
 
+void cache_set_small(struct cache *c, bool small) {
+    atomic_store(&c->small, small);
+}
+
 static int64_t today(void) {
     return env_now_wall_ms() / DAY_MS;
 }
@@ -38,13 +43,14 @@ static int64_t today(void) {
 // --- keys ---------------------------------------------------------------------------------------
 
 // The path is part of it: what a file is called decides what counts as a test or an entry point.
-static void key_of(const struct entry *e, uint8_t ret[CACHE_KEY_BYTES]) {
+static void key_of(const struct cache *c, const struct entry *e, uint8_t ret[CACHE_KEY_BYTES]) {
     uint8_t bytes[FACTS_HASH_BYTES + 4 + WALK_PATH_BYTES_MAX];
     memcpy(bytes, e->hash, FACTS_HASH_BYTES);
     bytes[FACTS_HASH_BYTES] = e->lang;
     bytes[FACTS_HASH_BYTES + 1] = FACTS_VERSION & 0xff;
     bytes[FACTS_HASH_BYTES + 2] = FACTS_VERSION >> 8;
-    bytes[FACTS_HASH_BYTES + 3] = language_has_tree((enum lang)e->lang);
+    bytes[FACTS_HASH_BYTES + 3] =
+        (uint8_t)(language_has_tree((enum lang)e->lang) | (unsigned)atomic_load(&c->small) << 1);
     memcpy(bytes + FACTS_HASH_BYTES + 4, e->path, e->path_bytes);
     digest_bytes(bytes, FACTS_HASH_BYTES + 4 + e->path_bytes, ret, CACHE_KEY_BYTES);
 }
@@ -121,7 +127,7 @@ static struct unit *ask(struct cache_reader *r, const char *sql, const struct db
 struct unit *cache_block(struct cache_reader *r, const struct entry *e) {
     uint8_t key[CACHE_KEY_BYTES];
     const struct db_value id = db_int(e->block);
-    key_of(e, key);
+    key_of(r->cache, e, key);
     return ask(r, "SELECT id, key, data FROM code_block WHERE id = ?1", &id, e, key);
 }
 
@@ -129,7 +135,7 @@ struct unit *cache_find(struct cache_reader *r, const struct entry *e) {
     if (!r->cache || atomic_load(&r->cache->empty))
         return NULL;
     uint8_t key[CACHE_KEY_BYTES];
-    key_of(e, key);
+    key_of(r->cache, e, key);
     const struct db_value value = db_blob(key, sizeof key);
     return ask(r,
                "SELECT b.id, b.key, b.data FROM code_entry AS e JOIN code_block AS b "
@@ -250,11 +256,11 @@ int cache_load(struct cache *c, struct entry ***ret, uint32_t *ret_count) {
 
 // --- writing ------------------------------------------------------------------------------------
 
-static int put_block(struct db *db, const struct entry *e, struct err *err) {
+static int put_block(const struct cache *c, struct db *db, const struct entry *e, struct err *err) {
     uint8_t key[CACHE_KEY_BYTES];
     const struct facts *f = e->unit->facts;
     int64_t known = 0;
-    key_of(e, key);
+    key_of(c, e, key);
     const struct db_value look[] = {db_blob(key, sizeof key)};
     int r = db_one_int(db, "SELECT block FROM code_entry WHERE key = ?1", look, 1, &known, err);
     if (r != 0) {
@@ -281,6 +287,7 @@ static bool is_to_be_kept(const struct entry *e) {
 }
 
 struct saving {
+    struct cache *cache;
     struct db *db;
     struct entry *const *entries;
     uint32_t count, next, written;
@@ -296,7 +303,7 @@ static int put_batch(struct saving *s, struct err *err) {
         if (!is_to_be_kept(e) || atomic_load(&e->unit->block) ||
             s->bytes + bytes > CACHE_WORKSPACE_BYTES_MAX)
             continue;
-        int r = put_block(s->db, e, err);
+        int r = put_block(s->cache, s->db, e, err);
         if (r < 0)
             return r;
         bytes += e->unit->facts->bytes;
@@ -394,14 +401,14 @@ static int put_list(struct cache *c, struct db *db, struct entry *const *entries
 }
 
 // Once a day: these blocks are in use.
-static int mark_used(struct db *db, struct entry *const *entries, uint32_t count,
-                     const atomic_bool *stop, struct err *err) {
+static int mark_used(const struct saving *s, const atomic_bool *stop, struct err *err) {
+    struct db *db = s->db;
     int r = db_begin(db, true, err);
-    for (uint32_t i = 0; r == 0 && i < count && !atomic_load(stop); i++) {
+    for (uint32_t i = 0; r == 0 && i < s->count && !atomic_load(stop); i++) {
         uint8_t key[CACHE_KEY_BYTES];
-        if (!is_to_be_kept(entries[i]))
+        if (!is_to_be_kept(s->entries[i]))
             continue;
-        key_of(entries[i], key);
+        key_of(s->cache, s->entries[i], key);
         const struct db_value values[] = {db_blob(key, sizeof key), db_int(today())};
         r = db_run(db, "UPDATE code_entry SET used = ?2 WHERE key = ?1 AND used < ?2", values, 2,
                    err);
@@ -426,13 +433,13 @@ static int save(struct cache *c, struct saving *s, const atomic_bool *stop, stru
     if (r >= 0)
         r = put_list(c, s->db, s->entries, s->count, err);
     if (r >= 0 && mark)
-        r = mark_used(s->db, s->entries, s->count, stop, err);
+        r = mark_used(s, stop, err);
     return r;
 }
 
 void cache_save(struct cache *c, struct entry *const *entries, uint32_t count,
                 const atomic_bool *stop, uint32_t *ret_written) {
-    struct saving s = {.entries = entries, .count = count};
+    struct saving s = {.cache = c, .entries = entries, .count = count};
     struct err err = {0};
     *ret_written = 0;
     if (store_cache_get(c->store, &s.db, &err) < 0)

@@ -21,6 +21,8 @@ struct store;
 struct cache;
 struct cache *cache_new(struct store *store, const char *workspace); // NULL when out of memory
 void cache_free(struct cache *c);                                    // accepts NULL
+// Facts without trees, references and words are asked for and kept: others than the full ones.
+void cache_set_small(struct cache *c, bool small);
 
 struct cache_reader {
     struct cache *cache; // NULL: none

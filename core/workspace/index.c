@@ -3,6 +3,8 @@
 #include "core/base/mem.h"
 #include "core/code/syntax.h"
 #include "core/workspace/cache.h"
+#include "core/workspace/excludes.h"
+#include "core/workspace/ignore.h"
 #include "core/workspace/index_impl.h"
 
 #include <errno.h>
@@ -55,30 +57,28 @@ static void init_locks(struct index *ix) {
     (void)pthread_mutex_init(&ix->refresh, NULL);
 }
 
+static int fill(struct index *ix, const struct index_config *c) {
+    if (c->store && !(ix->cache = cache_new(c->store, c->root)))
+        return ERR_NOMEM;
+    return excludes_read(c->excludes, &ix->excludes);
+}
+
 int index_open(const struct index_config *c, struct index **ret, struct err *err) {
-    struct root *root = NULL;
-    int r = open_root(c->root, &root, err);
-    if (r < 0)
-        return r;
     struct index *ix = mem_zalloc(sizeof *ix);
-    if (!ix) {
-        root_put(root);
+    if (!ix)
         return err_set(err, ERR_NOMEM, "out of memory for the index");
-    }
-    ix->root = root;
-    if (c->store) {
-        ix->cache = cache_new(c->store, c->root);
-        if (!ix->cache) {
-            root_put(root);
-            mem_free(ix);
-            return err_set(err, ERR_NOMEM, "out of memory for the index");
-        }
-    }
+    init_locks(ix);
     ix->threads = choose_threads(c->threads);
     ix->buffer = BUF_INIT(INDEX_FILE_BYTES_MAX + 1);
-    init_locks(ix);
-    *ret = ix;
-    return 0;
+    ix->excludes = BUF_INIT(IGNORE_FILE_BYTES_MAX + 1);
+    int r = open_root(c->root, &ix->root, err);
+    if (r == 0 && fill(ix, c) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory for the index");
+    if (r < 0)
+        index_close(ix);
+    else
+        *ret = ix;
+    return r;
 }
 
 static void put_entries(struct entry **entries, uint32_t count) {
@@ -105,6 +105,7 @@ void index_close(struct index *ix) {
     walk_free(ix->walk);
     syntax_free(ix->syntax);
     buf_done(&ix->buffer);
+    buf_done(&ix->excludes);
     root_put(ix->root);
     (void)pthread_mutex_destroy(&ix->lock);
     (void)pthread_mutex_destroy(&ix->refresh);

@@ -29,9 +29,10 @@ enum {
 };
 
 struct index_config {
-    const char *root;    // absolute, exists; copied
-    struct store *store; // for the cache; NULL: none
-    unsigned threads;    // 0 = processors, at most 4
+    const char *root;     // absolute, exists; copied
+    struct store *store;  // for the cache; NULL: none
+    unsigned threads;     // 0 = processors, at most 4
+    const char *excludes; // file of the user's own ignore rules; "" none; NULL as git finds it
 };
 // Cheap: nothing is read yet. ERR_NOT_FOUND, ERR_PERM, ERR_NOMEM.
 int index_open(const struct index_config *c, struct index **ret, struct err *err);

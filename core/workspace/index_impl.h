@@ -50,9 +50,10 @@ struct index {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool ready, stop, big; // big: lexical only
-    bool retry;            // memory ran out: some entries were not read
-    bool unsaved, saving;  // something is worth writing to the cache; a thread does
+    bool ready, stop;
+    atomic_bool big;      // lexical only
+    bool retry;           // memory ran out: some entries were not read
+    bool unsaved, saving; // something is worth writing to the cache; a thread does
     atomic_bool stop_saving;
     struct entry **entries; // sorted by path
     uint32_t count;

@@ -150,7 +150,7 @@ static int add_facts(struct reader *r, const struct entry *old, struct entry *e,
     entry_set_unit(e, NULL);
     if (!wants_facts(c))
         return 0;
-    if (stage == STAGE_LEXICAL && !e->text && !r->index->big && take_cached(r, e, cache_find))
+    if (stage == STAGE_LEXICAL && !e->text && take_cached(r, e, cache_find))
         return 0;
     struct facts *facts = NULL;
     int made = make_facts(r, e, c, tree && stage == STAGE_TREE, &facts);

@@ -220,7 +220,9 @@ static int walk_anew(struct index *ix, const struct index_want *want, uint64_t *
     if (r < 0)
         return r;
     (void)pthread_mutex_lock(&ix->lock);
-    ix->big = is_big(w);
+    atomic_store(&ix->big, is_big(w));
+    if (ix->cache)
+        cache_set_small(ix->cache, ix->big);
     r = merge(ix, w, ret_bytes);
     (void)pthread_mutex_unlock(&ix->lock);
     if (r < 0) { // the older walk and list stand; what was queued is read in vain

@@ -7,7 +7,9 @@
 struct cursor {
     const struct layer *layer;
     const struct table_post *at, *end;
-    uint32_t file; // of *at
+    bool scans;          // no memory for the table: every file is asked, slowly
+    uint32_t slot, item; // then
+    uint32_t file;       // of what it stands at
 };
 struct lookup {
     const struct snapshot *s;
@@ -17,17 +19,39 @@ struct lookup {
     struct cursor base, changed;
 };
 
-static bool is_it(const struct lookup *l, const struct cursor *c) {
-    const struct facts *f = tables_entry(c->layer->tables, c->at->slot)->unit->facts;
-    const char *name = tables_name(f, l->kind, c->at->at);
+static bool is_it(const struct lookup *l, const struct facts *f, uint32_t at) {
+    const char *name = tables_name(f, l->kind, at);
     return strncmp(name, l->name, l->n) == 0 && name[l->n] == '\0';
+}
+
+static bool is_at_end(const struct cursor *c) {
+    if (c->scans)
+        return c->slot >= tables_count(c->layer->tables);
+    return c->at >= c->end;
+}
+
+static bool scan_file(const struct lookup *l, struct cursor *c) {
+    const struct entry *e = tables_entry(c->layer->tables, c->slot);
+    c->file = c->layer->file[c->slot];
+    uint32_t items = e->unit && c->file != UINT32_MAX ? tables_items(e->unit->facts, l->kind) : 0;
+    for (; c->item < items; c->item++)
+        if (tables_is_post(e->unit->facts, l->kind, c->item) && is_it(l, e->unit->facts, c->item))
+            return true;
+    return false;
 }
 
 // Forward to the next post that counts.
 static void settle(const struct lookup *l, struct cursor *c) {
+    if (c->scans) {
+        for (; !is_at_end(c); c->slot++, c->item = 0)
+            if (scan_file(l, c))
+                return;
+        return;
+    }
     for (; c->at < c->end; c->at++) {
         c->file = c->layer->file[c->at->slot];
-        if (c->file != UINT32_MAX && is_it(l, c))
+        if (c->file != UINT32_MAX &&
+            is_it(l, tables_entry(c->layer->tables, c->at->slot)->unit->facts, c->at->at))
             return;
     }
 }
@@ -35,23 +59,23 @@ static void settle(const struct lookup *l, struct cursor *c) {
 static void begin(const struct lookup *l, struct cursor *c, const struct layer *layer) {
     uint32_t count = 0;
     c->layer = layer;
-    if (layer->tables &&
-        tables_find(layer->tables, l->kind, tables_hash(l->name, l->n), &c->at, &count) == 0) {
+    if (!layer->tables)
+        return;
+    c->scans = tables_find(layer->tables, l->kind, tables_hash(l->name, l->n), &c->at, &count) < 0;
+    if (!c->scans)
         c->end = c->at + count;
-        settle(l, c);
-    }
+    settle(l, c);
 }
 
 static bool next(struct lookup *l, uint32_t *ret_file, uint32_t *ret_at) {
-    bool base = l->base.at < l->base.end, changed = l->changed.at < l->changed.end;
+    bool base = !is_at_end(&l->base), changed = !is_at_end(&l->changed);
     if (!base && !changed)
         return false;
     // A file is in one of the two only.
     struct cursor *c =
         base && (!changed || l->base.file < l->changed.file) ? &l->base : &l->changed;
     *ret_file = c->file;
-    *ret_at = c->at->at;
-    c->at++;
+    *ret_at = c->scans ? c->item++ : c->at++->at;
     settle(l, c);
     return true;
 }

@@ -80,14 +80,14 @@ const char *tables_name(const struct facts *f, enum table_kind kind, uint32_t at
     return facts_text(f, facts_word(f, at)->word);
 }
 
-static uint32_t item_count(const struct facts *f, enum table_kind kind) {
+uint32_t tables_items(const struct facts *f, enum table_kind kind) {
     return kind == TABLE_DEFINITIONS ? f->symbol_count
            : kind == TABLE_MENTIONS  ? f->ref_count
                                      : f->word_count;
 }
 
 // Symbols without a name say nothing here; of words, the first of each run counts.
-static bool is_post(const struct facts *f, enum table_kind kind, uint32_t at) {
+bool tables_is_post(const struct facts *f, enum table_kind kind, uint32_t at) {
     switch (kind) {
     case TABLE_DEFINITIONS:
         return facts_symbol(f, at)->name != 0;
@@ -104,9 +104,9 @@ static uint32_t fill(const struct tables *t, enum table_kind kind, struct table_
     uint32_t count = 0;
     for (uint32_t slot = 0; slot < t->count; slot++) {
         const struct facts *f = t->entries[slot]->unit ? t->entries[slot]->unit->facts : NULL;
-        uint32_t items = f ? item_count(f, kind) : 0;
+        uint32_t items = f ? tables_items(f, kind) : 0;
         for (uint32_t at = 0; at < items; at++) {
-            if (!is_post(f, kind, at))
+            if (!tables_is_post(f, kind, at))
                 continue;
             if (posts) {
                 const char *name = tables_name(f, kind, at);

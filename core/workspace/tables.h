@@ -30,4 +30,7 @@ int tables_find(struct tables *t, enum table_kind kind, uint32_t hash,
                 const struct table_post **ret, uint32_t *ret_count);
 // The name at a post.
 const char *tables_name(const struct facts *f, enum table_kind kind, uint32_t at);
+// What there is to go through without a table: how many, and which of them count.
+uint32_t tables_items(const struct facts *f, enum table_kind kind);
+bool tables_is_post(const struct facts *f, enum table_kind kind, uint32_t at);
 size_t tables_bytes(struct tables *t);

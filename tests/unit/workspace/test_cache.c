@@ -56,7 +56,8 @@ static void site_done(struct site *p) {
 }
 
 static struct index *open_index(struct site *p) {
-    const struct index_config c = {.root = p->tree.dir, .threads = 2, .store = p->store};
+    const struct index_config c = {
+        .root = p->tree.dir, .excludes = "", .threads = 2, .store = p->store};
     struct index *ix = NULL;
     assert_int_equal(index_open(&c, &ix, NULL), 0);
     return ix;
@@ -341,7 +342,8 @@ static void memory_may_run_out_anywhere(void **state) {
     for (bool reached = true; reached; nth += nth < 150 ? 1 : 17) {
         struct index *ix = NULL;
         struct snapshot *s = NULL;
-        const struct index_config c = {.root = p.tree.dir, .threads = 1, .store = p.store};
+        const struct index_config c = {
+            .root = p.tree.dir, .excludes = "", .threads = 1, .store = p.store};
         const struct index_want want = {.tier = TIER_TREE};
         write_function(&p.tree, "d0/f0.c", nth % 2 ? "name0" : "odd"); // something to save
         mem_fail_at(nth);

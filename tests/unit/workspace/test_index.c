@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static struct index *open_index(const struct tree *t) {
-    const struct index_config c = {.root = t->dir, .threads = 2};
+    const struct index_config c = {.root = t->dir, .excludes = "", .threads = 2};
     struct index *ix = NULL;
     assert_int_equal(index_open(&c, &ix, NULL), 0);
     return ix;
@@ -441,7 +441,7 @@ static void memory_may_run_out_anywhere(void **state) {
     write_function(&t, "sub/b.c", "beta");
     tree_write(&t, "n.md", "# Title\n\nSome words.\n");
     for (bool reached = true; reached; nth += nth < 120 ? 1 : 7) {
-        const struct index_config c = {.root = t.dir, .threads = 1};
+        const struct index_config c = {.root = t.dir, .excludes = "", .threads = 1};
         const struct index_want want = {.tier = TIER_TREE};
         struct index *ix = NULL;
         struct snapshot *s = NULL;
@@ -465,6 +465,35 @@ static void memory_may_run_out_anywhere(void **state) {
         index_close(ix);
     }
     assert_true(nth > 25);
+    tree_done(&t);
+}
+
+static void lookups_without_memory_are_slow_only(void **state) {
+    struct tree t;
+    (void)state;
+    tree_init(&t);
+    for (int i = 0; i < 20; i++) {
+        char path[32];
+        (void)snprintf(path, sizeof path, "f%d.c", i);
+        write_function(&t, path, i % 3 ? "alpha" : "beta");
+    }
+    struct index *ix = open_index(&t);
+    snapshot_put(get(ix, TIER_TREE));
+    write_function(&t, "f5.c", "beta"); // beside the base
+    struct snapshot *s = get(ix, TIER_TREE);
+    struct place fast[32], slow[32];
+    for (uint64_t nth = 1; nth < 5; nth++) {
+        memset(slow, 0, sizeof slow);
+        mem_fail_at(nth);
+        uint32_t count = snapshot_definitions(s, "beta", 4, slow, 32);
+        mem_fail_at(0);
+        assert_int_equal(count, 8);
+        if (nth == 1)
+            memcpy(fast, slow, sizeof slow);
+        assert_memory_equal(fast, slow, sizeof slow);
+    }
+    snapshot_put(s);
+    index_close(ix);
     tree_done(&t);
 }
 
@@ -610,6 +639,7 @@ int main(void) {
         cmocka_unit_test(after_any_change_it_says_what_a_fresh_one_says),
         cmocka_unit_test(many_changed_files_make_new_tables),
         cmocka_unit_test(memory_may_run_out_anywhere),
+        cmocka_unit_test(lookups_without_memory_are_slow_only),
         cmocka_unit_test(a_tree_that_changes_under_the_scan_does_no_harm),
         cmocka_unit_test(many_may_ask_at_once),
     };
