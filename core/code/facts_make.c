@@ -272,10 +272,12 @@ void make_finding(struct maker *m, const struct finding *f) {
 }
 
 void make_clones(struct maker *m) {
-    uint32_t tokens;
+    uint32_t tokens = 0;
     if (!m->failed && clones_fingerprint(m->lang, m->text, m->bytes, &m->clones, &m->clone_count,
                                          &tokens, NULL) < 0)
         m->failed = ERR_NOMEM;
+    else if (!m->failed && !m->tokens)
+        m->tokens = tokens;
 }
 
 // A use of a name that the function, or one around it, declares for itself says nothing of the

@@ -68,5 +68,9 @@ void make_words(struct maker *m);
 static inline bool make_is_scope(uint8_t kind) {
     return kind <= SYMBOL_NAMESPACE || kind == SYMBOL_TEST;
 }
+// What the lexical tier finds in a part of the text that the grammar could not read: its symbols
+// are added, in `scope` (1 + index).
+void make_from_part(struct maker *m, const char *path, uint32_t start, uint32_t end, uint32_t line,
+                    uint32_t scope);
 // Does the head of the file say that it was generated, or is it minified?
 bool make_is_generated(const char *text, size_t bytes, uint32_t lines);

@@ -55,9 +55,12 @@ static bool is_next_to(const struct walk *w, uint32_t at) {
     return true;
 }
 
+// Symbols that the lexical tier has added in between have no node.
 static bool remember_function(struct walk *w, uint32_t symbol, uint32_t node) {
     if (symbol >= w->function_capacity) {
         uint32_t capacity = w->function_capacity ? w->function_capacity * 2 : 64;
+        while (capacity <= symbol)
+            capacity *= 2;
         uint32_t *function = mem_realloc(w->function, capacity * sizeof *function);
         if (!function) {
             w->m->failed = ERR_NOMEM;
@@ -66,6 +69,8 @@ static bool remember_function(struct walk *w, uint32_t symbol, uint32_t node) {
         w->function = function;
         w->function_capacity = capacity;
     }
+    while (w->function_count <= symbol)
+        w->function[w->function_count++] = 0;
     w->function[symbol] = node;
     return true;
 }
@@ -196,7 +201,9 @@ static void add_metrics(struct walk *w) {
     }
     for (uint32_t i = 0; i < w->m->symbol_count; i++) {
         struct fact_symbol *f = &w->m->symbols[i];
-        const struct metrics *m = w->function[i] ? metrics_find(all, count, w->function[i]) : NULL;
+        const struct metrics *m = i < w->function_count && w->function[i]
+                                      ? metrics_find(all, count, w->function[i])
+                                      : NULL;
         if (!m)
             continue;
         f->cyclomatic = m->cyclomatic;

@@ -32,9 +32,10 @@ struct walk {
     struct maker *m;
     const char *path; // never NULL
     bool is_header;
+    bool in_bats;       // between "@test … {" and "}"
     uint8_t *mark;      // [s->count] enum mark
     uint32_t *function; // [symbols] node of the function, for its metrics; 0 none
-    uint32_t function_capacity;
+    uint32_t function_count, function_capacity;
     struct scope *scopes; // the file's own at 0
     uint32_t depth, capacity;
     uint32_t doc_end;   // byte behind the last comment that stood alone

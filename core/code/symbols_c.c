@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ACCESS_PUBLIC, ACCESS_HIDDEN };
+enum { ACCESS_PUBLIC, ACCESS_HIDDEN, LOST_BYTES_MAX = 4096 };
 
 uint32_t c_declarator_name(const struct walk *w, uint32_t i, bool *ret_function) {
     const struct syntax *s = w->s;
@@ -254,6 +254,23 @@ static bool is_constant(struct walk *w, uint32_t i, uint32_t declarator) {
                           has_specifier(w, declarator, "const"));
 }
 
+// `int f(void) LOCKS(m);`, `int c GUARDED_BY(m);`: the grammar takes the macro for what is declared
+// and the name for a mistake. Stands the macro alone, there is nothing to declare.
+static uint32_t name_before_macro(const struct walk *w, uint32_t i, uint32_t macro,
+                                  bool *ret_function) {
+    const struct syntax *s = w->s;
+    if (!walk_is_caps(w, macro))
+        return macro;
+    if (!syntax_child(s, i, FIELD_ROLE_TYPE) && walk_type(w, i) == NODE_declaration)
+        return 0;
+    uint32_t error = syntax_child_role(s, i, ROLE_ERROR);
+    if (!error || error > macro)
+        return macro;
+    uint32_t inner = syntax_first_named(s, error);
+    uint32_t name = inner ? c_declarator_name(w, inner, ret_function) : 0;
+    return name ? name : macro;
+}
+
 static void define_variables(struct walk *w, uint32_t i) {
     const struct syntax *s = w->s;
     const struct scope *scope = walk_scope(w);
@@ -262,6 +279,8 @@ static void define_variables(struct walk *w, uint32_t i) {
         if (s->nodes[c].field != FIELD_ROLE_DECLARATOR)
             continue;
         uint32_t name = c_declarator_name(w, c, &function);
+        if (name && function && !scope->function)
+            name = name_before_macro(w, i, name, &function);
         if (!name)
             continue;
         if (scope->function) {
@@ -412,8 +431,30 @@ static void define_by_macro(struct walk *w, uint32_t i) {
         walk_open(w, block, walk_define(w, &d), true);
 }
 
+// Outside of functions the shape of the text says what the grammar, misled by a macro, could not.
+static void define_lost(struct walk *w, uint32_t i) {
+    const struct node *n = &w->s->nodes[i];
+    uint8_t around = w->s->nodes[n->parent].role;
+    bool between = around == ROLE_NONE || around == ROLE_PREPROC_IF ||
+                   around == ROLE_PREPROC_ELSE || around == ROLE_PREPROC_ELIF;
+    if (walk_scope(w)->function || !between || n->end - n->start > LOST_BYTES_MAX)
+        return;
+    for (uint32_t k = i + 1; k < n->next; k++) {
+        uint8_t role = w->s->nodes[k].role;
+        if (role == ROLE_FUNCTION || role == ROLE_CLASS || role == ROLE_VARIABLE ||
+            role == ROLE_TYPE_ALIAS || role == ROLE_MACRO || role == ROLE_IMPORT ||
+            role == ROLE_BLOCK || role == ROLE_ENUMERATOR)
+            return; // what is in it is read as it is
+    }
+    make_from_part(w->m, w->path, n->start, n->end, n->line, walk_scope(w)->symbol);
+}
+
 void define_c(struct walk *w, uint32_t i) {
     const struct syntax *s = w->s;
+    if (s->nodes[i].role == ROLE_ERROR) {
+        define_lost(w, i);
+        return;
+    }
     switch (walk_type(w, i)) {
     case NODE_function_definition:
         define_function(w, i);

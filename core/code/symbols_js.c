@@ -144,7 +144,7 @@ static void define_declarator(struct walk *w, uint32_t i) {
         walk_mark(w, name, MARK_LOCAL);
         return;
     }
-    if (value && s->nodes[value].role == ROLE_CALL && walk_starts(w, value, "require(")) {
+    if (value && walk_starts(w, value, "require(")) {
         walk_mark(w, name, MARK_DONE); // an import
         return;
     }

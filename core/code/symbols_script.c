@@ -201,8 +201,9 @@ void define_ruby(struct walk *w, uint32_t i) {
 
 // --- shells
 
+// bats writes its tests as commands: "@test "name" {" and, later, "}".
 static bool inside_function(struct walk *w) {
-    return walk_scope(w)->function;
+    return walk_scope(w)->function || w->in_bats;
 }
 
 static void bash_assignment(struct walk *w, uint32_t i) {
@@ -247,6 +248,8 @@ static void bash_command(struct walk *w, uint32_t i) {
     uint32_t name = syntax_child(s, i, FIELD_ROLE_NAME);
     uint32_t word = name ? syntax_first_named(s, name) : 0;
     uint32_t argument = name ? syntax_next_named(s, name) : 0;
+    if (word && syntax_text_is(s, word, "}"))
+        w->in_bats = false;
     if (!word || !argument)
         return;
     if (text_in(w, word, runners, sizeof runners / sizeof *runners) &&
@@ -256,6 +259,7 @@ static void bash_command(struct walk *w, uint32_t i) {
         struct definition d = {.node = i, .line = s->nodes[i].line, .kind = SYMBOL_TEST};
         d.text = walk_string(w, argument, &d.n);
         (void)walk_define(w, &d);
+        w->in_bats = true;
     }
 }
 
