@@ -35,6 +35,16 @@ struct cli_option {
     const char *help;  // one sentence; NULL: hidden
 };
 
+enum { CLI_AGENT_FIELDS_MAX = 24 };
+struct cli_agent {          // a command that an agent carries out
+    const char *capability; // "sherlock.review"
+    const char *operand;    // argument that bare words fill, or NULL
+    struct {
+        const char *name;
+        char kind; // s text, i integer, r real, b switch, a list of texts, j JSON
+    } fields[CLI_AGENT_FIELDS_MAX];
+};
+
 struct cli_command {
     const char *group; // heading it stands under in help; NULL: that of the row above
     const char *name;  // "memory", or "memory recall": a verb below a command stands behind it
@@ -45,8 +55,9 @@ struct cli_command {
     const char *help;    // one line
     const char *details; // for --help and the manual; may be NULL
     const struct cli_option
-        *options;         // besides the global ones; ends with name == NULL; may be NULL
-    const char *examples; // lines, for --help and the manual; may be NULL
+        *options;                  // besides the global ones; ends with name == NULL; may be NULL
+    const char *examples;          // lines, for --help and the manual; may be NULL
+    const struct cli_agent *agent; // of cli_run_agent
     bool hidden;
 };
 extern const struct cli_command cli_commands[];      // ends with name == NULL

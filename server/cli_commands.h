@@ -10,6 +10,8 @@ cli_run_fn cli_run_status, cli_run_stop;
 // cli_memory.c
 cli_run_fn cli_run_remember, cli_run_recall, cli_run_list, cli_run_show, cli_run_forget,
     cli_run_tags, cli_run_handoff, cli_run_resume;
+// cli_agent.c
+cli_run_fn cli_run_agent;
 // cli_call.c
 cli_run_fn cli_run_call;
 // cli_config.c

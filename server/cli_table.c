@@ -91,6 +91,11 @@ static const struct cli_option help_options[] = {
     {0},
 };
 
+// Written by the build from the agents' tables (server/gen).
+#define CLI_AGENT_TABLES
+#include <cli_agents.inc>
+#undef CLI_AGENT_TABLES
+
 const struct cli_command cli_commands[] = {
     // --- serving
     {.group = "For your tools",
@@ -181,6 +186,10 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .help = "Show what was handed over last.",
      .options = resume_options},
+// --- the agents
+#define CLI_AGENT_ROWS
+#include <cli_agents.inc>
+#undef CLI_AGENT_ROWS
     // --- the store
     {.group = "The store", .name = "key", .help = "What opens the store."},
     {.name = "key list", .run = cli_run_key_list, .help = "List the slots that open the store."},

@@ -295,6 +295,8 @@ static int fill(struct active *a, const struct dispatch_request *req, struct err
     a->call = (struct call){
         .services = a->dispatch->config.services,
         .caller = &a->caller,
+        .capability = a->capability,
+        .arguments = a->arguments,
         .confirmed = req->confirmed,
         .as_text = req->render != NULL,
         .now_ms = env_wall_ms(a->dispatch->env),

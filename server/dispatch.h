@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+struct workspaces;
+
 enum capability_flags {
     CAP_READ_ONLY = 1,
     CAP_DESTRUCTIVE = 2,
@@ -53,14 +55,17 @@ struct services { // what a capability may use; filled by the engine, read-only 
     json_t *(*status)(struct services *s); // any thread: engine's figures as a new object
     int (*repair)(struct services *s,
                   struct err *err); // any thread: opens what is left of the store
+    struct workspaces *workspaces;  // open folders with their indexes; any thread
     void *engine;
 };
 
 struct call { // handed to run(); lives until run returns
     struct services *services;
     const struct caller *caller;
-    struct job *job;    // job_cancelled(call->job)
-    bool confirmed;     // the user has agreed to what `ask` said
+    const struct capability *capability; // the row that runs
+    json_t *arguments;                   // as they came; borrowed
+    struct job *job;                     // job_cancelled(call->job)
+    bool confirmed;                      // the user has agreed to what `ask` said
     bool as_text;       // the structure is wanted as text: answer->json may hold it
     int64_t now_ms;     // wall clock at dispatch
     void *progress_ctx; // for call_progress
@@ -82,10 +87,14 @@ struct capability {
     const struct field *output;
     capability_fn *run;
     const char *example; // valid arguments, for faces to show with a refusal; may be NULL
+    const char *operand; // field that bare words of a command line fill; NULL: none
 };
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
 extern const struct capability capabilities_mcp[];    // server/mcp_caps.c: behind MCP resources
+// What the agents can do, and the MCP tools over it, from their tables (server/cap_agents.c). Made
+// at the first call, constant afterwards.
+const struct capability *capabilities_agents(void);
 
 struct dispatch;
 struct dispatch_config {

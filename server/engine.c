@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/crypto/secret.h"
+#include "core/workspace/workspace.h"
 #include "server/engine_parts.h"
 
 #include <fcntl.h>
@@ -93,6 +94,7 @@ static void housekeep_run(void *ctx, struct job *job) {
     struct store *store = engine_store_peek(&e->store);
     struct err err = {0};
     (void)job;
+    workspaces_sweep(e->services.workspaces, (int64_t)(env_now_mono_ns() / NS_PER_MS));
     if (store && store_state(store) == STORE_OPEN && store_housekeep(store, &err) < 0)
         log_line(LOG_WARN, "engine", "housekeeping failed code=%s", err_name(err.code));
 }
@@ -295,9 +297,17 @@ static int make_timers(struct engine *e, struct err *err) {
     return 0;
 }
 
+// For the cache of an index: whatever is wrong with the store, the index works without.
+static struct store *index_store(void *ctx) {
+    struct engine *e = ctx;
+    return engine_store_get(&e->store, NULL);
+}
+
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *const tables[] = {capabilities_memory, capabilities_admin,
-                                                      capabilities_mcp, NULL};
+    static const struct capability *tables[5];
+    const struct capability *const all[] = {capabilities_memory, capabilities_admin,
+                                            capabilities_mcp, capabilities_agents(), NULL};
+    memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
                                     .conf = e->conf,
                                     .dirs = e->dirs,
@@ -308,6 +318,9 @@ static int make_services(struct engine *e, struct err *err) {
     if (r < 0)
         return r;
     e->store_ready = true;
+    r = workspaces_new(index_store, e, &e->services.workspaces, err);
+    if (r < 0)
+        return r;
     r = pool_new(e->loop, (unsigned)conf_int(e->conf, "engine.workers"), &e->pool, err);
     if (r < 0)
         return r;
@@ -355,6 +368,7 @@ static void stop(struct engine *e) {
     engine_socket_unlink(&e->socket);
     dispatch_free(e->dispatch);
     pool_free(e->pool);
+    workspaces_free(e->services.workspaces); // before the store that its indexes write to
     if (e->store_ready)
         engine_store_close(&e->store);
     if (e->loop)

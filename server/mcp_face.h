@@ -76,7 +76,9 @@ struct mcp_prompt {
     const char *name, *title, *description;
     struct mcp_prompt_argument arguments[3];
 };
-extern const struct mcp_prompt mcp_prompts[]; // ends with name == NULL
+// Those of the memory, then one for each agent; ends with name == NULL. Complete from the first
+// mcp_shared_get on.
+extern struct mcp_prompt mcp_prompts[];
 
 struct mcp_template {
     const char *uri, *name, *title, *description, *mime;

@@ -1,5 +1,6 @@
 // prompts/list and prompts/get. The prompts recall and resume bring what the memory holds with
 // them, so that they also help models that were given no tools. Source: MCP "Prompts".
+#include "core/agents/agents.h"
 #include "server/mcp_call.h"
 
 #include <string.h>
@@ -106,6 +107,17 @@ static void get_resume(struct mcp_call *c, const struct mcp_prompt *p) {
         filled(c, r, NULL, &err);
 }
 
+static void get_agent(struct mcp_call *c, const struct mcp_prompt *p) {
+    const struct agent *a = agent_find(p->name, strlen(p->name));
+    const char *task = argument(c, "task");
+    AUTO_BUF text = BUF_INIT(128 * 1024);
+    (void)buf_printf(&text, "%s\n\nWhat has no tool of its own is reached by `ask` with agent=%s.",
+                     a->persona, a->name);
+    (void)buf_printf(&text, "\n\n%s%s", task ? "The task: " : "Begin with what has changed.",
+                     task ? task : "");
+    reply_messages(c, p, json_pack("[o]", text_message(text.failed ? NULL : text.data)));
+}
+
 static const struct {
     const char *name;
     void (*get)(struct mcp_call *c, const struct mcp_prompt *p);
@@ -166,6 +178,8 @@ void mcp_prompts_get(void *face, struct rpc_request *req, json_t *params) {
                 getters[i].get(c, p);
                 return;
             }
+        get_agent(c, p);
+        return;
     }
     char text[160];
     snprintf(text, sizeof text, "Unknown prompt: %.100s", c->name);

@@ -12,9 +12,11 @@ LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/crypto": ("core/base",),
     "core/db": ("core/base", "core/crypto"),
     "core/store": ("core/base", "core/crypto", "core/db"),
-    "core/workspace": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code"),
+    "core/workspace": ("core/base", "core/loop", "core/crypto", "core/db", "core/code", "core/store"),
+    "core/agents": ("core/base", "core/workspace", "core/code", "core/store", "core/db"),
     "protocol": ("core/base",),
-    "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code", "core/workspace", "protocol"),
+    "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code",
+               "core/workspace", "core/agents", "protocol"),
 }
 # What a client spawns: it must start in a millisecond, so it may not even name the engine's layers.
 FRONT = re.compile(r"^server/(main|cli|attach|frontend)\w*\.c$")

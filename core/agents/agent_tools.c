@@ -1,0 +1,23 @@
+// What the agents' files share.
+#include "core/agents/agents.h"
+
+#include "core/workspace/index.h"
+#include "core/workspace/workspace.h"
+
+// Long enough for the trees of a large repository; what is not there by then is said in a note.
+enum { SNAPSHOT_WAIT_MS = 20000 };
+
+int agent_snapshot(struct agent_call *call, enum facts_tier tier, struct snapshot **ret,
+                   struct err *err) {
+    struct index_want want = {
+        .tier = tier, .ms = SNAPSHOT_WAIT_MS, .cancelled = call->cancelled, .ctx = call->ctx};
+    return index_get(workspace_index(call->ws), &want, ret, err);
+}
+
+void agent_note_limits(struct report *r, const struct snapshot *s) {
+    const char *note;
+    for (unsigned i = 0; (note = snapshot_note(s, i)); i++)
+        report_note(r, "%s", note);
+    if (snapshot_tier(s) < TIER_TREE)
+        report_note(r, "syntax trees of some files are still being made: ask again for all");
+}

@@ -1,0 +1,156 @@
+#include "core/workspace/workspace.h"
+
+#include "core/base/env.h"
+#include "core/base/mem.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+struct workspace {
+    struct workspaces *registry;
+    char *root;
+    struct index *index;
+    unsigned users;
+    int64_t used_ms; // when the last user gave it back
+};
+
+struct workspaces {
+    pthread_mutex_t lock;
+    struct store *(*store)(void *ctx);
+    void *ctx;
+    struct workspace *open[WORKSPACES_MAX];
+    unsigned count;
+};
+
+int workspaces_new(struct store *(*store)(void *ctx), void *ctx, struct workspaces **ret,
+                   struct err *err) {
+    struct workspaces *w = mem_zalloc(sizeof *w);
+    if (!w)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    (void)pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
+    w->store = store;
+    w->ctx = ctx;
+    *ret = w;
+    return 0;
+}
+
+static void workspace_free(struct workspace *ws) {
+    if (!ws)
+        return;
+    index_close(ws->index);
+    mem_free(ws->root);
+    mem_free(ws);
+}
+
+void workspaces_free(struct workspaces *w) {
+    if (!w)
+        return;
+    for (unsigned i = 0; i < w->count; i++)
+        workspace_free(w->open[i]);
+    (void)pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}
+
+static int64_t now_ms(void) {
+    return (int64_t)(env_now_mono_ns() / 1000000);
+}
+
+static void take_out(struct workspaces *w, unsigned i) {
+    memmove(&w->open[i], &w->open[i + 1], (w->count - i - 1) * sizeof *w->open);
+    w->count--;
+}
+
+void workspaces_sweep(struct workspaces *w, int64_t now_mono_ms) {
+    struct workspace *gone[WORKSPACES_MAX];
+    unsigned n = 0;
+    (void)pthread_mutex_lock(&w->lock);
+    for (unsigned i = w->count; i-- > 0;)
+        if (!w->open[i]->users && now_mono_ms - w->open[i]->used_ms >= WORKSPACE_IDLE_MS) {
+            gone[n++] = w->open[i];
+            take_out(w, i);
+        }
+    (void)pthread_mutex_unlock(&w->lock);
+    while (n)
+        workspace_free(gone[--n]); // waits for a background pass: not under the lock
+}
+
+static struct workspace *find(struct workspaces *w, const char *root) {
+    for (unsigned i = 0; i < w->count; i++)
+        if (strcmp(w->open[i]->root, root) == 0)
+            return w->open[i];
+    return NULL;
+}
+
+// Room for one more: the one that has been unused longest goes. *ret_gone is freed by the caller,
+// outside of the lock.
+static bool make_room(struct workspaces *w, struct workspace **ret_gone) {
+    unsigned oldest = WORKSPACES_MAX;
+    *ret_gone = NULL;
+    if (w->count < WORKSPACES_MAX)
+        return true;
+    for (unsigned i = 0; i < w->count; i++)
+        if (!w->open[i]->users &&
+            (oldest == WORKSPACES_MAX || w->open[i]->used_ms < w->open[oldest]->used_ms))
+            oldest = i;
+    if (oldest == WORKSPACES_MAX)
+        return false;
+    *ret_gone = w->open[oldest];
+    take_out(w, oldest);
+    return true;
+}
+
+static int open_new(struct workspaces *w, const char *root, struct workspace **ret,
+                    struct err *err) {
+    struct workspace *ws = mem_zalloc(sizeof *ws);
+    struct index_config config = {.root = root, .store = w->store ? w->store(w->ctx) : NULL};
+    if (!ws || !(ws->root = mem_strdup(root))) {
+        workspace_free(ws);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    ws->registry = w;
+    int r = index_open(&config, &ws->index, err);
+    if (r < 0) {
+        workspace_free(ws);
+        return r;
+    }
+    *ret = ws;
+    return 0;
+}
+
+int workspaces_get(struct workspaces *w, const char *root, struct workspace **ret,
+                   struct err *err) {
+    struct workspace *ws, *gone = NULL;
+    int r = 0;
+    (void)pthread_mutex_lock(&w->lock);
+    ws = find(w, root);
+    if (!ws && !make_room(w, &gone))
+        r = err_set(err, ERR_BUSY, "%d workspaces are in use; try again in a moment",
+                    WORKSPACES_MAX);
+    else if (!ws && (r = open_new(w, root, &ws, err)) == 0)
+        w->open[w->count++] = ws;
+    if (r == 0) {
+        ws->users++;
+        *ret = ws;
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    workspace_free(gone);
+    return r;
+}
+
+void workspace_put(struct workspace *ws) {
+    if (!ws)
+        return;
+    (void)pthread_mutex_lock(&ws->registry->lock);
+    ws->users--;
+    ws->used_ms = now_ms();
+    (void)pthread_mutex_unlock(&ws->registry->lock);
+}
+
+const char *workspace_root(const struct workspace *ws) {
+    return ws->root;
+}
+
+struct index *workspace_index(struct workspace *ws) {
+    return ws->index;
+}

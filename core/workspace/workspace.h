@@ -1,0 +1,28 @@
+// One folder that clients work in: its index, its git repository and its history, opened once and
+// shared by all who ask. A registry keeps the ones in use, and closes those unused for a while.
+// All calls may block; any thread.
+#pragma once
+
+#include "core/base/err.h"
+#include "core/workspace/index.h"
+
+enum {
+    WORKSPACES_MAX = 16,           // open at once; the least recently used one goes
+    WORKSPACE_IDLE_MS = 600 * 1000 // unused so long: workspaces_sweep closes it
+};
+
+struct workspaces;
+struct workspace;
+struct store;
+
+// `store` is asked for each time: it may be locked, or not open yet. NULL is a valid answer.
+int workspaces_new(struct store *(*store)(void *ctx), void *ctx, struct workspaces **ret,
+                   struct err *err);
+void workspaces_free(struct workspaces *w); // nobody may hold one. Accepts NULL
+void workspaces_sweep(struct workspaces *w, int64_t now_mono_ms); // closes what is idle
+// Opens, or gives the one that is open. Put it back. ERR_NOT_FOUND: no such folder. ERR_PERM.
+int workspaces_get(struct workspaces *w, const char *root, struct workspace **ret, struct err *err);
+void workspace_put(struct workspace *ws); // accepts NULL
+
+const char *workspace_root(const struct workspace *ws);
+struct index *workspace_index(struct workspace *ws);
