@@ -109,6 +109,12 @@ int agent_ask(struct agent_call *call, const char *capability, json_t *arguments
 // A snapshot whose trees are there as far as `ms` allow; put it back with snapshot_put.
 int agent_snapshot(struct agent_call *call, enum facts_tier tier, struct snapshot **ret,
                    struct err *err);
+// A snapshot prepared for questions; put it back with workspace_view_put.
+struct workspace_view;
+int agent_view(struct agent_call *call, struct workspace_view **ret, struct err *err);
+// Bytes of a path argument as a C string ("src/net/" and "./src/net" become "src/net"); NULL for an
+// empty one. ret has room for max.
+const char *agent_path(struct text path, char *ret, size_t max);
 // What the snapshot did not look at, as notes of the report.
 void agent_note_limits(struct report *r, const struct snapshot *s);
 bool agent_cancelled(const struct agent_call *call);

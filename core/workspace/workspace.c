@@ -13,6 +13,15 @@ struct workspace {
     struct index *index;
     unsigned users;
     int64_t used_ms; // when the last user gave it back
+    pthread_mutex_t view_lock;
+    struct workspace_view *view; // of the newest generation asked for
+};
+
+struct workspace_view {
+    struct workspace *ws;
+    struct snapshot *snapshot;
+    struct search *search;
+    unsigned users; // the workspace's own counts; guarded by its view_lock
 };
 
 struct workspaces {
@@ -35,9 +44,19 @@ int workspaces_new(struct store *(*store)(void *ctx), void *ctx, struct workspac
     return 0;
 }
 
+static void view_free(struct workspace_view *v) {
+    if (!v)
+        return;
+    search_free(v->search); // borrows from the snapshot
+    snapshot_put(v->snapshot);
+    mem_free(v);
+}
+
 static void workspace_free(struct workspace *ws) {
     if (!ws)
         return;
+    view_free(ws->view);
+    (void)pthread_mutex_destroy(&ws->view_lock);
     index_close(ws->index);
     mem_free(ws->root);
     mem_free(ws);
@@ -104,11 +123,15 @@ static int open_new(struct workspaces *w, const char *root, struct workspace **r
                     struct err *err) {
     struct workspace *ws = mem_zalloc(sizeof *ws);
     struct index_config config = {.root = root, .store = w->store ? w->store(w->ctx) : NULL};
-    if (!ws || !(ws->root = mem_strdup(root))) {
+    if (!ws)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    (void)pthread_mutex_init(&ws->view_lock, NULL);
+    ws->registry = w;
+    ws->root = mem_strdup(root);
+    if (!ws->root) {
         workspace_free(ws);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    ws->registry = w;
     int r = index_open(&config, &ws->index, err);
     if (r < 0) {
         workspace_free(ws);
@@ -153,4 +176,78 @@ const char *workspace_root(const struct workspace *ws) {
 
 struct index *workspace_index(struct workspace *ws) {
     return ws->index;
+}
+
+// --- views -------------------------------------------------------------------------------------
+
+static struct workspace_view *view_of(struct workspace *ws, uint64_t generation) {
+    struct workspace_view *v = NULL;
+    (void)pthread_mutex_lock(&ws->view_lock);
+    if (ws->view && snapshot_generation(ws->view->snapshot) == generation) {
+        v = ws->view;
+        v->users++;
+    }
+    (void)pthread_mutex_unlock(&ws->view_lock);
+    return v;
+}
+
+void workspace_view_put(struct workspace_view *v) {
+    if (!v)
+        return;
+    (void)pthread_mutex_lock(&v->ws->view_lock);
+    bool last = --v->users == 0;
+    (void)pthread_mutex_unlock(&v->ws->view_lock);
+    if (last)
+        view_free(v);
+}
+
+// The newest one is kept for the next question.
+static void keep_view(struct workspace *ws, struct workspace_view *v) {
+    struct workspace_view *old = NULL;
+    (void)pthread_mutex_lock(&ws->view_lock);
+    if (!ws->view || snapshot_generation(ws->view->snapshot) < snapshot_generation(v->snapshot)) {
+        old = ws->view;
+        ws->view = v;
+        v->users++;
+    }
+    (void)pthread_mutex_unlock(&ws->view_lock);
+    workspace_view_put(old);
+}
+
+int workspace_view_get(struct workspace *ws, const struct index_want *want,
+                       struct workspace_view **ret, struct err *err) {
+    struct snapshot *snapshot = NULL;
+    int r = index_get(ws->index, want, &snapshot, err);
+    if (r < 0)
+        return r;
+    struct workspace_view *v = view_of(ws, snapshot_generation(snapshot));
+    if (v) {
+        snapshot_put(snapshot);
+        *ret = v;
+        return 0;
+    }
+    v = mem_zalloc(sizeof *v);
+    if (!v) {
+        snapshot_put(snapshot);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    *v = (struct workspace_view){.ws = ws, .snapshot = snapshot, .users = 1};
+    struct search_config config = {
+        .snapshot = snapshot, .cancelled = want->cancelled, .ctx = want->ctx};
+    r = search_new(&config, &v->search, err);
+    if (r < 0) {
+        view_free(v);
+        return r;
+    }
+    keep_view(ws, v);
+    *ret = v;
+    return 0;
+}
+
+const struct snapshot *workspace_view_snapshot(const struct workspace_view *v) {
+    return v->snapshot;
+}
+
+const struct search *workspace_view_search(const struct workspace_view *v) {
+    return v->search;
 }

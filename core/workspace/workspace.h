@@ -5,6 +5,7 @@
 
 #include "core/base/err.h"
 #include "core/workspace/index.h"
+#include "core/workspace/search.h"
 
 enum {
     WORKSPACES_MAX = 16,           // open at once; the least recently used one goes
@@ -26,3 +27,11 @@ void workspace_put(struct workspace *ws); // accepts NULL
 
 const char *workspace_root(const struct workspace *ws);
 struct index *workspace_index(struct workspace *ws);
+
+// A snapshot with what questions need of it, made once for its generation and shared.
+struct workspace_view;
+int workspace_view_get(struct workspace *ws, const struct index_want *want,
+                       struct workspace_view **ret, struct err *err);
+void workspace_view_put(struct workspace_view *v); // accepts NULL
+const struct snapshot *workspace_view_snapshot(const struct workspace_view *v);
+const struct search *workspace_view_search(const struct workspace_view *v);
