@@ -2,27 +2,11 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/workspace/workspace_impl.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
-
-struct workspace {
-    struct workspaces *registry;
-    char *root;
-    struct index *index;
-    unsigned users;
-    int64_t used_ms; // when the last user gave it back
-    pthread_mutex_t view_lock;
-    struct workspace_view *view; // of the newest generation asked for
-};
-
-struct workspace_view {
-    struct workspace *ws;
-    struct snapshot *snapshot;
-    struct search *search;
-    unsigned users; // the workspace's own counts; guarded by its view_lock
-};
 
 struct workspaces {
     pthread_mutex_t lock;
@@ -56,7 +40,10 @@ static void workspace_free(struct workspace *ws) {
     if (!ws)
         return;
     view_free(ws->view);
+    workspace_history_drop(ws);
     (void)pthread_mutex_destroy(&ws->view_lock);
+    (void)pthread_mutex_destroy(&ws->history_lock);
+    (void)pthread_mutex_destroy(&ws->history_work);
     index_close(ws->index);
     mem_free(ws->root);
     mem_free(ws);
@@ -126,6 +113,8 @@ static int open_new(struct workspaces *w, const char *root, struct workspace **r
     if (!ws)
         return err_set(err, ERR_NOMEM, "out of memory");
     (void)pthread_mutex_init(&ws->view_lock, NULL);
+    (void)pthread_mutex_init(&ws->history_lock, NULL);
+    (void)pthread_mutex_init(&ws->history_work, NULL);
     ws->registry = w;
     ws->root = mem_strdup(root);
     if (!ws->root) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/err.h"
+#include "core/workspace/history.h"
 #include "core/workspace/index.h"
 #include "core/workspace/search.h"
 
@@ -35,3 +36,21 @@ int workspace_view_get(struct workspace *ws, const struct index_want *want,
 void workspace_view_put(struct workspace_view *v); // accepts NULL
 const struct snapshot *workspace_view_snapshot(const struct workspace_view *v);
 const struct search *workspace_view_search(const struct workspace_view *v);
+
+// The history of the repository that the workspace is in, read up to its HEAD of now, and a git
+// handle of the asker's own. Where there is no git or no repository, `history` is empty, `git` NULL
+// and `why` says what is missing: agents go on without. Paths of a history are from the top of the
+// repository; workspace_below cuts the part above the workspace off.
+struct workspace_past {
+    const struct history *history; // never NULL on success
+    struct git *git;               // may be NULL
+    const char *prefix;            // "" or "sub/folder/"
+    char why[ERR_MESSAGE_BYTES_MAX];
+    struct workspace_history *held;
+};
+// ERR_CANCELLED, ERR_NOMEM. Give back with workspace_past_done.
+int workspace_past(struct workspace *ws, bool (*cancelled)(void *ctx), void *ctx,
+                   struct workspace_past *ret, struct err *err);
+void workspace_past_done(struct workspace_past *p); // accepts a zeroed one
+// The path below the workspace; NULL: outside of it.
+const char *workspace_below(const struct workspace_past *p, const char *path);

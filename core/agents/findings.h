@@ -1,0 +1,52 @@
+// Findings as they are reported: collected over files, told apart from what was there before,
+// silenced where the user said so, in one order. One owner, one thread.
+#pragma once
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/code/finding.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FINDINGS_MAX = 10000, FINDINGS_MUTES_MAX = 2000 };
+
+// Rules of review itself, beside those of the tree checks (core/code/rules.c).
+extern const struct rule review_complexity, review_copied, review_secret, review_dead_export;
+const struct rule *review_rule_find(const char *id, size_t n); // of both tables
+
+struct reported {
+    const struct rule *rule;
+    const char *path, *message, *fix; // fix: what it would become; NULL
+    uint32_t line, end_line;
+    uint8_t confidence;
+    uint64_t print; // stable name: rule, path and the line's text, whatever its number
+    bool hot;       // in a file that changes much and is complex
+};
+struct findings {
+    struct reported *list;
+    uint32_t count, capacity;
+    uint32_t known, muted, ignored; // left out: was there before, by mute, by a comment
+    bool cut;
+};
+void findings_done(struct findings *f); // accepts a zeroed one
+
+// Name of a finding without its number: the same before and after lines moved.
+uint64_t finding_print(const struct rule *rule, const char *path, const char *text, size_t bytes,
+                       uint32_t line);
+// Does a comment on its line or the one above say `paired:ignore` (alone, or with this rule's id)?
+bool finding_ignored(const char *text, size_t bytes, uint32_t line, const struct rule *rule);
+int findings_add(struct findings *f, const struct finding *x, const char *path, uint64_t print,
+                 struct err *err);
+// Severity, confidence, then place; equal ones once.
+void findings_sort(struct findings *f);
+
+// Mutes: [{"rule", "path"?, "print"?, "reason"?}]. Takes out what they name; a path names a file or
+// a folder.
+void findings_mute(struct findings *f, const json_t *mutes);
+void findings_baseline(struct findings *f, const json_t *prints); // array of "16 hex digits"
+
+// SARIF 2.1.0 (OASIS), one run.
+int findings_sarif(const struct findings *f, struct buf *out);
+const char *severity_name(enum severity s); // "note", "warning", "error"

@@ -1,0 +1,27 @@
+// Inside of workspace.c and workspace_history.c.
+#pragma once
+
+#include "core/workspace/workspace.h"
+
+#include <pthread.h>
+
+struct workspace {
+    struct workspaces *registry;
+    char *root;
+    struct index *index;
+    unsigned users;
+    int64_t used_ms; // when the last user gave it back
+    pthread_mutex_t view_lock;
+    struct workspace_view *view;                // of the newest generation asked for
+    pthread_mutex_t history_lock, history_work; // work: one refreshes, others wait for it
+    struct workspace_history *history;
+};
+
+struct workspace_view {
+    struct workspace *ws;
+    struct snapshot *snapshot;
+    struct search *search;
+    unsigned users; // the workspace's own counts; guarded by its view_lock
+};
+
+void workspace_history_drop(struct workspace *ws); // when the workspace is freed
