@@ -28,10 +28,9 @@ static const struct tool tools[] = {
      .description =
          "Findings by exact analysis on changed lines (default: working tree against HEAD), each "
          "with rule, file:line, why and fix. what=review_tree: all files; risk: score of a change "
-         "with its terms; missing: files that usually change along; secrets: tokens and keys; "
-         "mute: silence a finding for good.",
+         "with its terms; missing: files that usually change along; secrets: tokens and keys.",
      .search_hint = "code review, bugs, static analysis, diff, risk, secrets, lint",
-     .views = {"review", "review_tree", "risk", "missing", "secrets", "mute"}},
+     .views = {"review", "review_tree", "risk", "missing", "secrets"}},
     {.name = "locate",
      .title = "Find where something is",
      .description =

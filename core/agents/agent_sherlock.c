@@ -34,10 +34,6 @@ static const struct field review_fields[] = {
      .offset = offsetof(struct review_input, format),
      .values = formats,
      .default_json = "\"text\""},
-    {.name = "baseline",
-     .type = FIELD_BOOL,
-     .offset = offsetof(struct review_input, baseline),
-     .description = "keep what is found now as known"},
     AGENT_PAGE_FIELDS,
     {0},
 };
@@ -63,10 +59,6 @@ static const struct field tree_fields[] = {
      .offset = offsetof(struct review_input, format),
      .values = formats,
      .default_json = "\"text\""},
-    {.name = "baseline",
-     .type = FIELD_BOOL,
-     .offset = offsetof(struct review_input, baseline),
-     .description = "keep what is found now as known"},
     AGENT_PAGE_FIELDS,
     {0},
 };
@@ -142,8 +134,8 @@ static const struct agent_capability capabilities[] = {
                  "quality"},
     {.name = "review_tree",
      .title = "Findings in the whole tree",
-     .description = "The same checks over every file, without those that only make sense for a "
-                    "change. baseline=true keeps what there is as known.",
+     .description =
+         "The same checks over every file, without those that only make sense for a change.",
      .operand = "path",
      .input = tree_fields,
      .input_size = sizeof(struct review_input),
@@ -192,6 +184,16 @@ static const struct agent_capability capabilities[] = {
      .input_size = sizeof(struct mute_input),
      .run = sherlock_mute,
      .example = "{\"rule\": \"todo-comment\", \"path\": \"third_party\"}"},
+    {.name = "baseline",
+     .title = "Keep what is found now as known",
+     .description =
+         "Findings of the whole tree that are there today are not reported again; new ones are.",
+     .flags = AGENT_WRITES,
+     .operand = "path",
+     .input = tree_fields,
+     .input_size = sizeof(struct review_input),
+     .run = sherlock_baseline,
+     .example = "{}"},
     {0},
 };
 

@@ -91,6 +91,8 @@ static int run_named(struct agent_call *call, const struct ask_input *in, uint32
                        "do: no agent has \"%s\"; leave `do` out and ask in words, or see: paired "
                        "help",
                        name);
+    if (c->flags & AGENT_WRITES) // what is silenced or kept is for a person to decide
+        return err_set(err, ERR_PERM, "do: %s is for the command line: paired %s", name, name);
     if (in->with && !json_is_object(in->with))
         return err_set(err, ERR_INVAL, "with: expected an object of arguments");
     json_t *arguments = in->with ? json_incref(in->with) : json_object();

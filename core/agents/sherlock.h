@@ -16,7 +16,6 @@ struct review_input { // review and review_tree
     struct text_array rules;
     int format;
     int64_t confidence;
-    bool baseline; // keep what is found as known
 };
 struct change_input { // risk, missing
     struct agent_page page;
@@ -35,6 +34,8 @@ struct mute_input {
 int sherlock_review(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int sherlock_review_tree(struct agent_call *call, const void *input, struct report *r,
                          struct err *err);
+int sherlock_baseline(struct agent_call *call, const void *input, struct report *r,
+                      struct err *err);
 int sherlock_risk(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int sherlock_missing(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int sherlock_secrets(struct agent_call *call, const void *input, struct report *r, struct err *err);
@@ -81,5 +82,6 @@ struct reviewer { // one thread's
 int review_text(struct reviewer *rv, const struct review_text *x, struct err *err);
 
 // Takes out what the user muted and what the baseline knows; orders; writes items (or SARIF).
+// `keep`: keeps them as the baseline, and takes the old one for none.
 int sherlock_put(struct agent_call *call, struct findings *f, const struct review_input *in,
-                 struct report *r, struct err *err);
+                 bool keep, struct report *r, struct err *err);

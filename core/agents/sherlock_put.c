@@ -61,14 +61,15 @@ static int keep_baseline(struct agent_call *call, const struct findings *f, stru
     return r;
 }
 
-static void apply_memory(struct agent_call *call, struct findings *f, struct report *r) {
+static void apply_memory(struct agent_call *call, struct findings *f, bool keep, struct report *r) {
     json_t *mutes = NULL, *baseline = NULL;
     struct err err = {0};
     if (!call->store || agent_memory_get(call, "sherlock", "mutes", &mutes, &err) < 0 ||
         agent_memory_get(call, "sherlock", "baseline", &baseline, &err) < 0)
         report_note(r, "mutes and baseline are not applied: the store cannot be used now");
     findings_mute(f, mutes);
-    findings_baseline(f, baseline);
+    if (!keep)
+        findings_baseline(f, baseline);
     json_decref(mutes);
     json_decref(baseline);
 }
@@ -85,7 +86,7 @@ static void put_left_out(const struct findings *f, struct report *r) {
 }
 
 int sherlock_put(struct agent_call *call, struct findings *f, const struct review_input *in,
-                 struct report *r, struct err *err) {
+                 bool keep, struct report *r, struct err *err) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < f->count; i++)
         if (rule_wanted(in, &f->list[i])) {
@@ -96,7 +97,7 @@ int sherlock_put(struct agent_call *call, struct findings *f, const struct revie
     uint32_t all = f->count;
     struct findings wanted = *f;
     wanted.count = kept;
-    apply_memory(call, &wanted, r);
+    apply_memory(call, &wanted, keep, r);
     mark_hot(call, &wanted);
     findings_sort(&wanted);
     // Give back what was left behind, and what is still there.
@@ -106,7 +107,7 @@ int sherlock_put(struct agent_call *call, struct findings *f, const struct revie
         mem_free((char *)f->list[i].fix);
     }
     *f = wanted;
-    int code = in->baseline ? keep_baseline(call, f, err) : 0;
+    int code = keep ? keep_baseline(call, f, err) : 0;
     if (code < 0)
         return code;
     if (in->format == REVIEW_SARIF) {
@@ -120,7 +121,7 @@ int sherlock_put(struct agent_call *call, struct findings *f, const struct revie
     for (uint32_t i = 0; i < f->count; i++)
         put_finding(r, &f->list[i]);
     put_left_out(f, r);
-    if (in->baseline)
+    if (keep)
         report_note(r, "these %u are kept as known from now on", f->count);
     return 0;
 }

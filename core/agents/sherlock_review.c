@@ -5,6 +5,7 @@
 #include "core/agents/symbols.h"
 #include "core/base/mem.h"
 #include "core/code/clones.h"
+#include "core/code/secrets.h"
 #include "core/workspace/index.h"
 
 #include <stdio.h>
@@ -232,7 +233,7 @@ static int review_all(struct agent_call *call, struct change *c, const struct re
     if (r == 0 && files && c->side == GIT_WORK_TREE)
         r = find_copies(c->snapshot, c->diff, NULL, rv->findings, err);
     if (r == 0)
-        r = sherlock_put(call, rv->findings, in, report, err);
+        r = sherlock_put(call, rv->findings, in, false, report, err);
     if (r < 0)
         return r;
     report_title(report, "%s: %u file%s, +%u -%u lines, %u function%s looked at: %u finding%s",
@@ -293,6 +294,35 @@ static int add_known(struct findings *out, const struct snapshot *s, uint32_t fi
     return r;
 }
 
+struct secrets_in_tree {
+    struct findings *out;
+    const char *path;
+    const struct buf *text;
+    int confidence;
+    struct err *err;
+};
+
+static int on_secret(void *ctx, const struct secret_finding *x) {
+    struct secrets_in_tree *t = ctx;
+    struct finding f = {.rule = &review_secret, .line = x->line, .confidence = x->confidence};
+    (void)snprintf(f.message, sizeof f.message, "%s: %s", x->what, x->shown);
+    if (x->confidence < t->confidence)
+        return 0;
+    if (finding_ignored(t->text->data, t->text->len, x->line, f.rule)) {
+        t->out->ignored++;
+        return 0;
+    }
+    return findings_add(t->out, &f, t->path,
+                        finding_print(f.rule, t->path, t->text->data, t->text->len, x->line),
+                        t->err);
+}
+
+static int add_secrets(struct findings *out, const char *path, int confidence,
+                       const struct buf *text, struct err *err) {
+    struct secrets_in_tree t = {out, path, text, confidence, err};
+    return text->len ? secrets_scan(text->data, text->len, path, on_secret, &t) : 0;
+}
+
 static int review_files(struct agent_call *call, const struct snapshot *s, const char *under,
                         int confidence, struct findings *out, uint32_t *ret_files,
                         struct err *err) {
@@ -305,15 +335,17 @@ static int review_files(struct agent_call *call, const struct snapshot *s, const
         if (!f->facts || !looked_at(f) || !below(f->path, under))
             continue;
         (*ret_files)++;
-        if (f->facts->finding_count && snapshot_text(s, i, &text, NULL) == 0)
-            r = add_known(out, s, i, confidence, text.len ? text.data : "", text.len, err);
+        if (snapshot_text(s, i, &text, NULL) < 0)
+            continue; // changed meanwhile: the next review sees it
+        r = add_known(out, s, i, confidence, text.len ? text.data : "", text.len, err);
+        if (r == 0)
+            r = add_secrets(out, f->path, confidence, &text, err);
     }
     return r;
 }
 
-int sherlock_review_tree(struct agent_call *call, const void *input, struct report *report,
-                         struct err *err) {
-    const struct review_input *in = input;
+static int whole_tree(struct agent_call *call, const struct review_input *in, bool keep,
+                      struct report *report, struct err *err) {
     char path[PATH_BYTES_MAX];
     const char *under = agent_path(in->path, path, sizeof path);
     struct snapshot *s = NULL;
@@ -325,7 +357,7 @@ int sherlock_review_tree(struct agent_call *call, const void *input, struct repo
     if (r == 0)
         r = find_copies(s, NULL, under, &found, err);
     if (r == 0)
-        r = sherlock_put(call, &found, in, report, err);
+        r = sherlock_put(call, &found, in, keep, report, err);
     if (r == 0) {
         report_title(report, "%u files: %u finding%s", files, found.count,
                      found.count == 1 ? "" : "s");
@@ -335,4 +367,14 @@ int sherlock_review_tree(struct agent_call *call, const void *input, struct repo
     findings_done(&found);
     snapshot_put(s);
     return r;
+}
+
+int sherlock_review_tree(struct agent_call *call, const void *input, struct report *report,
+                         struct err *err) {
+    return whole_tree(call, input, false, report, err);
+}
+
+int sherlock_baseline(struct agent_call *call, const void *input, struct report *report,
+                      struct err *err) {
+    return whole_tree(call, input, true, report, err);
 }
