@@ -127,7 +127,7 @@ int marie_coupling(struct agent_call *call, const void *input, struct report *re
         struct history_coupling_want want = {.path = NULL};
         (void)snprintf(full, sizeof full, "%s%s", past.prefix, under ? under : "");
         if (full[0] && history_find(past.history, full) < 0 && full[strlen(full) - 1] != '/')
-            (void)strcat(full, "/"); // a folder
+            (void)snprintf(full, sizeof full, "%s%s/", past.prefix, under ? under : ""); // a folder
         want.path = full[0] ? full : NULL;
         r = history_coupling(past.history, &want, list, limit < LIST_MAX ? limit : LIST_MAX, &count,
                              &total, err);
