@@ -1,0 +1,463 @@
+// a11y: what a screen reader, a keyboard or weak eyes will miss, as far as syntax proves it. Each
+// rule names its success criterion of WCAG 2.2. What is only known at run time is not judged.
+#include "core/agents/maya.h"
+
+#include "core/base/mem.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct looking {
+    struct report *report;
+    const struct maya_file *f;
+    struct markup *m;
+    uint32_t found;
+};
+
+static void put(struct looking *l, uint32_t line, const char *rule, const char *criterion,
+                const char *what, const char *instead) {
+    l->found++;
+    report_item(l->report,
+                json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "rule", rule, "criterion", criterion,
+                          "path", l->f->path, "line", (json_int_t)line, "message", what, "instead",
+                          instead),
+                "%s:%u [%s, WCAG %s] %s\n  %s", l->f->path, line, rule, criterion, what, instead);
+}
+
+static bool hidden(const struct markup *m, uint32_t e) {
+    for (; e != UINT32_MAX; e = m->elements[e].parent) {
+        const struct markup_attribute *role = markup_attribute(m, e, "role");
+        if (markup_value_is(m, markup_attribute(m, e, "aria-hidden"), "true") ||
+            markup_attribute(m, e, "hidden") || markup_value_is(m, role, "presentation") ||
+            markup_value_is(m, role, "none"))
+            return true;
+    }
+    return false;
+}
+
+static bool filled(const struct markup_attribute *a) {
+    return a && (a->dynamic || a->value_bytes);
+}
+
+static bool named(const struct markup *m, uint32_t e) {
+    return filled(markup_attribute(m, e, "aria-label")) ||
+           filled(markup_attribute(m, e, "aria-labelledby")) ||
+           filled(markup_attribute(m, e, "title"));
+}
+
+static bool unknown(const struct markup *m, uint32_t e) {
+    return m->elements[e].flags & (MARKUP_SPREAD | MARKUP_COMPONENT);
+}
+
+// --- rules -------------------------------------------------------------------------------------
+
+static void image(struct looking *l, uint32_t e) {
+    if (markup_is(l->m, e, "img") && !markup_attribute(l->m, e, "alt") && !named(l->m, e) &&
+        !hidden(l->m, e))
+        put(l, l->m->elements[e].line, "image-alt", "1.1.1", "image without alt",
+            "Say what it shows in alt, or alt=\"\" when it is decoration.");
+}
+
+// <label for=id>, or a label around it.
+static bool has_label(const struct markup *m, uint32_t e) {
+    for (uint32_t p = m->elements[e].parent; p != UINT32_MAX; p = m->elements[p].parent)
+        if (markup_is(m, p, "label") || (m->elements[p].flags & MARKUP_COMPONENT))
+            return true; // a component may be a label
+    const struct markup_attribute *id = markup_attribute(m, e, "id");
+    if (!id)
+        return false;
+    if (id->dynamic)
+        return true;
+    for (uint32_t i = 0; i < m->count; i++) {
+        const struct markup_attribute *to = markup_attribute(m, i, "for");
+        to = to ? to : markup_attribute(m, i, "htmlFor");
+        if (to && (to->dynamic ||
+                   (to->value_bytes == id->value_bytes &&
+                    memcmp(m->text + to->value, m->text + id->value, id->value_bytes) == 0)))
+            return true;
+    }
+    return false;
+}
+
+static void control(struct looking *l, uint32_t e) {
+    static const char *const quiet[] = {"hidden", "submit", "button", "reset", "image"};
+    bool input = markup_is(l->m, e, "input");
+    const struct markup_attribute *type = markup_attribute(l->m, e, "type");
+    if (!input && !markup_is(l->m, e, "select") && !markup_is(l->m, e, "textarea"))
+        return;
+    if (input && type && type->dynamic)
+        return;
+    for (size_t i = 0; input && i < COUNT_OF(quiet); i++)
+        if (markup_value_is(l->m, type, quiet[i]))
+            return;
+    if (!named(l->m, e) && !has_label(l->m, e) && !hidden(l->m, e))
+        put(l, l->m->elements[e].line, "control-label", "3.3.2", "form control without a label",
+            markup_attribute(l->m, e, "placeholder")
+                ? "Give it a <label for>; a placeholder goes away when one types."
+                : "Give it a <label for>, or aria-label.");
+}
+
+static void name_needed(struct looking *l, uint32_t e) {
+    bool button = markup_is(l->m, e, "button");
+    bool link = markup_is(l->m, e, "a") && markup_attribute(l->m, e, "href");
+    if ((!button && !link) || named(l->m, e) || hidden(l->m, e))
+        return;
+    if (!(l->m->elements[e].flags & (MARKUP_TEXT | MARKUP_DYNAMIC | MARKUP_LABELLED)) &&
+        !markup_attribute(l->m, e, "v-text") && !markup_attribute(l->m, e, "v-html") &&
+        !markup_attribute(l->m, e, "dangerouslySetInnerHTML"))
+        put(l, l->m->elements[e].line, "name-missing", button ? "4.1.2" : "2.4.4",
+            button ? "button without a name" : "link without a text",
+            "Put words inside, or aria-label for an icon.");
+}
+
+static void clickable(struct looking *l, uint32_t e) {
+    static const char *const plain[] = {"div", "span", "li", "p", "td", "tr", "section", "img"};
+    bool is_plain = false, click = false, key = false;
+    for (size_t i = 0; i < COUNT_OF(plain); i++)
+        is_plain |= markup_is(l->m, e, plain[i]);
+    static const char *const clicks[] = {"onclick", "@click", "v-on:click", "on:click", "(click)"};
+    static const char *const keys[] = {"onkeydown",  "onkeyup",  "onkeypress", "@keydown", "@keyup",
+                                       "on:keydown", "on:keyup", "(keydown)",  "(keyup)"};
+    for (size_t i = 0; i < COUNT_OF(clicks); i++)
+        click |= markup_attribute(l->m, e, clicks[i]) != NULL;
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        key |= markup_attribute(l->m, e, keys[i]) != NULL;
+    if (is_plain && click && !key && !markup_attribute(l->m, e, "role") && !hidden(l->m, e))
+        put(l, l->m->elements[e].line, "click-only", "2.1.1", "works by mouse only",
+            "Use a <button>, or add role, tabindex=\"0\" and a key handler.");
+}
+
+static void page_rules(struct looking *l, uint32_t e) {
+    uint32_t line = l->m->elements[e].line;
+    const struct markup_attribute *a;
+    if (markup_is(l->m, e, "html") && !markup_attribute(l->m, e, "lang"))
+        put(l, line, "page-language", "3.1.1", "page without a language",
+            "Write <html lang=\"…\">, so that it is read with the right voice.");
+    if (markup_is(l->m, e, "iframe") && !named(l->m, e) && !hidden(l->m, e))
+        put(l, line, "frame-title", "4.1.2", "frame without a title",
+            "Say in title what it holds.");
+    a = markup_attribute(l->m, e, "tabindex");
+    if (a && !a->dynamic && a->value_bytes && isdigit((unsigned char)l->m->text[a->value]) &&
+        !markup_value_is(l->m, a, "0"))
+        put(l, line, "tab-order", "2.4.3", "tabindex above 0",
+            "It jumps ahead of the whole page: use 0 and the order of the source.");
+    a = markup_attribute(l->m, e, "content");
+    if (markup_is(l->m, e, "meta") && a && !a->dynamic &&
+        markup_value_is(l->m, markup_attribute(l->m, e, "name"), "viewport") &&
+        (memmem(l->m->text + a->value, a->value_bytes, "user-scalable=no", 16) ||
+         memmem(l->m->text + a->value, a->value_bytes, "maximum-scale=1", 15)))
+        put(l, line, "zoom-off", "1.4.4", "zooming is switched off",
+            "Leave user-scalable and maximum-scale out.");
+    if ((markup_is(l->m, e, "audio") || markup_is(l->m, e, "video")) &&
+        markup_attribute(l->m, e, "autoplay") && !markup_attribute(l->m, e, "muted"))
+        put(l, line, "autoplay", "1.4.2", "plays sound by itself", "Let people start it.");
+}
+
+static void aria(struct looking *l, uint32_t e) {
+    static const char *const known[] = {"activedescendant",
+                                        "atomic",
+                                        "autocomplete",
+                                        "braillelabel",
+                                        "brailleroledescription",
+                                        "busy",
+                                        "checked",
+                                        "colcount",
+                                        "colindex",
+                                        "colindextext",
+                                        "colspan",
+                                        "controls",
+                                        "current",
+                                        "describedby",
+                                        "description",
+                                        "details",
+                                        "disabled",
+                                        "dropeffect",
+                                        "errormessage",
+                                        "expanded",
+                                        "flowto",
+                                        "grabbed",
+                                        "haspopup",
+                                        "hidden",
+                                        "invalid",
+                                        "keyshortcuts",
+                                        "label",
+                                        "labelledby",
+                                        "level",
+                                        "live",
+                                        "modal",
+                                        "multiline",
+                                        "multiselectable",
+                                        "orientation",
+                                        "owns",
+                                        "placeholder",
+                                        "posinset",
+                                        "pressed",
+                                        "readonly",
+                                        "relevant",
+                                        "required",
+                                        "roledescription",
+                                        "rowcount",
+                                        "rowindex",
+                                        "rowindextext",
+                                        "rowspan",
+                                        "selected",
+                                        "setsize",
+                                        "sort",
+                                        "valuemax",
+                                        "valuemin",
+                                        "valuenow",
+                                        "valuetext"};
+    for (uint32_t i = 0; i < l->m->elements[e].attribute_count; i++) {
+        const struct markup_attribute *a = &l->m->attributes[l->m->elements[e].first_attribute + i];
+        const char *name = l->m->text + a->name;
+        bool there = false;
+        if (a->name_bytes < 6 || strncmp(name, "aria-", 5) != 0)
+            continue;
+        for (size_t k = 0; k < COUNT_OF(known) && !there; k++)
+            there = strlen(known[k]) == a->name_bytes - 5 &&
+                    strncasecmp(known[k], name + 5, a->name_bytes - 5) == 0;
+        if (there)
+            continue;
+        char what[120];
+        (void)snprintf(what, sizeof what, "there is no attribute %.*s",
+                       (int)(a->name_bytes < 60 ? a->name_bytes : 60), name);
+        put(l, l->m->elements[e].line, "aria-unknown", "4.1.2", what,
+            "It does nothing: write the one that was meant.");
+    }
+}
+
+// --- whole page --------------------------------------------------------------------------------
+
+static void headings(struct looking *l) {
+    int last = 0;
+    for (uint32_t e = 0; e < l->m->count; e++) {
+        const struct markup_element *x = &l->m->elements[e];
+        if (x->name_bytes != 2 || tolower((unsigned char)l->m->text[x->name]) != 'h' ||
+            !isdigit((unsigned char)l->m->text[x->name + 1]))
+            continue;
+        int level = l->m->text[x->name + 1] - '0';
+        if (level < 1 || level > 6)
+            continue;
+        if (last && level > last + 1) {
+            char what[64];
+            (void)snprintf(what, sizeof what, "heading h%d follows h%d", level, last);
+            put(l, x->line, "heading-order", "1.3.1", what, "Do not leave levels out.");
+        }
+        last = level;
+    }
+}
+
+static void same_ids(struct looking *l) {
+    for (uint32_t e = 0; e < l->m->count; e++) {
+        const struct markup_attribute *a = markup_attribute(l->m, e, "id");
+        if (!a || a->dynamic || !a->value_bytes)
+            continue;
+        for (uint32_t k = 0; k < e; k++) {
+            const struct markup_attribute *b = markup_attribute(l->m, k, "id");
+            if (!b || b->dynamic || b->value_bytes != a->value_bytes ||
+                memcmp(l->m->text + a->value, l->m->text + b->value, a->value_bytes) != 0)
+                continue;
+            put(l, l->m->elements[e].line, "same-id", "1.3.1", "an id that is used twice",
+                "Labels and descriptions reach the first only: make them different.");
+            break;
+        }
+    }
+}
+
+// --- contrast: WCAG 2.2, relative luminance and contrast ratio ----------------------------------
+
+struct color {
+    double r, g, b;
+};
+
+static int hex_digit(char c) {
+    return isdigit((unsigned char)c)    ? c - '0'
+           : isxdigit((unsigned char)c) ? (c | 32) - 'a' + 10
+                                        : -1;
+}
+
+static bool read_hex(const char *s, size_t n, struct color *ret) {
+    int d[6];
+    if (n != 3 && n != 6)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((d[i] = hex_digit(s[i])) < 0)
+            return false;
+    if (n == 3)
+        *ret = (struct color){d[0] * 17, d[1] * 17, d[2] * 17};
+    else
+        *ret = (struct color){d[0] * 16 + d[1], d[2] * 16 + d[3], d[4] * 16 + d[5]};
+    return true;
+}
+
+static bool read_color(const char *s, size_t n, struct color *ret) {
+    static const struct {
+        const char *name;
+        struct color color;
+    } names[] = {
+        {"black", {0, 0, 0}},           {"white", {255, 255, 255}},    {"gray", {128, 128, 128}},
+        {"grey", {128, 128, 128}},      {"silver", {192, 192, 192}},   {"red", {255, 0, 0}},
+        {"yellow", {255, 255, 0}},      {"lime", {0, 255, 0}},         {"orange", {255, 165, 0}},
+        {"lightgray", {211, 211, 211}}, {"lightgrey", {211, 211, 211}}};
+    while (n && isspace((unsigned char)*s)) {
+        s++;
+        n--;
+    }
+    while (n && isspace((unsigned char)s[n - 1]))
+        n--;
+    if (n && *s == '#')
+        return read_hex(s + 1, n - 1, ret);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strlen(names[i].name) == n && strncasecmp(names[i].name, s, n) == 0) {
+            *ret = names[i].color;
+            return true;
+        }
+    return false;
+}
+
+static double channel(double c) {
+    c /= 255;
+    return c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4);
+}
+
+static double luminance(struct color c) {
+    return 0.2126 * channel(c.r) + 0.7152 * channel(c.g) + 0.0722 * channel(c.b);
+}
+
+// Declarations "a: b; c: d": the last literal colour of text and background.
+static void contrast_of(struct looking *l, const char *s, size_t n, uint32_t line) {
+    struct color text, back;
+    bool has_text = false, has_back = false;
+    for (size_t i = 0; i < n;) {
+        size_t end = i;
+        while (end < n && s[end] != ';')
+            end++;
+        const char *colon = memchr(s + i, ':', end - i);
+        size_t from = i;
+        while (from < end && (isspace((unsigned char)s[from]) || s[from] == '{'))
+            from++;
+        if (colon && colon > s + from) {
+            size_t name = (size_t)(colon - s) - from, value = end - (size_t)(colon - s) - 1;
+            while (name && isspace((unsigned char)s[from + name - 1]))
+                name--;
+            bool is_text = name == 5 && strncasecmp(s + from, "color", 5) == 0;
+            bool is_back = (name == 10 && strncasecmp(s + from, "background", 10) == 0) ||
+                           (name == 16 && strncasecmp(s + from, "background-color", 16) == 0);
+            if (is_text)
+                has_text = read_color(colon + 1, value, &text);
+            if (is_back)
+                has_back = read_color(colon + 1, value, &back);
+        }
+        i = end + 1;
+    }
+    if (!has_text || !has_back)
+        return;
+    double a = luminance(text), b = luminance(back);
+    double ratio = ((a > b ? a : b) + 0.05) / ((a > b ? b : a) + 0.05);
+    char what[80];
+    (void)snprintf(what, sizeof what, "contrast %.1f : 1", ratio);
+    if (ratio < 4.5)
+        put(l, line, "contrast", "1.4.3", what, "Text needs 4.5 : 1 (3 : 1 when it is large).");
+}
+
+static void css_blocks(struct looking *l, const char *s, size_t n, uint32_t line) {
+    size_t open = SIZE_MAX;
+    uint32_t open_line = line;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '/' && i + 1 < n && s[i + 1] == '*') {
+            const char *end = memmem(s + i, n - i, "*/", 2);
+            size_t to = end ? (size_t)(end - s) + 1 : n - 1;
+            for (; i < to; i++)
+                line += s[i] == '\n';
+        } else if (s[i] == '{') {
+            open = i + 1;
+            open_line = line;
+        } else if (s[i] == '}' && open != SIZE_MAX) {
+            contrast_of(l, s + open, i - open, open_line);
+            open = SIZE_MAX;
+        }
+        line += s[i] == '\n';
+    }
+}
+
+static void styles(struct looking *l) {
+    for (uint32_t e = 0; e < l->m->count; e++) {
+        const struct markup_element *x = &l->m->elements[e];
+        const struct markup_attribute *a = markup_attribute(l->m, e, "style");
+        if (a && !a->dynamic)
+            contrast_of(l, l->m->text + a->value, a->value_bytes, x->line);
+        if (!markup_is(l->m, e, "style") || x->end >= l->m->bytes)
+            continue;
+        const char *begin = l->m->text + x->end;
+        const char *end = memmem(begin, l->m->bytes - x->end, "</", 2);
+        css_blocks(l, begin, end ? (size_t)(end - begin) : l->m->bytes - x->end, x->line);
+    }
+}
+
+// --- files -------------------------------------------------------------------------------------
+
+static void check_elements(struct looking *l) {
+    for (uint32_t e = 0; e < l->m->count; e++) {
+        aria(l, e);
+        if (unknown(l->m, e))
+            continue;
+        image(l, e);
+        control(l, e);
+        name_needed(l, e);
+        clickable(l, e);
+        page_rules(l, e);
+    }
+}
+
+static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
+    struct looking *l = ctx;
+    struct markup m = {0};
+    bool jsx = f->lang == LANG_JAVASCRIPT || f->lang == LANG_TSX;
+    l->f = f;
+    l->m = &m;
+    if (f->lang == LANG_CSS) {
+        css_blocks(l, f->text, f->bytes, 1);
+        return 0;
+    }
+    if (jsx && !f->tree)
+        return 0;
+    int r = jsx ? markup_of_tree(f->tree, &m, err) : markup_read(f->text, f->bytes, &m, err);
+    if (r < 0)
+        return r;
+    check_elements(l);
+    styles(l);
+    if (!jsx) { // a component is no whole page
+        headings(l);
+        same_ids(l);
+    }
+    if (m.cut)
+        report_note(l->report, "%s: too many elements, the rest was not looked at", f->path);
+    markup_done(&m);
+    return 0;
+}
+
+static bool wanted(enum lang lang) {
+    return lang == LANG_HTML || lang == LANG_JAVASCRIPT || lang == LANG_TSX || lang == LANG_CSS;
+}
+
+int maya_a11y(struct agent_call *call, const void *input, struct report *report, struct err *err) {
+    const struct maya_input *in = input;
+    struct looking l = {.report = report};
+    struct maya_walk w = {.wanted = wanted, .trees = true, .on_file = on_file, .ctx = &l};
+    uint32_t files = 0;
+    int r = maya_each(call, in->path, &w, report, &files, err);
+    if (r < 0)
+        return r;
+    report_title(report, "%u finding%s in %u pages, components and style sheets", l.found,
+                 l.found == 1 ? "" : "s", files);
+    report_nothing(report, files ? "Nothing that syntax can prove."
+                                 : "No pages, components or style sheets here.");
+    report_note(report,
+                "what is only known at run time is not judged: try it with a keyboard and a "
+                "screen reader");
+    return 0;
+}
