@@ -31,6 +31,11 @@ struct fix_input {
     struct text path, rule;
     int64_t line;
 };
+struct patterns_input {
+    struct agent_page page;
+    struct text match, id, language;
+    int64_t limit;
+};
 struct scaffold_input {
     struct agent_page page;
     struct text symbol;
@@ -40,3 +45,7 @@ int edison_locate(struct agent_call *call, const void *input, struct report *r, 
 int edison_map(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int edison_pack(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int edison_similar(struct agent_call *call, const void *input, struct report *r, struct err *err);
+int edison_patterns(struct agent_call *call, const void *input, struct report *r, struct err *err);
+int edison_fix(struct agent_call *call, const void *input, struct report *r, struct err *err);
+int edison_scaffold_test(struct agent_call *call, const void *input, struct report *r,
+                         struct err *err);
