@@ -61,6 +61,22 @@ static const struct field boundaries_fields[] = {
     {0},
 };
 
+static const struct field drift_fields[] = {
+    {.name = "range",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct drift_input, range),
+     .description = "A, A..B; default: working tree against HEAD",
+     .max = 600},
+    {.name = "depth",
+     .type = FIELD_INT,
+     .offset = offsetof(struct drift_input, depth),
+     .description = "levels of callers; of folders in a module's name",
+     .min = 1,
+     .max = 8},
+    AGENT_PAGE_FIELDS,
+    {0},
+};
+
 static const struct field adr_fields[] = {
     {.name = "text",
      .type = FIELD_STRING,
@@ -104,6 +120,16 @@ static const struct agent_capability capabilities[] = {
      .example = "{\"propose\": true}",
      .asked_by = "boundary boundary boundaries rule rules violation violations allowed forbidden "
                  "layering"},
+    {.name = "drift",
+     .title = "Edges between modules that a change added",
+     .description = "Modules that use others they did not use before, with the import, and whether "
+                    "that closes a cycle.",
+     .operand = "range",
+     .input = drift_fields,
+     .input_size = sizeof(struct drift_input),
+     .run = leonardo_drift,
+     .example = "{\"range\": \"main\"}",
+     .asked_by = "drift drift new edges added coupling architecture change erosion"},
     {.name = "adr",
      .title = "Decisions that were written down",
      .description = "Decision records with title and status, and which name paths or functions "
