@@ -413,12 +413,25 @@ static void check_elements(struct looking *l) {
     }
 }
 
+static int check_page(struct looking *l, struct markup *m, bool jsx) {
+    l->m = m;
+    check_elements(l);
+    styles(l);
+    if (!jsx) { // a component is no whole page
+        headings(l);
+        same_ids(l);
+    }
+    if (m->cut)
+        report_note(l->report, "%s: too many elements, the rest was not looked at", l->f->path);
+    l->m = NULL;
+    return 0;
+}
+
 static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
     struct looking *l = ctx;
     struct markup m = {0};
     bool jsx = f->lang == LANG_JAVASCRIPT || f->lang == LANG_TSX;
     l->f = f;
-    l->m = &m;
     if (f->lang == LANG_CSS) {
         css_blocks(l, f->text, f->bytes, 1);
         return 0;
@@ -426,18 +439,10 @@ static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
     if (jsx && !f->tree)
         return 0;
     int r = jsx ? markup_of_tree(f->tree, &m, err) : markup_read(f->text, f->bytes, &m, err);
-    if (r < 0)
-        return r;
-    check_elements(l);
-    styles(l);
-    if (!jsx) { // a component is no whole page
-        headings(l);
-        same_ids(l);
-    }
-    if (m.cut)
-        report_note(l->report, "%s: too many elements, the rest was not looked at", f->path);
+    if (r == 0)
+        r = check_page(l, &m, jsx);
     markup_done(&m);
-    return 0;
+    return r;
 }
 
 static bool wanted(enum lang lang) {
