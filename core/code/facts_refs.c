@@ -221,7 +221,7 @@ void walk_uses(struct walk *w, uint32_t i) {
         mark_parameter(w, i);
         break;
     case ROLE_LAMBDA:
-        walk_open(w, i, 0, true);
+        walk_enter(w, i, 0, true);
         mark_bindings(w, i);
         break;
     case ROLE_DECORATOR: {

@@ -60,7 +60,7 @@ struct definition {
 // 1 + index of the symbol, 0 when there is none (no name, no room).
 uint32_t walk_define(struct walk *w, const struct definition *d);
 // What follows until the node's end is in this scope. `symbol`: 0 = that of the scope around.
-void walk_open(struct walk *w, uint32_t node, uint32_t symbol, bool function);
+void walk_enter(struct walk *w, uint32_t node, uint32_t symbol, bool function);
 struct scope *walk_scope(struct walk *w); // the innermost
 struct scope *walk_class(struct walk *w); // the one around the innermost
 void walk_mark(struct walk *w, uint32_t i, enum mark mark);

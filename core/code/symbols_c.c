@@ -163,7 +163,7 @@ static bool define_disguised_class(struct walk *w, uint32_t i, uint32_t name, ui
                            .body = body,
                            .kind = SYMBOL_CLASS,
                            .flags = exported(w, i, false)};
-    walk_open(w, i, walk_define(w, &d), false);
+    walk_enter(w, i, walk_define(w, &d), false);
     return true;
 }
 
@@ -177,7 +177,7 @@ static void define_function(struct walk *w, uint32_t i) {
     if (!name || is_keyword(w, name) || (!function && define_disguised_class(w, i, name, body)))
         return;
     if (!function) {
-        walk_open(w, i, 0, true);
+        walk_enter(w, i, 0, true);
         return;
     }
     bool qualified = false;
@@ -206,7 +206,7 @@ static void define_function(struct walk *w, uint32_t i) {
         d.kind = SYMBOL_TEST;
     }
     (void)scope;
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void define_class(struct walk *w, uint32_t i) {
@@ -237,7 +237,7 @@ static void define_class(struct walk *w, uint32_t i) {
         symbol = walk_define(w, &d);
     }
     bool member_function = walk_scope(w)->function;
-    walk_open(w, i, symbol, false);
+    walk_enter(w, i, symbol, false);
     if (member_function && !symbol)
         walk_scope(w)->hidden = true;
     walk_scope(w)->access = walk_type(w, i) == NODE_class_specifier ? ACCESS_HIDDEN : ACCESS_PUBLIC;
@@ -376,7 +376,7 @@ static void define_macro(struct walk *w, uint32_t i) {
             if (f->body > f->end)
                 f->body = f->end;
         }
-        walk_open(w, i, symbol, true);
+        walk_enter(w, i, symbol, true);
     }
     if (value)
         walk_refs_in_text(w, value);
@@ -392,7 +392,7 @@ static void define_namespace(struct walk *w, uint32_t i) {
         d.text = walk_text(w, name, &d.n);
     for (uint32_t k = name; name && k < w->s->nodes[name].next; k++)
         walk_mark(w, k, MARK_DONE);
-    walk_open(w, i, name ? walk_define(w, &d) : 0, false);
+    walk_enter(w, i, name ? walk_define(w, &d) : 0, false);
     if (!name)
         walk_scope(w)->hidden = true;
 }
@@ -428,7 +428,7 @@ static void define_by_macro(struct walk *w, uint32_t i) {
         d.text = walk_text(w, first ? first : callee, &d.n);
     }
     if (d.text)
-        walk_open(w, block, walk_define(w, &d), true);
+        walk_enter(w, block, walk_define(w, &d), true);
 }
 
 // Outside of functions the shape of the text says what the grammar, misled by a macro, could not.

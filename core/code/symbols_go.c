@@ -40,7 +40,7 @@ static void define_function(struct walk *w, uint32_t i, bool method) {
         d.kind = SYMBOL_TEST;
     if (!method && (syntax_text_is(s, name, "main") || syntax_text_is(s, name, "init")))
         d.flags |= SYMBOL_ENTRY;
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void define_type(struct walk *w, uint32_t i) {
@@ -59,7 +59,7 @@ static void define_type(struct walk *w, uint32_t i) {
         d.outer = parent;
     uint32_t symbol = name ? walk_define(w, &d) : 0;
     if (is_class)
-        walk_open(w, i, symbol, false);
+        walk_enter(w, i, symbol, false);
 }
 
 static void define_names(struct walk *w, uint32_t i, enum symbol_kind kind) {

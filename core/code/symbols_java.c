@@ -86,7 +86,7 @@ static void define_method(struct walk *w, uint32_t i) {
     if (is_test(w, modifiers) ||
         (walk_starts(w, name, "test") && walk_path_has(w, "Test.java") && d.body))
         d.kind = SYMBOL_TEST;
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void define_class(struct walk *w, uint32_t i) {
@@ -97,7 +97,7 @@ static void define_class(struct walk *w, uint32_t i) {
                            .body = syntax_child(s, i, FIELD_ROLE_BODY),
                            .kind = SYMBOL_CLASS,
                            .flags = flags_of(w, i, modifiers)};
-    walk_open(w, i, walk_define(w, &d), false);
+    walk_enter(w, i, walk_define(w, &d), false);
     walk_scope(w)->hidden = !(d.flags & SYMBOL_EXPORTED);
 }
 
@@ -139,7 +139,7 @@ void define_java(struct walk *w, uint32_t i) {
     case NODE_class_body: // of an anonymous class: its fields are no locals
         if (walk_type(w, s->nodes[i].parent) == NODE_object_creation_expression ||
             s->nodes[s->nodes[i].parent].role == ROLE_ENUMERATOR) {
-            walk_open(w, i, 0, false);
+            walk_enter(w, i, 0, false);
             walk_scope(w)->hidden = true;
         }
         break;

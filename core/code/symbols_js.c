@@ -72,7 +72,7 @@ static void define_function(struct walk *w, uint32_t i, bool signature) {
     if (signature)
         d.flags |= SYMBOL_DECLARATION;
     uint32_t symbol = name ? walk_define(w, &d) : 0;
-    walk_open(w, i, symbol, true);
+    walk_enter(w, i, symbol, true);
 }
 
 static void define_method(struct walk *w, uint32_t i, bool signature) {
@@ -93,7 +93,7 @@ static void define_method(struct walk *w, uint32_t i, bool signature) {
         d.flags |= SYMBOL_DECLARATION;
     if (syntax_text_is(s, name, "constructor"))
         d.flags |= SYMBOL_ENTRY;
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void define_class(struct walk *w, uint32_t i, enum symbol_kind kind) {
@@ -118,13 +118,13 @@ static void define_class(struct walk *w, uint32_t i, enum symbol_kind kind) {
                    walk_type(w, parent) == NODE_assignment_expression;
     if (defined)
         walk_mark(w, name, MARK_DONE);
-    walk_open(w, i, name && !defined ? walk_define(w, &d) : 0, false);
+    walk_enter(w, i, name && !defined ? walk_define(w, &d) : 0, false);
     walk_scope(w)->hidden = hidden && !defined;
 }
 
 static void open_value(struct walk *w, uint32_t i, uint32_t symbol) {
     if (symbol)
-        walk_open(w, i, symbol, walk_scope(w)->function);
+        walk_enter(w, i, symbol, walk_scope(w)->function);
 }
 
 // const f = () => …, var A = class …, const x = 1.

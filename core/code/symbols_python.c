@@ -94,7 +94,7 @@ static void define_function(struct walk *w, uint32_t i) {
         d.kind = SYMBOL_TEST;
     if (has_docstring(w, d.body))
         d.flags |= SYMBOL_DOCUMENTED;
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void define_class(struct walk *w, uint32_t i) {
@@ -113,7 +113,7 @@ static void define_class(struct walk *w, uint32_t i) {
         d.flags |= SYMBOL_ENTRY;
     if (has_docstring(w, d.body))
         d.flags |= SYMBOL_DOCUMENTED;
-    walk_open(w, i, walk_define(w, &d), false);
+    walk_enter(w, i, walk_define(w, &d), false);
     walk_scope(w)->hidden = hidden;
 }
 

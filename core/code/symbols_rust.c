@@ -70,7 +70,7 @@ static void define_function(struct walk *w, uint32_t i, bool signature) {
     if (of_trait || syntax_text_is(s, name, "main") || has_attribute(w, i, "no_mangle") ||
         has_attribute(w, i, "main") || has_attribute(w, i, "export"))
         d.flags |= SYMBOL_ENTRY | (of_trait ? SYMBOL_EXPORTED : 0);
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void define_class(struct walk *w, uint32_t i, enum symbol_kind kind) {
@@ -91,7 +91,7 @@ static void define_class(struct walk *w, uint32_t i, enum symbol_kind kind) {
     }
     bool hidden = walk_scope(w)->hidden || (kind == SYMBOL_CLASS && !(d.flags & SYMBOL_EXPORTED));
     uint32_t symbol = walk_define(w, &d);
-    walk_open(w, i, symbol, false);
+    walk_enter(w, i, symbol, false);
     walk_scope(w)->hidden = hidden;
 }
 
@@ -168,7 +168,7 @@ void define_rust(struct walk *w, uint32_t i) {
                                .name = syntax_child(w->s, i, FIELD_ROLE_NAME),
                                .kind = SYMBOL_MACRO,
                                .flags = has_attribute(w, i, "macro_export") ? SYMBOL_EXPORTED : 0};
-        walk_open(w, i, walk_define(w, &d), true);
+        walk_enter(w, i, walk_define(w, &d), true);
         break;
     }
     case NODE_field_declaration:

@@ -48,7 +48,7 @@ static void ruby_method(struct walk *w, uint32_t i) {
         d.flags |= SYMBOL_ENTRY;
     if (walk_starts(w, name, "test_") && in_class)
         d.kind = SYMBOL_TEST;
-    walk_open(w, i, walk_define(w, &d), true);
+    walk_enter(w, i, walk_define(w, &d), true);
 }
 
 static void ruby_class(struct walk *w, uint32_t i) {
@@ -62,7 +62,7 @@ static void ruby_class(struct walk *w, uint32_t i) {
                            .body = syntax_child(s, i, FIELD_ROLE_BODY),
                            .kind = module ? SYMBOL_NAMESPACE : SYMBOL_CLASS,
                            .flags = SYMBOL_EXPORTED};
-    walk_open(w, i, walk_define(w, &d), false);
+    walk_enter(w, i, walk_define(w, &d), false);
 }
 
 // @x = … is a field of the class around, once.
@@ -111,7 +111,7 @@ static void ruby_assignment(struct walk *w, uint32_t i) {
         return;
     uint32_t symbol = walk_define(w, &d);
     if (is_class)
-        walk_open(w, i, symbol, false);
+        walk_enter(w, i, symbol, false);
 }
 
 static void ruby_symbols(struct walk *w, uint32_t i, uint32_t arguments, enum symbol_kind kind) {
@@ -162,7 +162,7 @@ static void ruby_call(struct walk *w, uint32_t i) {
         d.text = walk_string(w, first, &d.n);
         uint32_t symbol = walk_define(w, &d);
         if (symbol)
-            walk_open(w, i, symbol, walk_scope(w)->function);
+            walk_enter(w, i, symbol, walk_scope(w)->function);
     }
 }
 
@@ -178,7 +178,7 @@ void define_ruby(struct walk *w, uint32_t i) {
         ruby_class(w, i);
         break;
     case NODE_singleton_class:
-        walk_open(w, i, 0, false);
+        walk_enter(w, i, 0, false);
         break;
     case NODE_assignment:
         ruby_assignment(w, i);
@@ -278,7 +278,7 @@ void define_bash(struct walk *w, uint32_t i) {
             d.kind = SYMBOL_TEST;
         if (name && syntax_text_is(s, name, "main"))
             d.flags |= SYMBOL_ENTRY;
-        walk_open(w, i, walk_define(w, &d), true);
+        walk_enter(w, i, walk_define(w, &d), true);
         break;
     }
     case NODE_variable_assignment:
