@@ -1,5 +1,5 @@
 // The history that askers share. A history is never changed while somebody may read it: for a new
-// HEAD a copy is brought up to date and takes its place.
+// HEAD another is read and takes its place.
 #include "core/base/mem.h"
 #include "core/workspace/workspace_impl.h"
 
@@ -59,12 +59,6 @@ static void replace(struct workspace *ws, struct workspace_history *h) {
     put(old);
 }
 
-static int copy_of(const struct history *from, struct history *to, struct err *err) {
-    AUTO_BUF bytes = BUF_INIT(HISTORY_BLOB_BYTES_MAX);
-    int r = history_save(from, &bytes, err);
-    return r < 0 ? r : history_load(to, bytes.len ? bytes.data : "", bytes.len, err);
-}
-
 // Under history_work. *ret: held for the caller.
 static int refresh(struct workspace *ws, struct git *g, const char *head,
                    struct workspace_history **ret, struct err *err) {
@@ -78,8 +72,6 @@ static int refresh(struct workspace *ws, struct git *g, const char *head,
     h = make(ws, err);
     if (!h)
         r = ERR_NOMEM;
-    else if (old && (r = copy_of(old->history, h->history, NULL)) < 0)
-        r = 0; // then all of it is read again
     if (r == 0)
         r = history_refresh(h->history, g, &config, NULL, err);
     put(old);
