@@ -25,54 +25,52 @@ struct tool {
 static const struct tool tools[] = {
     {.name = "review",
      .title = "Review changes",
-     .description =
-         "Findings by exact analysis on changed lines (default: working tree against HEAD), each "
-         "with rule, file:line, why and fix. what=review_tree: all files; risk: score of a change "
-         "with its terms; missing: files that usually change along; secrets: tokens and keys.",
-     .search_hint = "code review, bugs, static analysis, diff, risk, secrets, lint",
+     .description = "Findings by exact analysis on changed lines, with rule, file:line, why and "
+                    "fix. what=review_tree: all files; risk: score of a change; missing: files "
+                    "that usually change along; secrets.",
+     .search_hint = "bugs, static analysis, diff, lint",
      .views = {"review", "review_tree", "risk", "missing", "secrets"}},
     {.name = "locate",
      .title = "Find where something is",
      .description =
-         "Files and functions for a text: an issue, an error, a symbol, a path. Ranked, with "
-         "reasons. what=similar: existing code like a fragment, before writing a helper anew.",
-     .search_hint = "search code, find function, where is, symbol, definition, similar helper",
+         "Files and functions for a text (issue, error, symbol, path), ranked, with reasons. "
+         "what=similar: existing code like a fragment: look before writing a helper.",
+     .search_hint = "search, find function, symbol, definition",
      .views = {"locate", "similar"}},
     {.name = "map",
      .title = "Map of the repository",
      .description = "The most important files and signatures within a token budget, around a focus "
                     "if given. Use at the start, instead of listing folders and opening files.",
-     .search_hint = "repository overview, structure, project layout, signatures",
+     .search_hint = "overview, project layout",
      .views = {"map"}},
     {.name = "pack",
      .title = "Context for a task",
      .description = "The source of the functions that a task needs, chosen by its text, within a "
                     "token budget. Use instead of reading whole files.",
-     .search_hint = "context, relevant source code, read code for issue",
+     .search_hint = "relevant source, read code",
      .views = {"pack"}},
     {.name = "impact",
      .title = "Structure and impact",
      .description = "Who calls a symbol, to a depth, and which tests. what=graph: modules and "
                     "cycles; boundaries: rules broken; drift: edges a change adds; adr: written "
                     "decisions.",
-     .search_hint = "callers, references, dependencies, architecture, cycles, layers",
+     .search_hint = "callers, references, dependencies, architecture",
      .views = {"impact", "graph", "boundaries", "drift", "adr"}},
     {.name = "measure",
      .title = "Numbers about the code",
      .description = "Complexity and size of functions. what=hotspots: churn times complexity; "
                     "coupling: what changes together; owners: bus factor; explain: where a number "
                     "comes from.",
-     .search_hint = "complexity, metrics, churn, hotspots, coupling, ownership",
+     .search_hint = "metrics, churn, ownership",
      .views = {"metrics", "hotspots", "coupling", "owners", "explain"}},
     {.name = "ask",
      .title = "Ask the agents",
      .description =
-         "A question in words to one of seven agents (sherlock, leonardo, edison, marie, alex, "
-         "vince, maya) or to whom it concerns. Or `do` with `with`: run one thing by name: fix, "
-         "scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
+         "A question in words to one of seven agents, or to whom it concerns. Or `do` (with "
+         "`with`): "
+         "fix, scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
          "blockers, retro, strings, a11y, cli_ux, flows.",
-     .search_hint =
-         "project status, backlog, forecast, blockers, accessibility, test scaffold, fix",
+     .search_hint = "status, plan, accessibility, tests",
      .views = {"ask"}},
 };
 
@@ -181,6 +179,12 @@ static void add_field(struct field *fields, size_t *count, const struct field *f
     fields[*count] = *f;
     fields[*count].offset = *count * SLOT_BYTES;
     fields[*count].presence = 0;
+    // The capability's own table checks bounds; in the list of tools they would only cost tokens.
+    fields[*count].min = 0;
+    fields[*count].max = f->type == FIELD_STRING && f->max > UINT16_MAX ? f->max : 0;
+    fields[*count].default_json = NULL;
+    if (strcmp(f->name, "cursor") == 0)
+        fields[*count].description = NULL;
     if (!required)
         fields[*count].flags &= ~(unsigned)FIELD_REQUIRED;
     (*count)++;

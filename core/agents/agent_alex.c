@@ -38,7 +38,8 @@ static const struct field digest_fields[] = {
 static const struct agent_capability capabilities[] = {
     {.name = "backlog",
      .title = "What is open",
-     .description = "Findings, branches left behind, and places marked TODO or FIXME, the longest "
+     .description = "Findings, branches left behind, and places that the source marks as "
+                    "unfinished, the longest "
                     "untouched first; duplicates joined; effort as a range from history.",
      .operand = "path",
      .input = backlog_fields,

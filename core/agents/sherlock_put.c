@@ -32,20 +32,21 @@ static bool rule_wanted(const struct review_input *in, const struct reported *x)
     return in->rules.count == 0;
 }
 
-static void put_finding(struct report *r, const struct reported *x) {
+// Why a rule matters is said at its first finding.
+static void put_finding(struct report *r, const struct reported *x, bool first) {
     char print[17];
     (void)snprintf(print, sizeof print, "%016llx", (unsigned long long)x->print);
-    report_item(r,
-                json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s*, s:i, s:s, s:b}", "rule",
-                          x->rule->id, "severity", severity_name(x->rule->severity), "path",
-                          x->path, "line", (json_int_t)x->line, "end_line", (json_int_t)x->end_line,
-                          "message", x->message, "why", x->rule->why, "repair", x->rule->fix,
-                          "edit", x->fix, "confidence", (int)x->confidence, "print", print, "hot",
-                          x->hot),
-                "%s:%u %s [%s %u%%]%s %s\n  %s %s%s%.*s", x->path, x->line,
-                severity_name(x->rule->severity), x->rule->id, x->confidence,
-                x->hot ? " (hotspot)" : "", x->message, x->rule->why, x->rule->fix,
-                x->fix ? "\n  edit: " : "", x->fix ? SNIPPET_BYTES : 0, x->fix ? x->fix : "");
+    report_item(
+        r,
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s*, s:i, s:s, s:b}", "rule",
+                  x->rule->id, "severity", severity_name(x->rule->severity), "path", x->path,
+                  "line", (json_int_t)x->line, "end_line", (json_int_t)x->end_line, "message",
+                  x->message, "why", x->rule->why, "repair", x->rule->fix, "edit", x->fix,
+                  "confidence", (int)x->confidence, "print", print, "hot", x->hot),
+        "%s:%u %s [%s %u%%]%s %s%s%s%s%s%s%.*s", x->path, x->line, severity_name(x->rule->severity),
+        x->rule->id, x->confidence, x->hot ? " (hotspot)" : "", x->message, first ? "\n  " : "",
+        first ? x->rule->why : "", first ? " " : "", first ? x->rule->fix : "",
+        x->fix ? "\n  edit: " : "", x->fix ? SNIPPET_BYTES : 0, x->fix ? x->fix : "");
 }
 
 static int keep_baseline(struct agent_call *call, const struct findings *f, struct err *err) {
@@ -118,8 +119,12 @@ int sherlock_put(struct agent_call *call, struct findings *f, const struct revie
                          text.len ? text.data : "", text.len);
         return 0;
     }
-    for (uint32_t i = 0; i < f->count; i++)
-        put_finding(r, &f->list[i]);
+    for (uint32_t i = 0; i < f->count; i++) {
+        bool first = true;
+        for (uint32_t k = 0; k < i && first; k++)
+            first = f->list[k].rule != f->list[i].rule;
+        put_finding(r, &f->list[i], first);
+    }
     put_left_out(f, r);
     if (keep)
         report_note(r, "these %u are kept as known from now on", f->count);

