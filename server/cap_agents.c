@@ -21,6 +21,7 @@ static const char view_field[] = "what";
 struct tool {
     const char *name, *title, *description, *search_hint, *example, *operand;
     const char *views[VIEWS_MAX]; // names of capabilities; the first is the default
+    const char *leave_out[3];     // arguments that are for people and scripts
 };
 static const struct tool tools[] = {
     {.name = "review",
@@ -29,7 +30,8 @@ static const struct tool tools[] = {
                     "fix. what=review_tree: all files; risk: score of a change; missing: files "
                     "that usually change along; secrets.",
      .search_hint = "bugs, static analysis, diff, lint",
-     .views = {"review", "review_tree", "risk", "missing", "secrets"}},
+     .views = {"review", "review_tree", "risk", "missing", "secrets"},
+     .leave_out = {"format", "rules"}},
     {.name = "locate",
      .title = "Find where something is",
      .description =
@@ -69,7 +71,7 @@ static const struct tool tools[] = {
          "A question in words to one of seven agents, or to whom it concerns. Or `do` (with "
          "`with`): "
          "fix, scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
-         "blockers, retro, strings, a11y, cli_ux, flows.",
+         "blockers, retro, a11y.",
      .search_hint = "status, plan, accessibility, tests",
      .views = {"ask"}},
 };
@@ -190,6 +192,13 @@ static void add_field(struct field *fields, size_t *count, const struct field *f
     (*count)++;
 }
 
+static bool left_out(const struct tool *t, const char *name) {
+    for (size_t i = 0; i < COUNT_OF(t->leave_out) && t->leave_out[i]; i++)
+        if (strcmp(t->leave_out[i], name) == 0)
+            return true;
+    return false;
+}
+
 static void make_tool(size_t i, struct capability *row) {
     const struct tool *t = &tools[i];
     struct field *fields = tool_fields[i];
@@ -210,7 +219,8 @@ static void make_tool(size_t i, struct capability *row) {
         for (const struct field *f =
                  agent_capability_find(view_names[i][v], strlen(view_names[i][v]), NULL)->input;
              f->name; f++)
-            add_field(fields, &count, f, views == 1);
+            if (!left_out(t, f->name))
+                add_field(fields, &count, f, views == 1);
     *row = (struct capability){.name = t->name,
                                .title = t->title,
                                .description = t->description,

@@ -1,7 +1,29 @@
 // Maya, user experience.
-#include "core/agents/agents.h"
+#include "core/agents/maya.h"
+
+static const struct field maya_fields[] = {
+    {.name = "path",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct maya_input, path),
+     .description = "file or folder",
+     .max = 4096},
+    AGENT_PAGE_FIELDS,
+    {0},
+};
 
 static const struct agent_capability capabilities[] = {
+    {.name = "a11y",
+     .title = "What a screen reader, a keyboard or weak eyes will miss",
+     .description = "Pages, templates, components and style sheets: missing names, labels, "
+                    "alternatives and languages, mouse-only controls, heading order, contrast of "
+                    "literal colours; each with its WCAG criterion.",
+     .operand = "path",
+     .input = maya_fields,
+     .input_size = sizeof(struct maya_input),
+     .run = maya_a11y,
+     .example = "{\"path\": \"web\"}",
+     .asked_by = "a11y a11y accessibility accessibility accessible screen reader keyboard contrast "
+                 "wcag aria alt"},
     {0},
 };
 

@@ -61,6 +61,11 @@ static int run_one(struct agent_call *call, const struct agent *a, const struct 
     json_decref(given);
     if (r < 0)
         return err_context(err, r, "%s", c->name);
+    if (report_count(report) && json_array_size(json_object_get(answer.structured, "items")) == 0) {
+        report_answer_done(
+            &answer); // another has something to say: that nothing was found is no news
+        return 0;
+    }
     AUTO_BUF text = BUF_INIT(REPORT_TEXT_BYTES_MAX);
     AUTO_BUF shown = BUF_INIT(REPORT_ITEM_BYTES_MAX);
     (void)buf_put_json(&shown, arguments, JSON_COMPACT | JSON_SORT_KEYS);

@@ -9,10 +9,7 @@ struct maya_input {
     struct text path;
 };
 
-int maya_strings(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int maya_a11y(struct agent_call *call, const void *input, struct report *r, struct err *err);
-int maya_cli_ux(struct agent_call *call, const void *input, struct report *r, struct err *err);
-int maya_flows(struct agent_call *call, const void *input, struct report *r, struct err *err);
 
 // Calls on_file for every file of the workspace's own below the path, with its text and, where the
 // language has one, its tree. Negative return stops.

@@ -8,6 +8,8 @@
 
 enum { HOT_FILES = 20, BASELINE_MAX = 5000, SNIPPET_BYTES = 120 };
 
+static const double HOT_SCORE = 0.1; // of what the hottest file could have
+
 // Marie knows which files change much and are complex; a finding there weighs more. Without a
 // history nothing is hot.
 static void mark_hot(struct agent_call *call, struct findings *f) {
@@ -18,6 +20,8 @@ static void mark_hot(struct agent_call *call, struct findings *f) {
     if (f->count && agent_ask(call, "hotspots", arguments, &answer, NULL) == 0)
         json_array_foreach(json_object_get(answer, "items"), k, item) {
             const char *path = json_string_value(json_object_get(item, "path"));
+            if (json_number_value(json_object_get(item, "score")) < HOT_SCORE)
+                break; // they come hottest first
             for (uint32_t i = 0; path && i < f->count; i++)
                 f->list[i].hot |= strcmp(f->list[i].path, path) == 0;
         }
@@ -46,7 +50,10 @@ static void put_finding(struct report *r, const struct reported *x, bool first) 
         "%s:%u %s [%s %u%%]%s %s%s%s%s%s%s%.*s", x->path, x->line, severity_name(x->rule->severity),
         x->rule->id, x->confidence, x->hot ? " (hotspot)" : "", x->message, first ? "\n  " : "",
         first ? x->rule->why : "", first ? " " : "", first ? x->rule->fix : "",
-        x->fix ? "\n  edit: " : "", x->fix ? SNIPPET_BYTES : 0, x->fix ? x->fix : "");
+        !x->fix     ? ""
+        : x->fix[0] ? "\n  edit: "
+                    : "\n  edit: delete it",
+        x->fix ? SNIPPET_BYTES : 0, x->fix ? x->fix : "");
 }
 
 static int keep_baseline(struct agent_call *call, const struct findings *f, struct err *err) {

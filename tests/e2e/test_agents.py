@@ -20,8 +20,8 @@ CASES = {
     "map": [], "locate": ["rebate of the total"], "pack": ["rebate of the total"], "similar": ["--symbol", "rebate"],
     "fix": ["tools/report.py"], "scaffold-test": ["rebate"], "patterns": [], "metrics": [], "hotspots": [],
     "coupling": [], "owners": [], "explain": ["src/till.c"], "backlog": [], "milestone": ["round the total", "show cents"],
-    "changelog": [], "digest": [], "flow": [], "forecast": ["5"], "blockers": [], "retro": ["--weeks", "4"], "strings": [],
-    "a11y": [], "cli-ux": [], "flows": [], "ask": ["where are the hotspots?"],
+    "changelog": [], "digest": [], "flow": [], "forecast": ["5"], "blockers": [], "retro": ["--weeks", "4"],
+    "a11y": [], "ask": ["where are the hotspots?"],
 }
 NEEDS_PLACE = {"fix", "scaffold-test", "explain", "impact", "similar"}  # of nothing there is nothing to ask
 
@@ -43,7 +43,7 @@ def run(w, root, *argv):
 
 
 def test_every_capability_has_a_case():
-    assert sorted(documented()) == sorted(CASES), set(documented()) ^ set(CASES)
+    assert len(documented()) >= 30 and set(documented()) == set(CASES), set(documented()) ^ set(CASES)
 
 
 def test_answers_are_as_kept():
