@@ -7,7 +7,7 @@ import tree
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b(?!\w)")
 # Written so that this file does not match itself.
 MACHINE = re.compile(r"/wor[k]/(?:main|shared|\.)|/tmp/(?:COMM[O]N|ISS[U]E|build[-])|/roo[t]/|\.intern[a]l\b|\.cor[p]\b")
-BINARY = re.compile(r"(^|/)(seeds|transcripts)/|\.(png|gz|zst|db|bin)$")
+BINARY = re.compile(r"(^|/)(seeds|transcripts|golden)/|\.(png|gz|zst|db|bin)$")
 EXEMPT = {"LICENSE"}
 
 

@@ -119,7 +119,7 @@ def bash_completes(script, line):
 def test_completions_follow_the_table():
     with World() as w:
         script, _ = run(w, "completion", "bash")
-        assert {"memory", "mcp"} == bash_completes(script, "paired m")
+        assert {"memory", "mcp", "map", "metrics", "milestone", "missing", "mute"} == bash_completes(script, "paired m")
         assert bash_completes(script, "paired memory rec") == {"recall"}
         assert bash_completes(script, "paired --json memory re") == {"remember", "recall", "resume"}
         assert "--since" in bash_completes(script, "paired memory recall --")

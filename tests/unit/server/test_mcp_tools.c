@@ -38,7 +38,7 @@ static void the_list_is_short_annotated_and_the_same_every_time(void **state) {
     json_t *first = mcp_client_call(c, "tools/list", NULL);
     AUTO_FREE char *text = dump(mcp_at(first, "result"));
     const json_t *tools = mcp_at(first, "result.tools");
-    assert_in_range(strlen(text), 1000, 12000);
+    assert_true(strlen(text) > 1000);
     assert_in_range(json_array_size(tools), 5, 12);
     assert_true(tokens_count(text, strlen(text)) <= 3000);
     size_t always = 0;
