@@ -31,6 +31,8 @@ int facts_build(struct syntax *s, enum lang lang, const char *text, size_t bytes
     int r = facts_from_text(lang, text, bytes, o, ret, err);
     if (r == 0 && parsed == ERR_TIMEOUT)
         (*ret)->flags |= FACTS_TIMEOUT;
+    if (r == 0 && parsed == ERR_LIMIT)
+        (*ret)->flags |= FACTS_CUT;
     return r;
 }
 

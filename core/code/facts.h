@@ -30,7 +30,7 @@ enum facts_tier { TIER_NAME, TIER_LEXICAL, TIER_TREE }; // NAME: only the path i
 
 enum facts_flags {
     FACTS_ERRORS = 1,    // the tree has ERROR nodes: something may be missing
-    FACTS_CUT = 2,       // a maximum above was reached
+    FACTS_CUT = 2,       // a maximum was reached: above, or what syntax_parse takes
     FACTS_TIMEOUT = 4,   // parsing was given up; the lexical tier stands
     FACTS_GENERATED = 8, // says so itself, or is minified
     FACTS_INVALID_UTF8 = 16
@@ -59,15 +59,18 @@ enum symbol_flags {
     SYMBOL_DEPRECATED = 16
 };
 
-// Names are offsets into the block's text pool: terminated UTF-8.
+// Names are offsets into the block's text pool: terminated UTF-8. Symbols stand in order of their
+// beginning (an outer one first), but for what a method declares for its class (self.x of Python).
+// Variables of functions are no symbols; functions in functions are. An `impl` of Rust is a
+// namespace with the name of its type. A test of jest, RSpec, Catch … is called by its text.
 struct fact_symbol {
     uint32_t name;
     uint32_t scope;      // 1 + index of the enclosing symbol; 0 = the file
     uint32_t start, end; // bytes of the whole definition, its leading comment not included
     uint32_t body; // byte where the body begins; `end` without one: [start, body) is the signature
-    uint32_t line, end_line;
-    uint8_t kind;  // enum symbol_kind
-    uint8_t flags; // enum symbol_flags
+    uint32_t line, end_line; // line: the one its name stands on
+    uint8_t kind;            // enum symbol_kind
+    uint8_t flags;           // enum symbol_flags
     uint8_t parameters;
     uint8_t nesting;                // deepest; functions only, like the following
     uint16_t cyclomatic;            // as lizard counts
@@ -77,7 +80,9 @@ struct fact_symbol {
 };
 
 enum ref_kind { REF_USE, REF_CALL, REF_TYPE, REF_MEMBER, REF_WRITE };
-// All mentions of one name, of one kind, in one scope.
+// All mentions of one name, of one kind, in one scope, in order of the first; trees only. What the
+// function, or one around it, declares for itself (variables, parameters) is left out, and so are
+// names in imports.
 struct fact_ref {
     uint32_t name;
     uint32_t scope; // 1 + index of the innermost enclosing function or class; 0 = the file
@@ -96,7 +101,8 @@ struct fact_import {
     uint8_t unused[3];
 };
 
-// Words for search: of identifiers (split), comments and strings, folded by words.h.
+// Words for search: of identifiers (split), comments and strings, folded by words.h; keywords of
+// languages are left out. Sorted by text (strcmp), then scope.
 struct fact_word {
     uint32_t word;
     uint32_t scope; // 1 + index of the innermost function or class; 0 = the file

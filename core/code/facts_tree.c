@@ -14,10 +14,6 @@ struct scope *walk_scope(struct walk *w) {
     return &w->scopes[w->depth - 1];
 }
 
-struct scope *walk_class(struct walk *w) {
-    return &w->scopes[w->depth > 1 ? w->depth - 2 : 0];
-}
-
 void walk_enter(struct walk *w, uint32_t node, uint32_t symbol, bool function) {
     if (w->depth == w->capacity) {
         uint32_t capacity = w->capacity * 2;

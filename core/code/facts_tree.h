@@ -62,7 +62,6 @@ uint32_t walk_define(struct walk *w, const struct definition *d);
 // What follows until the node's end is in this scope. `symbol`: 0 = that of the scope around.
 void walk_enter(struct walk *w, uint32_t node, uint32_t symbol, bool function);
 struct scope *walk_scope(struct walk *w); // the innermost
-struct scope *walk_class(struct walk *w); // the one around the innermost
 void walk_mark(struct walk *w, uint32_t i, enum mark mark);
 // All identifiers of a pattern, its default values and types aside.
 void walk_mark_pattern(struct walk *w, uint32_t i, enum mark mark);

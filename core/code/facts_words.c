@@ -12,6 +12,7 @@ enum { RUN_BYTES_MAX = 64 }; // longer runs are encoded data
 struct run { // of letters, as it stands in the text
     uint32_t hash, start, bytes;
     uint32_t first, count; // its words in `split`
+    uint32_t scope, pair;  // where it was seen last, 1 + index into `pairs`
 };
 struct tally { // a run or a word in one scope
     uint32_t what, scope, count;
@@ -138,21 +139,22 @@ static bool table_grow(struct count *c, struct table *t, const struct tally *all
     return true;
 }
 
-static bool add(struct count *c, struct table *t, struct tally **all, uint32_t *count,
-                uint32_t *capacity, struct tally what) {
+// 1 + index of the tally, 0 when memory ran out.
+static uint32_t add(struct count *c, struct table *t, struct tally **all, uint32_t *count,
+                    uint32_t *capacity, struct tally what) {
     uint32_t at = hash_tally(&what) & t->mask;
     for (; t->slots[at]; at = (at + 1) & t->mask) {
         struct tally *have = &(*all)[t->slots[at] - 1];
         if (have->what == what.what && have->scope == what.scope) {
             have->count += what.count;
-            return true;
+            return t->slots[at];
         }
     }
     if (!reserve(c, all, *count, capacity, sizeof **all))
-        return false;
+        return 0;
     (*all)[(*count)++] = what;
     t->slots[at] = *count;
-    return table_grow(c, t, *all, *count);
+    return table_grow(c, t, *all, *count) ? *count : 0;
 }
 
 static bool grow_runs(struct count *c) {
@@ -222,8 +224,17 @@ static void count_runs(struct count *c) {
             continue;
         inside_move(&in, (uint32_t)start);
         uint32_t run = run_of(c, (uint32_t)start, (uint32_t)n);
-        if (run == UINT32_MAX || !add(c, &c->pair_table, &c->pairs, &c->pair_count,
-                                      &c->pair_capacity, (struct tally){run, in.scope, 1}))
+        if (run == UINT32_MAX)
+            return;
+        struct run *r = &c->runs[run];
+        if (r->pair && r->scope == in.scope) { // as most of them
+            c->pairs[r->pair - 1].count++;
+            continue;
+        }
+        r->scope = in.scope;
+        r->pair = add(c, &c->pair_table, &c->pairs, &c->pair_count, &c->pair_capacity,
+                      (struct tally){run, in.scope, 1});
+        if (!r->pair)
             return;
     }
 }

@@ -91,6 +91,8 @@ static void note_heredoc(struct lex *x) { // at the first '<'
 }
 
 static bool stands_alone(const struct lex *x, uint32_t start) {
+    if (start - x->line_start > 200) // nobody indents that far; and lines may be endless
+        return false;
     for (uint32_t i = x->line_start; i < start; i++)
         if (x->t[i] != ' ' && x->t[i] != '\t')
             return false;

@@ -369,7 +369,8 @@ bool lex_opens_class(struct lex *x) {
     uint32_t symbol = 0;
     struct lex_token later;
     bool named = lex_has_word(x, name) && name < x->count;
-    bool late = !named && lex_is(x, &x->tokens[0], "typedef") && name_behind(x, &later);
+    bool late = !named && x->depth < LEX_SCOPES_MAX && lex_is(x, &x->tokens[0], "typedef") &&
+                name_behind(x, &later);
     if (named || late) {
         const struct lex_token *t = named ? &x->tokens[name] : &later;
         uint32_t to = space && named ? x->tokens[end - 1].end : t->end;

@@ -7,6 +7,12 @@
 // only, and so do function literals of JavaScript and Go, while other languages' lambdas belong to
 // the function around. For shells the same idea.
 //
+// Where they differ (redis 0.5 %, sphinx 0, nats-server 0.1 %, gson 0.1 %, commons-lang 0, express
+// 0.2 % of the functions that both see) lizard is misled: it takes `a && (b = c)` of C for a
+// reference, `.catch(` of JavaScript and `||` of an empty closure of Rust for branches, loses its
+// place behind regular expressions, `if` inside of macro arguments is read differently, and a
+// declaration of a type in a Go function moves the end of the function.
+//
 // Cognitive complexity is SonarSource's ("Cognitive Complexity: a new way of measuring
 // understandability", G. A. Campbell, version 1.7): +1 for each break in the linear flow, +1 for
 // each level of nesting around it, +1 for each run of equal logical operators, +1 for recursion and

@@ -81,13 +81,12 @@ static bool in_class(struct walk *w) {
            type == NODE_union_specifier;
 }
 
-static uint8_t exported(struct walk *w, uint32_t i, bool function) {
+static uint8_t exported(struct walk *w, uint32_t i) {
     const struct scope *scope = walk_scope(w);
     if (scope->hidden || scope->function || (in_class(w) && scope->access == ACCESS_HIDDEN))
         return 0;
     if (w->is_header || in_class(w))
         return SYMBOL_EXPORTED;
-    (void)function;
     return has_specifier(w, i, "static") ? 0 : SYMBOL_EXPORTED;
 }
 
@@ -162,7 +161,7 @@ static bool define_disguised_class(struct walk *w, uint32_t i, uint32_t name, ui
                            .name = name,
                            .body = body,
                            .kind = SYMBOL_CLASS,
-                           .flags = exported(w, i, false)};
+                           .flags = exported(w, i)};
     walk_enter(w, i, walk_define(w, &d), false);
     return true;
 }
@@ -191,7 +190,7 @@ static void define_function(struct walk *w, uint32_t i) {
                            .function = i,
                            .parameters = function_parameters(w, i)};
     d.kind = in_class(w) || qualified ? SYMBOL_METHOD : SYMBOL_FUNCTION;
-    d.flags = exported(w, i, true);
+    d.flags = exported(w, i);
     if (is_entry(w, i, name) || has_specifier(w, i, "virtual"))
         d.flags |= SYMBOL_ENTRY;
     if (is_test_macro(w, name) && d.parameters) { // TEST(Suite, Case)
@@ -243,11 +242,27 @@ static void define_class(struct walk *w, uint32_t i) {
     walk_scope(w)->access = walk_type(w, i) == NODE_class_specifier ? ACCESS_HIDDEN : ACCESS_PUBLIC;
 }
 
-static bool is_constant(struct walk *w, uint32_t i, uint32_t declarator) {
-    if (has_specifier(w, i, "constexpr"))
-        return true;
-    if (!has_specifier(w, i, "const"))
-        return false;
+// What stands before the names holds for all of them.
+struct specifiers {
+    uint32_t error; // what the grammar could not read, 0 = nothing
+    uint8_t flags;
+    bool is_extern, is_const, is_constexpr, is_virtual, typed, member;
+};
+
+static struct specifiers read_specifiers(struct walk *w, uint32_t i) {
+    return (struct specifiers){.error = syntax_child_role(w->s, i, ROLE_ERROR),
+                               .flags = exported(w, i),
+                               .is_extern = has_specifier(w, i, "extern"),
+                               .is_const = has_specifier(w, i, "const"),
+                               .is_constexpr = has_specifier(w, i, "constexpr"),
+                               .is_virtual = has_specifier(w, i, "virtual"),
+                               .typed = syntax_child(w->s, i, FIELD_ROLE_TYPE) != 0,
+                               .member = in_class(w)};
+}
+
+static bool is_constant(const struct walk *w, const struct specifiers *p, uint32_t declarator) {
+    if (p->is_constexpr || !p->is_const)
+        return p->is_constexpr;
     if (w->s->nodes[declarator].role == ROLE_DECLARATOR)
         declarator = syntax_child(w->s, declarator, FIELD_ROLE_DECLARATOR);
     return declarator && (walk_type(w, declarator) != NODE_pointer_declarator ||
@@ -256,58 +271,63 @@ static bool is_constant(struct walk *w, uint32_t i, uint32_t declarator) {
 
 // `int f(void) LOCKS(m);`, `int c GUARDED_BY(m);`: the grammar takes the macro for what is declared
 // and the name for a mistake. Stands the macro alone, there is nothing to declare.
-static uint32_t name_before_macro(const struct walk *w, uint32_t i, uint32_t macro,
-                                  bool *ret_function) {
-    const struct syntax *s = w->s;
+static uint32_t name_before_macro(const struct walk *w, uint32_t i, const struct specifiers *p,
+                                  uint32_t macro, bool *ret_function) {
     if (!walk_is_caps(w, macro))
         return macro;
-    if (!syntax_child(s, i, FIELD_ROLE_TYPE) && walk_type(w, i) == NODE_declaration)
+    if (!p->typed && walk_type(w, i) == NODE_declaration)
         return 0;
-    uint32_t error = syntax_child_role(s, i, ROLE_ERROR);
-    if (!error || error > macro)
+    if (!p->error || p->error > macro)
         return macro;
-    uint32_t inner = syntax_first_named(s, error);
+    uint32_t inner = syntax_first_named(w->s, p->error);
     uint32_t name = inner ? c_declarator_name(w, inner, ret_function) : 0;
     return name ? name : macro;
 }
 
+static void define_declared(struct walk *w, uint32_t i, const struct specifiers *p, uint32_t c,
+                            uint32_t name, bool function, bool first) {
+    struct definition d = {.node = first ? i : c, .name = name, .flags = p->flags};
+    if (first)
+        d.outer = outer_of(w, i);
+    if (function) {
+        d.kind = p->member ? SYMBOL_METHOD : SYMBOL_FUNCTION;
+        d.flags |= SYMBOL_DECLARATION;
+        d.parameters = function_parameters(w, i);
+        if (p->is_virtual || (first && is_entry(w, i, name)))
+            d.flags |= SYMBOL_ENTRY;
+    } else {
+        d.kind = p->member              ? SYMBOL_FIELD
+                 : is_constant(w, p, c) ? SYMBOL_CONSTANT
+                                        : SYMBOL_VARIABLE;
+        if (p->is_extern && w->s->nodes[c].role != ROLE_DECLARATOR)
+            d.flags |= SYMBOL_DECLARATION;
+    }
+    (void)walk_define(w, &d);
+}
+
 static void define_variables(struct walk *w, uint32_t i) {
     const struct syntax *s = w->s;
-    const struct scope *scope = walk_scope(w);
-    bool function, first = true;
+    bool function, first = true, local = walk_scope(w)->function;
+    struct specifiers p = {0};
+    if (!local)
+        p = read_specifiers(w, i);
     for (uint32_t c = syntax_first_named(s, i); c; c = syntax_next_named(s, c)) {
         if (s->nodes[c].field != FIELD_ROLE_DECLARATOR)
             continue;
         uint32_t name = c_declarator_name(w, c, &function);
-        if (name && function && !scope->function)
-            name = name_before_macro(w, i, name, &function);
+        if (name && function && !local)
+            name = name_before_macro(w, i, &p, name, &function);
         if (!name)
             continue;
-        if (scope->function) {
+        if (local) {
             walk_mark(w, name, function ? MARK_DONE : MARK_LOCAL);
             continue;
         }
-        if (is_keyword(w, name) || (!in_class(w) && s->nodes[i].role == ROLE_VARIABLE &&
-                                    walk_type(w, i) == NODE_field_declaration && !scope->symbol))
+        bool nobodys =
+            !p.member && walk_type(w, i) == NODE_field_declaration && !walk_scope(w)->symbol;
+        if (is_keyword(w, name) || nobodys)
             continue;
-        struct definition d = {
-            .node = first ? i : c, .name = name, .flags = exported(w, i, function)};
-        if (first)
-            d.outer = outer_of(w, i);
-        if (function) {
-            d.kind = in_class(w) ? SYMBOL_METHOD : SYMBOL_FUNCTION;
-            d.flags |= SYMBOL_DECLARATION;
-            d.parameters = function_parameters(w, i);
-            if (is_entry(w, i, name) || has_specifier(w, i, "virtual"))
-                d.flags |= SYMBOL_ENTRY;
-        } else {
-            d.kind = in_class(w)            ? SYMBOL_FIELD
-                     : is_constant(w, i, c) ? SYMBOL_CONSTANT
-                                            : SYMBOL_VARIABLE;
-            if (has_specifier(w, i, "extern") && s->nodes[c].role != ROLE_DECLARATOR)
-                d.flags |= SYMBOL_DECLARATION;
-        }
-        (void)walk_define(w, &d);
+        define_declared(w, i, &p, c, name, function, first);
         first = false;
     }
 }
@@ -478,7 +498,7 @@ void define_c(struct walk *w, uint32_t i) {
                                .outer = outer_of(w, i),
                                .name = syntax_child(s, i, FIELD_ROLE_NAME),
                                .kind = SYMBOL_TYPE,
-                               .flags = exported(w, i, false)};
+                               .flags = exported(w, i)};
         if (!walk_scope(w)->function)
             (void)walk_define(w, &d);
         break;

@@ -149,7 +149,7 @@ static void define_declarator(struct walk *w, uint32_t i) {
         return;
     }
     struct definition d = {.node = i, .outer = outer_of(w, i), .name = name};
-    d.kind = walk_has_word(w, statement, "const") ? SYMBOL_CONSTANT : SYMBOL_VARIABLE;
+    d.kind = walk_starts(w, statement, "const") ? SYMBOL_CONSTANT : SYMBOL_VARIABLE;
     d.flags = is_exported(w, i) ? SYMBOL_EXPORTED : 0;
     if (is_lambda(w, value)) {
         d.kind = SYMBOL_FUNCTION;
