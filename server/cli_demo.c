@@ -38,6 +38,7 @@ struct demo {
     struct demo_scan scan;
     struct demo_samples starts, calls, recalls, gaps;
     char shown[128];
+    json_t *agents; // times of their answers
 };
 
 static volatile sig_atomic_t stopped; // asked to end: the story goes no further
@@ -281,6 +282,12 @@ static void search_disk(struct demo *d) {
         tell(d, "   →         not one of them is there\n");
 }
 
+static void ask_agents(struct demo *d) {
+    heading(d, 6, "Seven agents look at this repository, without a model");
+    int failed = demo_agents(d->a, d->line->json, &stopped, &d->agents);
+    (void)expect(d, failed == 0 || stopped, "an agent did not answer");
+}
+
 // --- measuring ---------------------------------------------------------------------------------
 
 static void measure_starts(struct demo *d) {
@@ -330,7 +337,7 @@ static void row(const struct demo *d, const char *what, struct demo_samples *s) 
 }
 
 static void measure(struct demo *d) {
-    heading(d, 6, "Timings on this machine");
+    heading(d, 7, "Timings on this machine");
     measure_calls(d, "ping", CALLS, &d->calls);
     measure_calls(d, "tools/call", RECALLS, &d->recalls);
     measure_starts(d);
@@ -346,7 +353,7 @@ static void measure(struct demo *d) {
 
 static void registration(struct demo *d) {
     char path[DEMO_PATH_BYTES] = "paired";
-    heading(d, 7, "To have it in your tools");
+    heading(d, 8, "To have it in your tools");
     (void)cli_own_path(path, sizeof path);
     for (const struct cli_client_kind *k = cli_client_kinds; k->name; k++) {
         AUTO_BUF text = BUF_INIT(0);
@@ -363,12 +370,13 @@ static json_t *percentiles(struct demo_samples *s) {
 }
 
 static void print_json(struct demo *d) {
-    cli_out_json(json_pack(
-        "{sb si ss sf sf s{sI sI sI} so so so so}", "ok", d->failures == 0, "failures", d->failures,
-        "version", paired_version, "cold_start_us", d->cold_us, "killed_us", d->gap_us, "disk",
-        "files", (json_int_t)d->scan.files, "bytes", (json_int_t)d->scan.bytes, "hits",
-        (json_int_t)d->scan.hits, "start", percentiles(&d->starts), "call", percentiles(&d->calls),
-        "recall", percentiles(&d->recalls), "after_kill", percentiles(&d->gaps)));
+    cli_out_json(json_pack("{sb si ss sf sf s{sI sI sI} so so so so sO?}", "ok", d->failures == 0,
+                           "failures", d->failures, "version", paired_version, "cold_start_us",
+                           d->cold_us, "killed_us", d->gap_us, "disk", "files",
+                           (json_int_t)d->scan.files, "bytes", (json_int_t)d->scan.bytes, "hits",
+                           (json_int_t)d->scan.hits, "start", percentiles(&d->starts), "call",
+                           percentiles(&d->calls), "recall", percentiles(&d->recalls), "after_kill",
+                           percentiles(&d->gaps), "agents_ms", d->agents));
 }
 
 static void interrupted(int signal_number) {
@@ -423,8 +431,8 @@ int cli_run_demo(const struct cli_line *line) {
         return CLI_FAILED;
     }
     d->line = &own;
-    static void (*const rest[])(struct demo * d) = {kill_engine, hand_over, search_disk, measure,
-                                                    registration};
+    static void (*const rest[])(struct demo * d) = {kill_engine, hand_over, search_disk,
+                                                    ask_agents,  measure,   registration};
     if (begin(d) && !stopped && first_client(d) && !stopped && second_client(d))
         for (size_t i = 0; i < COUNT_OF(rest) && !stopped; i++)
             rest[i](d);
@@ -437,6 +445,7 @@ int cli_run_demo(const struct cli_line *line) {
     else if (d->failures)
         cli_error("demo: %d of its steps failed", d->failures);
     int code = d->failures ? CLI_FAILED : CLI_OK;
+    json_decref(d->agents);
     mem_free(d);
     return code;
 }

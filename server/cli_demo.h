@@ -3,6 +3,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "server/cli_client.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,3 +46,8 @@ struct demo_samples {
 };
 void demo_sample(struct demo_samples *s, uint64_t start_ns); // adds the time since then
 double demo_percentile_us(struct demo_samples *s, double part);
+
+// Asks the agents through this client and shows what they say, unless `quiet`. How many answers
+// were no answers; *ret: the times in milliseconds by question, the caller's. Ends early when
+// *stopped.
+int demo_agents(struct cli_client *client, bool quiet, volatile const int *stopped, json_t **ret);
