@@ -27,7 +27,8 @@ struct old_prints { // multiset of what the old text had
 struct collect {
     struct reviewer *rv;
     const struct review_text *x;
-    struct old_prints *old; // filled when `gathering`, else consulted
+    struct old_prints *old;       // what the old text had, filled when `gathering`
+    struct old_prints *untouched; // what stands in the new one outside of the change
     bool gathering;
     struct finding *pending; // on touched lines: judged when the untouched ones have been counted
     uint64_t *prints;
@@ -87,13 +88,16 @@ static int take(struct collect *c, const struct finding *f) {
         return 0;
     if (touched(x, f->line, last))
         return hold(c, f, print);
-    (void)was_there(c->old, print);
+    if (c->untouched->count < OLD_PRINTS_MAX)
+        c->untouched->list[c->untouched->count++] = print;
     return 0;
 }
 
 // What stands on touched lines and was not there before the change.
 static int settle(struct collect *c) {
     int r = 0;
+    for (uint32_t i = 0; i < c->untouched->count && c->old->count; i++)
+        (void)was_there(c->old, c->untouched->list[i]);
     for (uint32_t i = 0; r == 0 && i < c->pending_count; i++) {
         const struct finding *f = &c->pending[i];
         if (was_there(c->old, c->prints[i]))
@@ -217,9 +221,7 @@ static int old_side(struct collect *c, struct measured **before, uint32_t *count
     return r;
 }
 
-static int new_side(struct collect *c, const struct measured *before, uint32_t before_count) {
-    struct measured *now = NULL;
-    uint32_t n = 0;
+static int new_side(struct collect *c, struct measured **now, uint32_t *count) {
     int r = secrets_scan(c->x->text, c->x->bytes, c->x->path, on_secret, c);
     if (r < 0 || !language_has_tree(c->x->lang))
         return r;
@@ -229,31 +231,38 @@ static int new_side(struct collect *c, const struct measured *before, uint32_t b
     }
     r = checks_run(c->rv->syntax, c->x->path, on_finding, c, c->err);
     if (r == 0 && !c->rv->whole && !c->x->test)
-        r = measure(c->rv->syntax, &now, &n, c->err);
-    if (r == 0 && now)
-        r = compare(c, now, n, before, before_count);
-    mem_free(now);
+        r = measure(c->rv->syntax, now, count, c->err);
     return r;
 }
 
+// The old text is read only where something on the changed lines could have been there before.
+static bool old_matters(const struct collect *c, const struct measured *now, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        if (now[i].cognitive > COGNITIVE_MIN && touched(c->x, now[i].line, now[i].end_line))
+            return true;
+    return c->pending_count > 0;
+}
+
 int review_text(struct reviewer *rv, const struct review_text *x, struct err *err) {
-    struct old_prints old = {.list = NULL};
-    struct measured *before = NULL;
-    uint32_t before_count = 0;
-    struct collect c = {.rv = rv, .x = x, .old = &old, .err = err};
-    int r = 0;
-    if (x->old) {
-        old.list = mem_alloc(OLD_PRINTS_MAX * sizeof *old.list);
-        r = old.list ? old_side(&c, &before, &before_count)
-                     : err_set(err, ERR_NOMEM, "out of memory");
-    }
-    if (r == 0)
-        r = new_side(&c, before, before_count);
+    struct old_prints old = {.list = NULL}, untouched = {.list = NULL};
+    struct measured *before = NULL, *now = NULL;
+    uint32_t before_count = 0, now_count = 0;
+    struct collect c = {.rv = rv, .x = x, .old = &old, .untouched = &untouched, .err = err};
+    old.list = mem_alloc(OLD_PRINTS_MAX * sizeof *old.list);
+    untouched.list = mem_alloc(OLD_PRINTS_MAX * sizeof *untouched.list);
+    int r = old.list && untouched.list ? new_side(&c, &now, &now_count)
+                                       : err_set(err, ERR_NOMEM, "out of memory");
+    if (r == 0 && x->old && old_matters(&c, now, now_count))
+        r = old_side(&c, &before, &before_count);
+    if (r == 0 && now)
+        r = compare(&c, now, now_count, before, before_count);
     if (r == 0)
         r = settle(&c);
     mem_free(c.pending);
     mem_free(c.prints);
     mem_free(before);
+    mem_free(now);
     mem_free(old.list);
+    mem_free(untouched.list);
     return r;
 }

@@ -121,24 +121,53 @@ static int compare(struct git *g, const struct branches *b, struct branch *x, st
     return r;
 }
 
-static int compare_all(struct git *g, struct branches *b, int64_t now, struct err *err) {
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < b->count; i++) {
-        struct branch *x = &b->list[i];
-        if (strcmp(x->id, b->base_id) == 0) {
-            x->merged = true;
+// Ids of the branches that the main line has, one a line.
+struct merged {
+    struct branches *b;
+    struct buf line;
+};
+
+static int take_merged(void *ctx, const char *bytes, size_t n, struct err *err) {
+    struct merged *m = ctx;
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] != '\n') {
+            if (buf_putc(&m->line, bytes[i]) < 0)
+                return err_set(err, ERR_NOMEM, "out of memory");
             continue;
         }
-        bool young = now - x->time < (int64_t)BRANCHES_STALE_DAYS * 86400;
-        if (live >= BRANCHES_LIVE_MAX)
-            continue;
-        int r = compare(g, b, x, err);
-        if (r < 0)
-            return r;
-        x->live = x->compared && !x->merged && young;
-        live++;
+        for (uint32_t k = 0; m->line.len && k < m->b->count; k++)
+            m->b->list[k].merged |= strcmp(m->b->list[k].id, m->line.data) == 0;
+        buf_clear(&m->line);
     }
     return 0;
+}
+
+static int find_merged(struct git *g, struct branches *b, struct err *err) {
+    char merged[GIT_ID_CHARS_MAX + 16];
+    struct merged m = {.b = b, .line = BUF_INIT(4096)};
+    (void)snprintf(merged, sizeof merged, "--merged=%s", b->base_id);
+    const char *const arguments[] = {"for-each-ref", "--format=%(objectname)", merged,
+                                     "refs/heads",   "refs/remotes",           NULL};
+    struct git_run run = {.arguments = arguments, .output = take_merged, .output_ctx = &m};
+    int r = git_run(g, &run, NULL, err);
+    buf_done(&m.line);
+    return r;
+}
+
+// Each comparison is two runs of git: only for those that somebody works on.
+static int compare_all(struct git *g, struct branches *b, int64_t now, struct err *err) {
+    uint32_t live = 0;
+    int r = find_merged(g, b, err);
+    for (uint32_t i = 0; r == 0 && i < b->count; i++) {
+        struct branch *x = &b->list[i];
+        bool young = now - x->time < (int64_t)BRANCHES_STALE_DAYS * 86400;
+        if (x->merged || !young || live >= BRANCHES_LIVE_MAX)
+            continue;
+        r = compare(g, b, x, err);
+        x->live = r == 0 && x->compared && !x->merged;
+        live++;
+    }
+    return r;
 }
 
 static int take_path(void *ctx, const char *path, struct err *err) {
