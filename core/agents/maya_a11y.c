@@ -11,10 +11,22 @@
 #include <string.h>
 #include <strings.h>
 
+// Values of an attribute, sorted: pages of a hundred thousand elements are looked up, not walked.
+struct value {
+    const char *text;
+    uint32_t bytes, element;
+};
+struct values {
+    struct value *list;
+    uint32_t count;
+    bool dynamic; // one or more are only known at run time
+};
+
 struct looking {
     struct report *report;
     const struct maya_file *f;
     struct markup *m;
+    struct values labelled; // what labels are for
     uint32_t found;
 };
 
@@ -28,12 +40,64 @@ static void put(struct looking *l, uint32_t line, const char *rule, const char *
                 "%s:%u [%s, WCAG %s] %s\n  %s", l->f->path, line, rule, criterion, what, instead);
 }
 
+static int by_value(const void *a, const void *b) {
+    const struct value *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? -1 : 1;
+    return memcmp(x->text, y->text, x->bytes);
+}
+
+static int by_value_and_place(const void *a, const void *b) {
+    const struct value *x = a, *y = b;
+    int order = by_value(a, b);
+    return order ? order : (x->element > y->element) - (x->element < y->element);
+}
+
+// ERR_NOMEM. The list is mem_free'd by the caller.
+static int values_of(const struct markup *m, const char *name, const char *other,
+                     struct values *ret) {
+    *ret = (struct values){.list = mem_alloc((m->count + 1) * sizeof *ret->list)};
+    if (!ret->list)
+        return ERR_NOMEM;
+    for (uint32_t e = 0; e < m->count; e++) {
+        const struct markup_attribute *a = markup_attribute(m, e, name);
+        if (!a && other)
+            a = markup_attribute(m, e, other);
+        if (a && a->dynamic)
+            ret->dynamic = true;
+        else if (a && a->value_bytes)
+            ret->list[ret->count++] = (struct value){m->text + a->value, a->value_bytes, e};
+    }
+    qsort(ret->list, ret->count, sizeof *ret->list, by_value_and_place);
+    return 0;
+}
+
+static bool says(const struct markup *m, const struct markup_attribute *a, const char *word) {
+    return a && memmem(m->text + a->value, a->value_bytes, word, strlen(word));
+}
+
+// Parts of a page that a template may leave out or take from elsewhere.
+static bool has_branches(const struct markup *m) {
+    static const char *const marks[] = {
+        "{%",   "<%",     "<?",   "{{#",      "{{ if",    "{{if",   "{{- if",  "{{-if",
+        "{#if", "{#each", "v-if", "v-for",    "*ngIf",    "*ngFor", "{{ temp", "{{template",
+        "{{>",  "th:",    "@if",  "@foreach", "@include", "x-if",   "x-for",   "ng-if"};
+    for (size_t i = 0; i < COUNT_OF(marks); i++)
+        if (memmem(m->text, m->bytes, marks[i], strlen(marks[i])))
+            return true;
+    return false;
+}
+
 static bool hidden(const struct markup *m, uint32_t e) {
     for (; e != UINT32_MAX; e = m->elements[e].parent) {
         const struct markup_attribute *role = markup_attribute(m, e, "role");
         if (markup_value_is(m, markup_attribute(m, e, "aria-hidden"), "true") ||
             markup_attribute(m, e, "hidden") || markup_value_is(m, role, "presentation") ||
-            markup_value_is(m, role, "none"))
+            markup_value_is(m, role, "none") || markup_is(m, e, "noscript"))
+            return true;
+        const struct markup_attribute *style = markup_attribute(m, e, "style");
+        if (says(m, style, "display:none") || says(m, style, "display: none") ||
+            says(m, style, "display: 'none'") || says(m, style, "display: \"none\""))
             return true;
     }
     return false;
@@ -63,7 +127,8 @@ static void image(struct looking *l, uint32_t e) {
 }
 
 // <label for=id>, or a label around it.
-static bool has_label(const struct markup *m, uint32_t e) {
+static bool has_label(const struct looking *l, uint32_t e) {
+    const struct markup *m = l->m;
     for (uint32_t p = m->elements[e].parent; p != UINT32_MAX; p = m->elements[p].parent)
         if (markup_is(m, p, "label") || (m->elements[p].flags & MARKUP_COMPONENT))
             return true; // a component may be a label
@@ -72,15 +137,9 @@ static bool has_label(const struct markup *m, uint32_t e) {
         return false;
     if (id->dynamic)
         return true;
-    for (uint32_t i = 0; i < m->count; i++) {
-        const struct markup_attribute *to = markup_attribute(m, i, "for");
-        to = to ? to : markup_attribute(m, i, "htmlFor");
-        if (to && (to->dynamic ||
-                   (to->value_bytes == id->value_bytes &&
-                    memcmp(m->text + to->value, m->text + id->value, id->value_bytes) == 0)))
-            return true;
-    }
-    return false;
+    struct value v = {m->text + id->value, id->value_bytes, 0};
+    return l->labelled.dynamic ||
+           (v.bytes && bsearch(&v, l->labelled.list, l->labelled.count, sizeof v, by_value));
 }
 
 static void control(struct looking *l, uint32_t e) {
@@ -94,7 +153,7 @@ static void control(struct looking *l, uint32_t e) {
     for (size_t i = 0; input && i < COUNT_OF(quiet); i++)
         if (markup_value_is(l->m, type, quiet[i]))
             return;
-    if (!named(l->m, e) && !has_label(l->m, e) && !hidden(l->m, e))
+    if (!named(l->m, e) && !has_label(l, e) && !hidden(l->m, e))
         put(l, l->m->elements[e].line, "control-label", "3.3.2", "form control without a label",
             markup_attribute(l->m, e, "placeholder")
                 ? "Give it a <label for>; a placeholder goes away when one types."
@@ -106,9 +165,18 @@ static void name_needed(struct looking *l, uint32_t e) {
     bool link = markup_is(l->m, e, "a") && markup_attribute(l->m, e, "href");
     if ((!button && !link) || named(l->m, e) || hidden(l->m, e))
         return;
-    if (!(l->m->elements[e].flags & (MARKUP_TEXT | MARKUP_DYNAMIC | MARKUP_LABELLED)) &&
-        !markup_attribute(l->m, e, "v-text") && !markup_attribute(l->m, e, "v-html") &&
-        !markup_attribute(l->m, e, "dangerouslySetInnerHTML"))
+    // filled by a framework, or by the code that translates
+    static const char *const fills[] = {"v-text",       "v-html",       "dangerouslySetInnerHTML",
+                                        "children",     "x-text",       "x-html",
+                                        "innerHTML",    "innerText",    "textContent",
+                                        "ng-bind",      "data-bind",    "th:text",
+                                        "data-th-text", "th:utext",     "data-i18n",
+                                        "i18n",         "data-l10n-id", "v-t",
+                                        "ng-bind-html"};
+    for (size_t i = 0; i < COUNT_OF(fills); i++)
+        if (markup_attribute(l->m, e, fills[i]))
+            return;
+    if (!(l->m->elements[e].flags & (MARKUP_TEXT | MARKUP_DYNAMIC | MARKUP_LABELLED)))
         put(l, l->m->elements[e].line, "name-missing", button ? "4.1.2" : "2.4.4",
             button ? "button without a name" : "link without a text",
             "Put words inside, or aria-label for an icon.");
@@ -122,8 +190,11 @@ static void clickable(struct looking *l, uint32_t e) {
     static const char *const clicks[] = {"onclick", "@click", "v-on:click", "on:click", "(click)"};
     static const char *const keys[] = {"onkeydown",  "onkeyup",  "onkeypress", "@keydown", "@keyup",
                                        "on:keydown", "on:keyup", "(keydown)",  "(keyup)"};
-    for (size_t i = 0; i < COUNT_OF(clicks); i++)
-        click |= markup_attribute(l->m, e, clicks[i]) != NULL;
+    for (size_t i = 0; i < COUNT_OF(clicks); i++) {
+        const struct markup_attribute *a = markup_attribute(l->m, e, clicks[i]);
+        // keeping a click from others is nothing that a key would do
+        click |= a && !says(l->m, a, "stopPropagation") && !says(l->m, a, "preventDefault");
+    }
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         key |= markup_attribute(l->m, e, keys[i]) != NULL;
     if (is_plain && click && !key && !markup_attribute(l->m, e, "role") && !hidden(l->m, e))
@@ -131,10 +202,18 @@ static void clickable(struct looking *l, uint32_t e) {
             "Use a <button>, or add role, tabindex=\"0\" and a key handler.");
 }
 
+static bool zoom_limited(const char *s, size_t n) { // to once its size
+    static const char key[] = "maximum-scale=1";
+    const char *at = memmem(s, n, key, sizeof key - 1);
+    const char *behind = at ? at + sizeof key - 1 : NULL;
+    return at && (behind == s + n || !isdigit((unsigned char)*behind));
+}
+
 static void page_rules(struct looking *l, uint32_t e) {
     uint32_t line = l->m->elements[e].line;
     const struct markup_attribute *a;
-    if (markup_is(l->m, e, "html") && !markup_attribute(l->m, e, "lang"))
+    if (markup_is(l->m, e, "html") && !markup_attribute(l->m, e, "lang") &&
+        !markup_attribute(l->m, e, "xml:lang") && !markup_attribute(l->m, e, "th:lang"))
         put(l, line, "page-language", "3.1.1", "page without a language",
             "Write <html lang=\"…\">, so that it is read with the right voice.");
     if (markup_is(l->m, e, "iframe") && !named(l->m, e) && !hidden(l->m, e))
@@ -149,11 +228,12 @@ static void page_rules(struct looking *l, uint32_t e) {
     if (markup_is(l->m, e, "meta") && a && !a->dynamic &&
         markup_value_is(l->m, markup_attribute(l->m, e, "name"), "viewport") &&
         (memmem(l->m->text + a->value, a->value_bytes, "user-scalable=no", 16) ||
-         memmem(l->m->text + a->value, a->value_bytes, "maximum-scale=1", 15)))
+         zoom_limited(l->m->text + a->value, a->value_bytes)))
         put(l, line, "zoom-off", "1.4.4", "zooming is switched off",
             "Leave user-scalable and maximum-scale out.");
     if ((markup_is(l->m, e, "audio") || markup_is(l->m, e, "video")) &&
-        markup_attribute(l->m, e, "autoplay") && !markup_attribute(l->m, e, "muted"))
+        markup_attribute(l->m, e, "autoplay") && !markup_attribute(l->m, e, "autoplay")->dynamic &&
+        !markup_attribute(l->m, e, "muted"))
         put(l, line, "autoplay", "1.4.2", "plays sound by itself", "Let people start it.");
 }
 
@@ -251,21 +331,16 @@ static void headings(struct looking *l) {
     }
 }
 
-static void same_ids(struct looking *l) {
-    for (uint32_t e = 0; e < l->m->count; e++) {
-        const struct markup_attribute *a = markup_attribute(l->m, e, "id");
-        if (!a || a->dynamic || !a->value_bytes)
-            continue;
-        for (uint32_t k = 0; k < e; k++) {
-            const struct markup_attribute *b = markup_attribute(l->m, k, "id");
-            if (!b || b->dynamic || b->value_bytes != a->value_bytes ||
-                memcmp(l->m->text + a->value, l->m->text + b->value, a->value_bytes) != 0)
-                continue;
-            put(l, l->m->elements[e].line, "same-id", "1.3.1", "an id that is used twice",
+static int same_ids(struct looking *l) {
+    struct values ids;
+    int r = values_of(l->m, "id", NULL, &ids);
+    for (uint32_t i = 1; r == 0 && i < ids.count; i++)
+        if (by_value(&ids.list[i - 1], &ids.list[i]) == 0)
+            put(l, l->m->elements[ids.list[i].element].line, "same-id", "1.3.1",
+                "an id that is used twice",
                 "Labels and descriptions reach the first only: make them different.");
-            break;
-        }
-    }
+    mem_free(ids.list);
+    return r;
 }
 
 // --- contrast: WCAG 2.2, relative luminance and contrast ratio ----------------------------------
@@ -365,20 +440,25 @@ static void contrast_of(struct looking *l, const char *s, size_t n, uint32_t lin
 }
 
 static void css_blocks(struct looking *l, const char *s, size_t n, uint32_t line) {
-    size_t open = SIZE_MAX;
+    size_t open = SIZE_MAX, selector = 0;
     uint32_t open_line = line;
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '/' && i + 1 < n && s[i + 1] == '*') {
-            const char *end = memmem(s + i, n - i, "*/", 2);
+            const char *end = memmem(s + i + 2, n - i - 2, "*/", 2);
             size_t to = end ? (size_t)(end - s) + 1 : n - 1;
             for (; i < to; i++)
                 line += s[i] == '\n';
         } else if (s[i] == '{') {
-            open = i + 1;
+            // 1.4.3 leaves out controls that are switched off
+            bool off = memmem(s + selector, i - selector, "disabled", 8);
+            open = off ? SIZE_MAX : i + 1;
+            selector = i + 1;
             open_line = line;
-        } else if (s[i] == '}' && open != SIZE_MAX) {
-            contrast_of(l, s + open, i - open, open_line);
+        } else if (s[i] == '}') {
+            if (open != SIZE_MAX)
+                contrast_of(l, s + open, i - open, open_line);
             open = SIZE_MAX;
+            selector = i + 1;
         }
         line += s[i] == '\n';
     }
@@ -413,18 +493,23 @@ static void check_elements(struct looking *l) {
     }
 }
 
-static int check_page(struct looking *l, struct markup *m, bool jsx) {
+static int check_page(struct looking *l, struct markup *m, bool jsx, struct err *err) {
     l->m = m;
-    check_elements(l);
-    styles(l);
-    if (!jsx) { // a component is no whole page
+    int r = values_of(m, "for", "htmlFor", &l->labelled);
+    if (r == 0) {
+        check_elements(l);
+        styles(l);
+    }
+    if (r == 0 && !jsx && !has_branches(m)) { // a component or template is no whole page
         headings(l);
-        same_ids(l);
+        r = same_ids(l);
     }
     if (m->cut)
         report_note(l->report, "%s: too many elements, the rest was not looked at", l->f->path);
+    mem_free(l->labelled.list);
+    l->labelled = (struct values){0};
     l->m = NULL;
-    return 0;
+    return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
 static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
@@ -440,7 +525,7 @@ static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
         return 0;
     int r = jsx ? markup_of_tree(f->tree, &m, err) : markup_read(f->text, f->bytes, &m, err);
     if (r == 0)
-        r = check_page(l, &m, jsx);
+        r = check_page(l, &m, jsx, err);
     markup_done(&m);
     return r;
 }
@@ -459,8 +544,10 @@ int maya_a11y(struct agent_call *call, const void *input, struct report *report,
         return r;
     report_title(report, "%u finding%s in %u pages, components and style sheets", l.found,
                  l.found == 1 ? "" : "s", files);
-    report_nothing(report, files ? "Nothing that syntax can prove."
-                                 : "No pages, components or style sheets here.");
+    report_nothing(
+        report,
+        files ? "Nothing that syntax can prove."
+              : "No pages, components or style sheets here (tests and examples are left out).");
     report_note(report,
                 "what is only known at run time is not judged: try it with a keyboard and a "
                 "screen reader");

@@ -36,6 +36,13 @@ const struct markup_attribute *markup_attribute(const struct markup *m, uint32_t
         } else if (bytes > 2 && *own == '[' && own[bytes - 1] == ']') {
             own++;
             bytes -= 2;
+            if (bytes > 5 && strncasecmp(own, "attr.", 5) == 0) {
+                own += 5;
+                bytes -= 5;
+            }
+        } else if (bytes > 7 && strncasecmp(own, "x-bind:", 7) == 0) { // Alpine
+            own += 7;
+            bytes -= 7;
         }
         if (bytes == n && strncasecmp(own, name, n) == 0)
             return a;
@@ -215,7 +222,8 @@ static int read_attribute(struct reader *r, uint32_t element) {
     }
     char first = m->text[a.name];
     a.dynamic = first == ':' || first == '[' ||
-                (a.name_bytes > 7 && strncasecmp(m->text + a.name, "v-bind:", 7) == 0);
+                (a.name_bytes > 7 && (strncasecmp(m->text + a.name, "v-bind:", 7) == 0 ||
+                                      strncasecmp(m->text + a.name, "x-bind:", 7) == 0));
     if (a.name_bytes == 6 && strncasecmp(m->text + a.name, "v-bind", 6) == 0)
         m->elements[element].flags |= MARKUP_SPREAD;
     while (isspace((unsigned char)peek(r, 0)))
@@ -253,7 +261,9 @@ static int read_tag(struct reader *r) {
         e.flags |= MARKUP_COMPONENT;
     uint32_t element = m->count;
     int code = add_element(m, e);
+    bool closed = false; // the slash of href=/docs/> belongs to the value
     while (code == 0 && r->at < m->bytes && peek(r, 0) != '>') {
+        closed = peek(r, 0) == '/' && peek(r, 1) == '>';
         if (isspace((unsigned char)peek(r, 0)) || peek(r, 0) == '/')
             step(r, 1);
         else
@@ -261,16 +271,17 @@ static int read_tag(struct reader *r) {
     }
     if (code < 0)
         return code;
-    bool closed = r->at > 0 && r->m->text[r->at - 1] == '/';
     step(r, 1);
     m->elements[element].end = r->at;
     mark_label(m, element);
-    if (m->elements[element].flags & MARKUP_COMPONENT)
-        mark_up(m, m->elements[element].parent, MARKUP_DYNAMIC);
+    if ((m->elements[element].flags & MARKUP_COMPONENT) || markup_is(m, element, "slot"))
+        mark_up(m, m->elements[element].parent, MARKUP_DYNAMIC); // a slot is filled elsewhere
     if (markup_is(m, element, "script"))
         skip_raw(r, "script");
     else if (markup_is(m, element, "style"))
         skip_raw(r, "style");
+    else if (markup_is(m, element, "textarea") && !closed)
+        skip_raw(r, "textarea");
     if (!closed && !is_void(r, element) && r->depth < MARKUP_DEPTH_MAX)
         r->stack[r->depth++] = element;
     return 0;
@@ -304,8 +315,7 @@ static int read_text(struct reader *r) {
             step(r, 1);
         return 0;
     }
-    unsigned char c = (unsigned char)peek(r, 0);
-    if (isalnum(c) || c >= 0x80)
+    if (!isspace((unsigned char)peek(r, 0))) // "+" is read out, too
         mark_up(r->m, top(r), MARKUP_TEXT);
     step(r, 1);
     return 0;
@@ -323,6 +333,8 @@ int markup_read(const char *text, size_t bytes, struct markup *ret, struct err *
     while (code == 0 && r->at < ret->bytes) {
         if (at_word(r, "<!--"))
             skip_behind(r, "-->");
+        else if (at_word(r, "{#") && isspace((unsigned char)peek(r, 2)))
+            skip_behind(r, "#}"); // a comment of Jinja; {#if of Svelte has no blank
         else if (peek(r, 0) == '<' && peek(r, 1) == '/')
             read_end_tag(r);
         else if (peek(r, 0) == '<' && isalpha((unsigned char)peek(r, 1)))
@@ -405,7 +417,7 @@ static int jsx_element(const struct syntax *s, uint32_t node, uint32_t parent, s
 
 static bool has_words(const char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (isalnum((unsigned char)s[i]) || (unsigned char)s[i] >= 0x80)
+        if (!isspace((unsigned char)s[i]))
             return true;
     return false;
 }
