@@ -31,11 +31,11 @@ static const char **changed_paths(const struct change *c, uint32_t *ret_count) {
 }
 
 // Files that the history says belong to this change and that it does not touch.
-static int find_missing(const struct change *c, const struct history *h, int64_t now,
+static int find_missing(const struct change *c, const struct history *h,
                         struct history_cochange *ret, uint32_t *ret_count, struct err *err) {
     uint32_t paths_count = 0, n = 0, kept = 0;
     const char **paths = changed_paths(c, &paths_count);
-    struct history_cochange_want want = {.paths = paths, .path_count = paths_count, .now = now};
+    struct history_cochange_want want = {.paths = paths, .path_count = paths_count};
     int r = paths ? history_cochanges(h, &want, ret, COCHANGES_MAX, &n, err)
                   : err_set(err, ERR_NOMEM, "out of memory");
     for (uint32_t i = 0; r == 0 && i < n; i++) {
@@ -83,7 +83,7 @@ int sherlock_missing(struct agent_call *call, const void *input, struct report *
     if (r == 0)
         r = workspace_past(call->ws, call->cancelled, call->ctx, &past, err);
     if (r == 0)
-        r = find_missing(&c, past.history, call->now_ms / 1000, found, &count, err);
+        r = find_missing(&c, past.history, found, &count, err);
     if (r == 0) {
         for (uint32_t i = 0; i < count; i++)
             put_missing(report, &c, past.history, &found[i]);
@@ -212,11 +212,11 @@ static void term_tests(const struct change *c, struct term *t) {
                    tests_changed ? "tests changed too" : "no test changed");
 }
 
-static int term_missing(const struct change *c, const struct history *h, int64_t now,
-                        struct term *t, struct err *err) {
+static int term_missing(const struct change *c, const struct history *h, struct term *t,
+                        struct err *err) {
     struct history_cochange found[COCHANGES_MAX];
     uint32_t n = 0;
-    int r = find_missing(c, h, now, found, &n, err);
+    int r = find_missing(c, h, found, &n, err);
     struct history_file f = {0};
     if (r == 0 && n)
         history_file(h, found[0].file, &f);
@@ -235,7 +235,7 @@ static int put_terms(struct agent_call *call, const struct change *c, const stru
     term_tests(c, &terms[3]);
     int r = term_hotspots(call, c, &terms[2]);
     if (r == 0)
-        r = term_missing(c, h, call->now_ms / 1000, &terms[4], err);
+        r = term_missing(c, h, &terms[4], err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < COUNT_OF(terms); i++) {

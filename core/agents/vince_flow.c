@@ -254,19 +254,15 @@ int vince_retro(struct agent_call *call, const void *input, struct report *repor
     struct flowing a, b;
     int r = flowing_open(call, middle, now, &b, err);
     if (r == 0)
-        r = flowing_open(call, from, middle, &a, err);
+        r = flowing_open(call, from, middle - 1, &a, err);
     else
         a = (struct flowing){.count = 0};
     if (r == 0) {
-        // history_flow counts from `since` to the newest: what landed later is taken off.
-        double landed = (double)a.flow->landings - b.flow->landings;
-        double fixes = (double)a.flow->fixes - b.flow->fixes;
-        double reverts = (double)a.flow->reverts - b.flow->reverts;
         report_title(report, "The last %u weeks beside the %u before", weeks, weeks);
-        if (a.flow->landings) {
-            put_change(report, "landed", landed, b.flow->landings, "");
-            put_change(report, "fixes", fixes, b.flow->fixes, "");
-            put_change(report, "reverts", reverts, b.flow->reverts, "");
+        if (a.flow->landings || b.flow->landings) {
+            put_change(report, "landed", a.flow->landings, b.flow->landings, "");
+            put_change(report, "fixes", a.flow->fixes, b.flow->fixes, "");
+            put_change(report, "reverts", a.flow->reverts, b.flow->reverts, "");
             put_change(report, "lead time, median", (double)a.flow->lead_median / 86400,
                        (double)b.flow->lead_median / 86400, "days");
             put_change(report, "batch size, median", a.flow->files_median, b.flow->files_median,

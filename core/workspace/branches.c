@@ -1,264 +1,624 @@
 #include "core/workspace/branches.h"
 
 #include "core/base/env.h"
-#include "core/base/mem.h"
+#include "core/workspace/git_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFLICTS_MS_DEFAULT = 5000, COUNT_LINE_BYTES = 64 };
-
-struct reading {
-    struct branches *b;
-    char head[GIT_ID_CHARS_MAX + 1];
+enum {
+    NAME_BYTES_MAX = 1024,
+    CONFLICTS_MS_DEFAULT = 5000,
+    FILES_PER_BRANCH_MAX = 20000,
+    BRANCH_ID_BYTES = 32,
+    INDEX_WORTH_BRANCHES = 3,
+    DAY_SECONDS = 86400,
+    NS_PER_MS = 1000000
 };
 
-void branches_free(struct branches *b) {
+#define NOMEM(e) err_set(e, ERR_NOMEM, "out of memory")
+
+// Names live as long as the list; each is a block of its own, in one list of blocks.
+struct branches_box {
+    struct branches pub;
+    char **strings;
+    uint32_t string_count, string_cap;
+    uint32_t branch_cap, conflict_cap;
+};
+
+static const char *keep(struct branches_box *b, const char *s) {
+    if (b->string_count == b->string_cap) {
+        uint32_t cap = b->string_cap ? b->string_cap * 2 : 64;
+        char **fresh = mem_realloc(b->strings, cap * sizeof *fresh);
+        if (!fresh)
+            return NULL;
+        b->strings = fresh;
+        b->string_cap = cap;
+    }
+    char *copy = mem_strdup(s);
+    if (copy)
+        b->strings[b->string_count++] = copy;
+    return copy;
+}
+
+void branches_free(struct branches *pub) {
+    struct branches_box *b = (struct branches_box *)pub;
     if (!b)
         return;
-    for (uint32_t i = 0; i < b->count; i++) {
-        mem_free((char *)b->list[i].name);
-        mem_free((char *)b->list[i].id);
-    }
-    for (uint32_t i = 0; i < b->conflict_count; i++)
-        for (uint32_t k = 0; k < b->conflicts[i].file_count; k++)
-            mem_free((char *)b->conflicts[i].files[k]);
-    mem_free(b->list);
-    mem_free(b->conflicts);
+    for (uint32_t i = 0; i < b->string_count; i++)
+        mem_free(b->strings[i]);
+    mem_free(b->strings);
+    mem_free(b->pub.list);
+    mem_free(b->pub.conflicts);
     mem_free(b);
 }
 
-// Branches at the same commit stand once; local ones come first.
+// --- the list
+
 static int take_ref(void *ctx, const struct git_ref *ref, struct err *err) {
-    struct reading *x = ctx;
-    struct branches *b = x->b;
-    for (uint32_t i = 0; i < b->count; i++)
-        if (strcmp(b->list[i].id, ref->id) == 0 && ref->remote)
-            return 0;
-    if (b->count == BRANCHES_MAX)
+    struct branches_box *b = ctx;
+    struct branches *p = &b->pub;
+    if (p->count >= BRANCHES_MAX || strlen(ref->name) > NAME_BYTES_MAX)
         return 0;
-    struct branch *n = &b->list[b->count++];
-    *n = (struct branch){.name = mem_strdup(ref->name),
-                         .id = mem_strdup(ref->id),
-                         .time = ref->time,
-                         .remote = ref->remote};
-    return n->name && n->id ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    // The same commit twice: a branch and its copy at the remote. The local one came first.
+    for (uint32_t i = 0; ref->remote && i < p->count; i++)
+        if (strcmp(p->list[i].id, ref->id) == 0)
+            return 0;
+    if (p->count == b->branch_cap) {
+        uint32_t cap = b->branch_cap ? b->branch_cap * 2 : 32;
+        struct branch *fresh = mem_realloc(p->list, cap * sizeof *fresh);
+        if (!fresh)
+            return NOMEM(err);
+        p->list = fresh;
+        b->branch_cap = cap;
+    }
+    struct branch x = {.name = keep(b, ref->name),
+                       .id = keep(b, ref->id),
+                       .time = ref->time,
+                       .remote = ref->remote};
+    if (!x.name || !x.id)
+        return NOMEM(err);
+    p->list[p->count++] = x;
+    return 0;
 }
 
-static const struct branch *named(const struct branches *b, const char *name) {
-    for (uint32_t i = 0; i < b->count; i++) {
-        const char *own = b->list[i].name;
-        const char *slash = b->list[i].remote ? strchr(own, '/') : NULL;
-        if (strcmp(own, name) == 0 || (slash && strcmp(slash + 1, name) == 0))
-            return &b->list[i];
-    }
+static int newest_first(const void *a, const void *b) {
+    const struct branch *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time > y->time ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static const struct branch *named(const struct branches *p, const char *name) {
+    for (uint32_t i = 0; i < p->count; i++)
+        if (strcmp(p->list[i].name, name) == 0)
+            return &p->list[i];
     return NULL;
 }
 
-static int find_base(struct git *g, struct branches *b, const char *wanted, struct err *err) {
-    static const char *const usual[] = {"main", "master", "trunk", "develop"};
-    const struct branch *base = wanted ? named(b, wanted) : NULL;
-    for (size_t i = 0; !wanted && !base && i < COUNT_OF(usual); i++)
-        base = named(b, usual[i]);
-    if (wanted && !base)
-        return err_set(err, ERR_NOT_FOUND, "base: there is no branch %s", wanted);
-    if (base) {
-        (void)snprintf(b->base_name, sizeof b->base_name, "%s", base->name);
-        (void)snprintf(b->base_id, sizeof b->base_id, "%s", base->id);
-        return 0;
+static int choose_base(struct git *g, struct branches *p, const char *asked, struct err *err) {
+    static const char *const usual[] = {"main",         "master",        "trunk",
+                                        "develop",      "origin/main",   "origin/master",
+                                        "origin/trunk", "origin/develop"};
+    const struct branch *base = NULL;
+    if (asked) {
+        int r = git_resolve(g, asked, strlen(asked), p->base_id, err);
+        (void)snprintf(p->base_name, sizeof p->base_name, "%s", asked);
+        return r;
     }
-    (void)snprintf(b->base_name, sizeof b->base_name, "HEAD");
-    return git_head(g, b->base_id, err);
-}
-
-static int by_age(const void *x, const void *y) {
-    const struct branch *a = x, *b = y;
-    if (a->time != b->time)
-        return a->time > b->time ? -1 : 1;
-    return strcmp(a->name, b->name);
-}
-
-struct line {
-    char text[COUNT_LINE_BYTES];
-    size_t len;
-};
-
-static int take_line(void *ctx, const char *bytes, size_t n, struct err *err) {
-    struct line *l = ctx;
-    (void)err;
-    size_t room = sizeof l->text - 1 - l->len;
-    memcpy(l->text + l->len, bytes, n < room ? n : room);
-    l->len += n < room ? n : room;
+    for (size_t i = 0; i < COUNT_OF(usual) && !base; i++)
+        base = named(p, usual[i]);
+    if (!base) {
+        const char *branch = git_branch(g);
+        (void)snprintf(p->base_name, sizeof p->base_name, "%s", branch ? branch : "HEAD");
+        return git_head(g, p->base_id, err);
+    }
+    (void)snprintf(p->base_name, sizeof p->base_name, "%s", base->name);
+    (void)snprintf(p->base_id, sizeof p->base_id, "%s", base->id);
     return 0;
 }
 
-// How far it is from the main line, and when its first own commit was written.
-static int compare(struct git *g, const struct branches *b, struct branch *x, struct err *err) {
-    char range[2 * GIT_ID_CHARS_MAX + 8];
-    struct line counts = {.len = 0};
-    (void)snprintf(range, sizeof range, "%s...%s", b->base_id, x->id);
-    const char *const count[] = {"rev-list", "--left-right", "--count", range, "--", NULL};
-    struct git_run run = {.arguments = count, .output = take_line, .output_ctx = &counts};
-    int r = git_run(g, &run, NULL, err);
-    if (r < 0)
-        return r;
-    if (sscanf(counts.text, "%u %u", &x->behind, &x->ahead) != 2)
-        return 0;
-    x->compared = true;
-    x->merged = x->ahead == 0;
-    if (x->merged)
-        return 0;
-    // The oldest: all their times, the last one counts.
-    char own[2 * GIT_ID_CHARS_MAX + 8], skip[32];
-    struct line first = {.len = 0};
-    (void)snprintf(own, sizeof own, "%s..%s", b->base_id, x->id);
-    (void)snprintf(skip, sizeof skip, "--skip=%u", x->ahead - 1);
-    const char *const oldest[] = {"log", "--format=%at", skip, "-n1", own, "--", NULL};
-    run = (struct git_run){.arguments = oldest, .output = take_line, .output_ctx = &first};
-    r = git_run(g, &run, NULL, err);
-    x->first = r == 0 ? strtoll(first.text, NULL, 10) : 0;
-    return r;
-}
+// --- compared with the main line
 
-// Ids of the branches that the main line has, one a line.
-struct merged {
-    struct branches *b;
+// All commits that the branches reach, in one pass, as a graph in memory: then each branch is a
+// walk.
+struct node {
+    uint8_t id[BRANCH_ID_BYTES];
+    int64_t time;
+    uint32_t first_parent, parent_count; // in parents
+    bool base;                           // the main line reaches it
+};
+struct graph {
+    struct node *nodes;
+    uint32_t count, cap;
+    uint8_t (*parent_ids)[BRANCH_ID_BYTES];
+    uint32_t *parents; // numbers; UINT32_MAX: not read
+    uint32_t parent_count, parent_cap;
+    uint32_t *slots, mask; // by id; number + 1
+    uint32_t *stack, *stamp, mark;
+    unsigned id_bytes;
     struct buf line;
 };
 
-static int take_merged(void *ctx, const char *bytes, size_t n, struct err *err) {
-    struct merged *m = ctx;
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] != '\n') {
-            if (buf_putc(&m->line, bytes[i]) < 0)
-                return err_set(err, ERR_NOMEM, "out of memory");
-            continue;
-        }
-        for (uint32_t k = 0; m->line.len && k < m->b->count; k++)
-            m->b->list[k].merged |= strcmp(m->b->list[k].id, m->line.data) == 0;
-        buf_clear(&m->line);
-    }
-    return 0;
+static void graph_done(struct graph *x) {
+    mem_free(x->nodes);
+    mem_free(x->parent_ids);
+    mem_free(x->parents);
+    mem_free(x->slots);
+    mem_free(x->stack);
+    mem_free(x->stamp);
+    buf_done(&x->line);
 }
 
-static int find_merged(struct git *g, struct branches *b, struct err *err) {
-    char merged[GIT_ID_CHARS_MAX + 16];
-    struct merged m = {.b = b, .line = BUF_INIT(4096)};
-    (void)snprintf(merged, sizeof merged, "--merged=%s", b->base_id);
-    const char *const arguments[] = {"for-each-ref", "--format=%(objectname)", merged,
-                                     "refs/heads",   "refs/remotes",           NULL};
-    struct git_run run = {.arguments = arguments, .output = take_merged, .output_ctx = &m};
-    int r = git_run(g, &run, NULL, err);
-    buf_done(&m.line);
-    return r;
-}
-
-// Each comparison is two runs of git: only for those that somebody works on.
-static int compare_all(struct git *g, struct branches *b, int64_t now, struct err *err) {
-    uint32_t live = 0;
-    int r = find_merged(g, b, err);
-    for (uint32_t i = 0; r == 0 && i < b->count; i++) {
-        struct branch *x = &b->list[i];
-        bool young = now - x->time < (int64_t)BRANCHES_STALE_DAYS * 86400;
-        if (x->merged || !young || live >= BRANCHES_LIVE_MAX)
-            continue;
-        r = compare(g, b, x, err);
-        x->live = r == 0 && x->compared && !x->merged;
-        live++;
-    }
-    return r;
-}
-
-static int take_path(void *ctx, const char *path, struct err *err) {
-    struct branch_conflict *c = ctx;
-    c->file_total++;
-    if (c->file_count == BRANCHES_CONFLICT_FILES_MAX)
+static int room(void **slot, uint32_t *cap, uint32_t count, size_t each, struct err *err) {
+    if (count < *cap)
         return 0;
-    c->files[c->file_count] = mem_strdup(path);
-    if (!c->files[c->file_count])
-        return err_set(err, ERR_NOMEM, "out of memory");
-    c->file_count++;
+    uint32_t larger = *cap ? *cap * 2 : 1024;
+    void *fresh = mem_realloc(*slot, larger * each);
+    if (!fresh)
+        return NOMEM(err);
+    *slot = fresh;
+    *cap = larger;
     return 0;
 }
 
-static int try_pair(struct git *g, struct branches *b, uint32_t x, uint32_t y, struct err *err) {
-    struct branch_conflict *c = &b->conflicts[b->conflict_count];
-    const char *other = y == BRANCHES_BASE ? b->base_id : b->list[y].id;
-    *c = (struct branch_conflict){.a = x, .b = y};
-    int r = git_merge_conflicts(g, b->list[x].id, other, take_path, c, err);
-    b->pairs_tried += r == 0;
-    if (r == 0 && c->file_total)
-        b->conflict_count++;
-    else
-        for (uint32_t k = 0; k < c->file_count; k++)
-            mem_free((char *)c->files[k]);
+static bool parse_id(const struct graph *x, const char *s, uint8_t ret[BRANCH_ID_BYTES]) {
+    memset(ret, 0, BRANCH_ID_BYTES);
+    for (unsigned i = 0; i < 2 * x->id_bytes; i++) {
+        char c = s[i];
+        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (v < 0)
+            return false;
+        ret[i / 2] = (uint8_t)(ret[i / 2] << 4 | v);
+    }
+    return true;
+}
+
+static void format_id(const struct graph *x, const uint8_t *id, char *ret) {
+    static const char digits[] = "0123456789abcdef";
+    for (unsigned i = 0; i < 2 * x->id_bytes; i++)
+        ret[i] = digits[i % 2 ? id[i / 2] & 15 : id[i / 2] >> 4];
+    ret[2 * x->id_bytes] = '\0';
+}
+
+// "<seconds> <id> <parents>"
+static int take_node(struct graph *x, const char *line, struct err *err) {
+    char *end;
+    if (x->count >= BRANCHES_COMMITS_MAX)
+        return err_set(err, ERR_LIMIT, "the branches have more than %d commits",
+                       BRANCHES_COMMITS_MAX);
+    int r = room((void **)&x->nodes, &x->cap, x->count, sizeof *x->nodes, err);
+    if (r < 0)
+        return r;
+    struct node *n = &x->nodes[x->count];
+    *n = (struct node){.time = strtoll(line, &end, 10), .first_parent = x->parent_count};
+    if (*end != ' ' || strlen(end + 1) < 2 * x->id_bytes || !parse_id(x, end + 1, n->id))
+        return err_set(err, ERR_IO, "git's list of commits cannot be read");
+    const char *at = end + 1 + 2 * x->id_bytes;
+    while (*at == ' ' && strlen(at + 1) >= 2 * x->id_bytes) {
+        r = room((void **)&x->parent_ids, &x->parent_cap, x->parent_count, sizeof *x->parent_ids,
+                 err);
+        if (r < 0)
+            return r;
+        if (!parse_id(x, at + 1, x->parent_ids[x->parent_count++]))
+            return err_set(err, ERR_IO, "git's list of commits cannot be read");
+        n->parent_count++;
+        at += 1 + 2 * x->id_bytes;
+    }
+    x->count++;
+    return 0;
+}
+
+static int take_lines(void *ctx, const char *bytes, size_t n, struct err *err) {
+    struct graph *x = ctx;
+    for (size_t at = 0; at < n;) {
+        const char *stop = memchr(bytes + at, '\n', n - at);
+        size_t some = (stop ? (size_t)(stop - bytes) : n) - at;
+        if (buf_append(&x->line, bytes + at, some) < 0)
+            return err_set(err, ERR_IO, "git's list of commits cannot be read");
+        at += some;
+        if (!stop)
+            break;
+        at++;
+        int r = x->line.len ? take_node(x, x->line.data, err) : 0;
+        if (r < 0)
+            return r;
+        buf_clear(&x->line);
+    }
+    return 0;
+}
+
+static uint32_t find_node(const struct graph *x, const uint8_t *id) {
+    uint32_t at;
+    memcpy(&at, id, sizeof at);
+    for (at &= x->mask; x->slots[at]; at = (at + 1) & x->mask)
+        if (memcmp(x->nodes[x->slots[at] - 1].id, id, BRANCH_ID_BYTES) == 0)
+            return x->slots[at] - 1;
+    return UINT32_MAX;
+}
+
+static int link_graph(struct graph *x, struct err *err) {
+    uint32_t slots = 16;
+    while (slots < 2 * x->count)
+        slots *= 2;
+    x->mask = slots - 1;
+    x->slots = mem_zalloc(slots * sizeof *x->slots);
+    x->parents = mem_alloc((x->parent_count + 1U) * sizeof *x->parents);
+    x->stack = mem_alloc((x->count + 1U) * sizeof *x->stack);
+    x->stamp = mem_zalloc((x->count + 1U) * sizeof *x->stamp);
+    if (!x->slots || !x->parents || !x->stack || !x->stamp)
+        return NOMEM(err);
+    for (uint32_t i = 0; i < x->count; i++) {
+        uint32_t at;
+        memcpy(&at, x->nodes[i].id, sizeof at);
+        for (at &= x->mask; x->slots[at];)
+            at = (at + 1) & x->mask;
+        x->slots[at] = i + 1;
+    }
+    for (uint32_t k = 0; k < x->parent_count; k++)
+        x->parents[k] = find_node(x, x->parent_ids[k]);
+    return 0;
+}
+
+struct reach {
+    uint32_t total, of_base; // commits; those that the main line reaches too
+    int64_t first;           // time of the oldest that it does not
+    uint32_t meeting;        // the newest place where it meets the main line; UINT32_MAX: none
+    bool unknown;            // it goes on before what was read
+};
+
+static void meet_base(const struct graph *x, struct reach *r, uint32_t at) {
+    if (r->meeting == UINT32_MAX || x->nodes[at].time > x->nodes[r->meeting].time)
+        r->meeting = at;
+}
+
+static struct reach walk(struct graph *x, uint32_t from, bool paint) {
+    struct reach r = {.meeting = UINT32_MAX};
+    uint32_t depth = 0;
+    x->mark++;
+    if (from == UINT32_MAX)
+        return r;
+    x->stack[depth++] = from;
+    x->stamp[from] = x->mark;
+    while (depth > 0) {
+        struct node *n = &x->nodes[x->stack[--depth]];
+        n->base |= paint;
+        r.total++;
+        r.of_base += n->base;
+        if (!n->base && (r.first == 0 || n->time < r.first))
+            r.first = n->time;
+        bool own = !n->base;
+        for (uint32_t k = 0; k < n->parent_count; k++) {
+            uint32_t parent = x->parents[n->first_parent + k];
+            if (parent == UINT32_MAX) {
+                r.unknown |= own;
+                continue;
+            }
+            if (own && x->nodes[parent].base)
+                meet_base(x, &r, parent);
+            if (x->stamp[parent] == x->mark)
+                continue;
+            x->stamp[parent] = x->mark;
+            x->stack[depth++] = parent;
+        }
+    }
     return r;
 }
 
-static int by_place(const void *x, const void *y) {
-    const struct branch_conflict *a = x, *b = y;
-    if (a->a != b->a)
-        return a->a < b->a ? -1 : 1;
-    return a->b < b->b ? -1 : a->b > b->b;
+// After a walk from a branch: has this place of meeting all that the two share behind it?
+static bool meets_once(struct graph *x, uint32_t meeting) {
+    uint32_t branch = x->mark; // what the branch reaches has this stamp
+    uint32_t depth = 0, behind = x->mark + 1;
+    x->mark = behind;
+    x->stack[depth++] = meeting;
+    x->stamp[meeting] = behind;
+    while (depth > 0) {
+        const struct node *n = &x->nodes[x->stack[--depth]];
+        for (uint32_t k = 0; k < n->parent_count; k++) {
+            uint32_t parent = x->parents[n->first_parent + k];
+            if (parent != UINT32_MAX && x->stamp[parent] != behind) {
+                x->stamp[parent] = behind;
+                x->stack[depth++] = parent;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < x->count; i++)
+        if (x->stamp[i] == branch && x->nodes[i].base)
+            return false; // the main line's, the branch's, and not behind it
+    return true;
 }
 
-// Each live branch with the main line, then the pairs of them, newest first, while there is time.
-static int try_all(struct git *g, struct branches *b, unsigned ms, struct err *err) {
-    uint64_t end = env_now_mono_ns() + (uint64_t)(ms ? ms : CONFLICTS_MS_DEFAULT) * 1000000;
-    struct err why = {0};
-    int r = 0;
-    b->conflicts = mem_alloc(BRANCHES_PAIRS_MAX * sizeof *b->conflicts);
-    if (!b->conflicts)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    b->conflicts_known = true;
-    for (uint32_t sum = 0; r == 0 && sum < 2 * b->count; sum++)
-        for (uint32_t x = 0; r == 0 && x < b->count && x <= sum; x++) {
-            uint32_t y = sum - x;
-            // y == 0 stands for the main line
-            uint32_t other = y == 0 ? BRANCHES_BASE : y - 1 + x + 1;
-            if (!b->list[x].live || (y && (other >= b->count || !b->list[other].live)))
-                continue;
-            if (b->pairs_tried >= BRANCHES_PAIRS_MAX || env_now_mono_ns() > end)
-                b->pairs_left++;
-            else
-                r = try_pair(g, b, x, other, &why);
+// `since`: only commits after it; 0: all.
+static int read_graph(struct git *g, const struct branches *p, int64_t since, struct graph *x,
+                      struct err *err) {
+    char age[48];
+    (void)snprintf(age, sizeof age, "--max-age=%lld", (long long)(since > 0 ? since : 0));
+    const char *const arguments[] = {"rev-list", "--parents", "--timestamp", age, "--stdin", NULL};
+    AUTO_BUF tips = BUF_INIT(0);
+    (void)buf_printf(&tips, "%s\n", p->base_id);
+    for (uint32_t i = 0; i < p->count; i++)
+        (void)buf_printf(&tips, "%s\n", p->list[i].id);
+    if (tips.failed)
+        return NOMEM(err);
+    x->id_bytes = git_id_chars(g) / 2;
+    x->line = BUF_INIT(64 * 1024);
+    struct git_run run = {.arguments = arguments,
+                          .input = tips.data,
+                          .input_bytes = tips.len,
+                          .output = take_lines,
+                          .output_ctx = x};
+    int r = git_run(g, &run, NULL, err);
+    return r < 0 ? r : link_graph(x, err);
+}
+
+static void compare(struct graph *x, const struct branches *p, struct branch *b,
+                    const struct reach *base, int64_t now, char meeting[GIT_ID_CHARS_MAX + 1]) {
+    uint8_t id[BRANCH_ID_BYTES];
+    struct reach r = {0};
+    if (strcmp(b->id, p->base_id) == 0) {
+        b->compared = b->merged = true;
+        return;
+    }
+    if (parse_id(x, b->id, id))
+        r = walk(x, find_node(x, id), false);
+    b->compared = r.total > 0 && !r.unknown;
+    if (!b->compared)
+        return;
+    b->ahead = r.total - r.of_base;
+    b->behind = base->total - r.of_base;
+    b->first = r.first;
+    b->merged = b->ahead == 0;
+    int64_t age = now > b->time ? now - b->time : 0;
+    b->live = !b->merged && age < (int64_t)BRANCHES_STALE_DAYS * DAY_SECONDS;
+    if (b->live && r.meeting != UINT32_MAX && meets_once(x, r.meeting))
+        format_id(x, x->nodes[r.meeting].id, meeting);
+}
+
+struct meeting { // where a branch left the main line; "": at no single place
+    char id[GIT_ID_CHARS_MAX + 1];
+};
+
+static int compare_all(struct git *g, struct branches *p, int64_t now, struct meeting *meetings,
+                       struct err *err) {
+    struct graph x = {0};
+    uint8_t id[BRANCH_ID_BYTES];
+    const char *branch = git_branch(g);
+    for (uint32_t i = 0; i < p->count; i++)
+        p->list[i].head = branch && !p->list[i].remote && strcmp(p->list[i].name, branch) == 0;
+    int r = read_graph(g, p, 0, &x, err);
+    if (r == ERR_LIMIT) { // a very long history: what goes further back is not compared
+        graph_done(&x);
+        x = (struct graph){0};
+        r = read_graph(g, p, now - (int64_t)BRANCHES_LONG_DAYS * DAY_SECONDS, &x, err);
+    }
+    if (r == 0 && parse_id(&x, p->base_id, id)) {
+        struct reach base = walk(&x, find_node(&x, id), true);
+        for (uint32_t i = 0; i < p->count && i < BRANCHES_COMPARED_MAX; i++)
+            compare(&x, p, &p->list[i], &base, now, meetings[i].id);
+    }
+    if (r == ERR_LIMIT)
+        r = 0; // nothing is compared
+    graph_done(&x);
+    return r;
+}
+
+// --- conflicts
+
+struct touched { // files that a branch changed since it left the main line, sorted
+    char **paths;
+    uint32_t count, cap;
+    struct buf part;
+    bool all; // too many to list: it may conflict with anything
+};
+
+static int take_touched(void *ctx, const char *bytes, size_t n, struct err *err) {
+    struct touched *t = ctx;
+    for (size_t at = 0; at < n && !t->all;) {
+        const char *stop = memchr(bytes + at, '\0', n - at);
+        size_t some = stop ? (size_t)(stop - bytes) - at + 1 : n - at;
+        if (buf_append(&t->part, bytes + at, some) < 0)
+            return err_set(err, ERR_LIMIT, "a name in the repository is too long");
+        at += some;
+        if (!stop)
+            break;
+        if (t->count == t->cap) {
+            uint32_t cap = t->cap ? t->cap * 2 : 32;
+            char **fresh = mem_realloc(t->paths, cap * sizeof *fresh);
+            if (!fresh)
+                return NOMEM(err);
+            t->paths = fresh;
+            t->cap = cap;
         }
+        char *copy = mem_strdup(t->part.data);
+        if (!copy)
+            return NOMEM(err);
+        t->paths[t->count++] = copy;
+        t->all = t->count >= FILES_PER_BRANCH_MAX;
+        buf_clear(&t->part);
+    }
+    return 0;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void touched_done(struct touched *t) {
+    for (uint32_t i = 0; i < t->count; i++)
+        mem_free(t->paths[i]);
+    mem_free(t->paths);
+    buf_done(&t->part);
+}
+
+// From where the branch left the main line, which git looks for itself when that is no single
+// place.
+static int find_touched(struct git *g, const char *base, const char *meeting, const char *id,
+                        struct touched *t, struct err *err) {
+    AUTO_FREE char *range =
+        meeting[0] ? mem_format("%s..%s", meeting, id) : mem_format("%s...%s", base, id);
+    if (!range)
+        return NOMEM(err);
+    const char *const arguments[] = {"diff",
+                                     "-z",
+                                     "--name-only",
+                                     "--no-renames",
+                                     "--no-ext-diff",
+                                     "--no-textconv",
+                                     "--no-relative",
+                                     "--ignore-submodules=dirty",
+                                     range,
+                                     "--",
+                                     NULL};
+    t->part = BUF_INIT(GIT_PATH_BYTES_MAX + 1);
+    struct git_run run = {.arguments = arguments, .output = take_touched, .output_ctx = t};
+    int status = 0;
+    int r = git_run(g, &run, &status, err);
+    t->all |= status != 0; // no common ancestor
+    if (t->count > 1)
+        qsort(t->paths, t->count, sizeof *t->paths, by_name);
+    return r;
+}
+
+static bool meet(const struct touched *a, const struct touched *b) {
+    uint32_t i = 0, k = 0;
+    if (a->all || b->all)
+        return true;
+    while (i < a->count && k < b->count) {
+        int c = strcmp(a->paths[i], b->paths[k]);
+        if (c == 0)
+            return true;
+        i += c < 0;
+        k += c > 0;
+    }
+    return false;
+}
+
+struct found {
+    struct branches_box *box;
+    struct branch_conflict conflict;
+};
+
+static int take_conflict(void *ctx, const char *path, struct err *err) {
+    struct found *f = ctx;
+    if (f->conflict.file_count < BRANCHES_CONFLICT_FILES_MAX) {
+        const char *name = keep(f->box, path);
+        if (!name)
+            return NOMEM(err);
+        f->conflict.files[f->conflict.file_count++] = name;
+    }
+    f->conflict.file_total++;
+    return 0;
+}
+
+static int try_pair(struct git *g, struct branches_box *box, uint32_t a, uint32_t b,
+                    struct err *err) {
+    struct branches *p = &box->pub;
+    struct found f = {.box = box, .conflict = {.a = a, .b = b}};
+    const char *other = b == BRANCHES_BASE ? p->base_id : p->list[b].id;
+    int r = git_merge_conflicts(g, p->list[a].id, other, take_conflict, &f, err);
+    p->pairs_tried++;
+    if (r == ERR_IO) // no common ancestor, a missing object: no answer for this pair
+        return 0;
+    if (r < 0 || f.conflict.file_total == 0)
+        return r;
+    if (p->conflict_count == box->conflict_cap) {
+        uint32_t cap = box->conflict_cap ? box->conflict_cap * 2 : 16;
+        struct branch_conflict *fresh = mem_realloc(p->conflicts, cap * sizeof *fresh);
+        if (!fresh)
+            return NOMEM(err);
+        p->conflicts = fresh;
+        box->conflict_cap = cap;
+    }
+    p->conflicts[p->conflict_count++] = f.conflict;
+    return 0;
+}
+
+static int by_pair(const void *a, const void *b) {
+    const struct branch_conflict *x = a, *y = b;
+    if (x->a != y->a)
+        return x->a < y->a ? -1 : 1;
+    return x->b < y->b ? -1 : x->b > y->b;
+}
+
+static int try_in_time(struct git *g, struct branches_box *box, uint32_t a, uint32_t b,
+                       uint64_t until, struct err *err) {
+    struct branches *p = &box->pub;
+    if (p->pairs_tried < BRANCHES_PAIRS_MAX && env_now_mono_ns() <= until)
+        return try_pair(g, box, a, b, err);
+    p->pairs_left++;
+    return 0;
+}
+
+// With the main line first, then among each other; as far as the time goes.
+static int try_pairs(struct git *g, struct branches_box *box, const struct touched *touched,
+                     const uint32_t *live, uint32_t count, unsigned ms, struct err *err) {
+    struct branches *p = &box->pub;
+    uint64_t until = env_now_mono_ns() + (uint64_t)ms * NS_PER_MS;
+    int r = 0;
+    for (uint32_t i = 0; i < count && r == 0; i++)
+        r = try_in_time(g, box, live[i], BRANCHES_BASE, until, err);
+    for (uint32_t i = 0; i < count && r == 0; i++)
+        for (uint32_t k = i + 1; k < count && r == 0; k++)
+            if (meet(&touched[i], &touched[k]))
+                r = try_in_time(g, box, live[i], live[k], until, err);
     if (r == ERR_UNSUPPORTED) {
-        b->conflicts_known = false;
+        p->conflicts_known = false;
         r = 0;
     }
-    if (b->conflict_count)
-        qsort(b->conflicts, b->conflict_count, sizeof *b->conflicts, by_place);
-    return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
+    if (p->conflict_count > 1)
+        qsort(p->conflicts, p->conflict_count, sizeof *p->conflicts, by_pair);
+    return r;
+}
+
+static int find_conflicts(struct git *g, struct branches_box *box, struct meeting *meetings,
+                          unsigned ms, struct err *err) {
+    struct branches *p = &box->pub;
+    uint32_t live[BRANCHES_LIVE_MAX], count = 0;
+    const char *ids[BRANCHES_LIVE_MAX + 1];
+    struct touched touched[BRANCHES_LIVE_MAX] = {0};
+    int r = 0;
+    p->conflicts_known = true;
+    for (uint32_t i = 0; i < p->count && count < BRANCHES_LIVE_MAX; i++)
+        if (p->list[i].live) {
+            ids[count] = p->list[i].id;
+            live[count++] = i;
+        }
+    ids[count] = p->base_id;
+    for (uint32_t i = 0; i < count && r == 0; i++)
+        r = find_touched(g, p->base_id, meetings[live[i]].id, p->list[live[i]].id, &touched[i],
+                         err);
+    // Each try looks for a common ancestor: cheap only with an index of the commits.
+    if (r == 0 && count >= INDEX_WORTH_BRANCHES)
+        git_index_commits(g, ids, count + 1);
+    if (r == 0)
+        r = try_pairs(g, box, touched, live, count, ms, err);
+    for (uint32_t i = 0; i < count; i++)
+        touched_done(&touched[i]);
+    return r;
 }
 
 int branches_read(struct git *g, const struct branches_want *w, struct branches **ret,
                   struct err *err) {
-    struct reading x = {.b = mem_zalloc(sizeof *x.b)};
-    if (!x.b || !(x.b->list = mem_zalloc(BRANCHES_MAX * sizeof *x.b->list))) {
-        branches_free(x.b);
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    int r = git_head(g, x.head, err);
+    struct branches_box *box = mem_zalloc(sizeof *box);
+    if (!box)
+        return NOMEM(err);
+    int r = git_branches(g, take_ref, box, err);
     if (r == 0)
-        r = git_branches(g, take_ref, &x, err);
+        r = choose_base(g, &box->pub, w->base, err);
+    if (box->pub.count > 1)
+        qsort(box->pub.list, box->pub.count, sizeof *box->pub.list, newest_first);
+    AUTO_FREE struct meeting *meetings = mem_zalloc((box->pub.count + 1U) * sizeof *meetings);
+    if (r == 0 && !meetings)
+        r = NOMEM(err);
     if (r == 0)
-        r = find_base(g, x.b, w->base, err);
-    if (r == 0) {
-        const char *current = git_branch(g);
-        for (uint32_t i = 0; i < x.b->count; i++)
-            x.b->list[i].head =
-                current && !x.b->list[i].remote && strcmp(x.b->list[i].name, current) == 0;
-        qsort(x.b->list, x.b->count, sizeof *x.b->list, by_age);
-        r = compare_all(g, x.b, w->now, err);
-    }
+        r = compare_all(g, &box->pub, w->now, meetings, err);
     if (r == 0 && w->conflicts)
-        r = try_all(g, x.b, w->ms, err);
+        r = find_conflicts(g, box, meetings, w->ms ? w->ms : CONFLICTS_MS_DEFAULT, err);
     if (r < 0) {
-        branches_free(x.b);
+        branches_free(&box->pub);
         return r;
     }
-    *ret = x.b;
+    *ret = &box->pub;
     return 0;
 }

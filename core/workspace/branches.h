@@ -10,8 +10,11 @@
 #include <stdint.h>
 
 enum {
-    BRANCHES_MAX = 1000,              // looked at
-    BRANCHES_LIVE_MAX = 32,           // compared with the main line, newest first
+    BRANCHES_MAX = 1000,           // looked at
+    BRANCHES_COMPARED_MAX = 500,   // compared with the main line, newest first
+    BRANCHES_COMMITS_MAX = 300000, // looked at; of a longer history only the last days:
+    BRANCHES_LONG_DAYS = 400,
+    BRANCHES_LIVE_MAX = 32,           // tried for conflicts, newest first
     BRANCHES_PAIRS_MAX = 200,         // merges tried
     BRANCHES_CONFLICT_FILES_MAX = 20, // named per pair
     BRANCHES_STALE_DAYS = 90
@@ -23,7 +26,7 @@ struct branch {
     int64_t time;  // last commit, seconds
     int64_t first; // first commit that the main line lacks; 0: none, or not looked at
     bool remote, head, merged;
-    bool live;              // unmerged, younger than BRANCHES_STALE_DAYS, and compared
+    bool live;              // compared, unmerged and younger than BRANCHES_STALE_DAYS
     uint32_t ahead, behind; // of the main line; only where `compared`
     bool compared;
 };
@@ -42,7 +45,7 @@ struct branches {
     uint32_t conflict_count;
     uint32_t pairs_tried, pairs_left; // left: not tried, for time or number
     char base_name[256], base_id[GIT_ID_CHARS_MAX + 1];
-    bool conflicts_known; // false: git is too old for it (before 2.38)
+    bool conflicts_known; // false: not asked for, or git is too old (before 2.38)
 };
 struct branches_want {
     const char *base; // name of the main line; NULL: main, master, trunk, develop, else HEAD

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     ENVIRONMENT_MAX = 32,
@@ -575,6 +576,24 @@ static int git_version(struct git *g, struct err *err) {
     unsigned long minor = major && *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
     g->version = (unsigned)(major * 1000 + (minor < 999 ? minor : 999));
     return 0;
+}
+
+void git_index_commits(struct git *g, const char *const *ids, size_t count) {
+    static const char *const places[] = {"objects/info/commit-graph", "objects/info/commit-graphs"};
+    static const char *const arguments[] = {"commit-graph", "write", "--stdin-commits",
+                                            "--no-progress", NULL};
+    AUTO_BUF list = BUF_INIT(CHILD_INPUT_BYTES_MAX);
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        AUTO_FREE char *path = git_join(g->common_dir, places[i]);
+        if (!path || access(path, F_OK) == 0)
+            return;
+    }
+    for (size_t i = 0; i < count; i++)
+        (void)buf_printf(&list, "%s\n", ids[i]);
+    int status = 0;
+    struct git_run run = {.arguments = arguments, .input = list.data, .input_bytes = list.len};
+    if (!list.failed && list.len > 0)
+        (void)git_run(g, &run, &status, NULL);
 }
 
 struct conflicts {

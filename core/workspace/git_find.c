@@ -281,6 +281,51 @@ int git_find_repository(struct git *g, struct err *err) {
     return r < 0 ? r : read_config(g, err);
 }
 
+// --- HEAD
+
+static bool take_id(const struct git *g, const char *text, char *ret) {
+    unsigned n = g->settings.sha256 ? 64 : 40;
+    if (strspn(text, "0123456789abcdef") != n)
+        return false;
+    memcpy(ret, text, n);
+    ret[n] = '\0';
+    return true;
+}
+
+// Lines of "<id> <name>".
+static bool find_packed(const struct git *g, const char *name, char *ret) {
+    AUTO_FREE char *path = git_join(g->common_dir, "packed-refs");
+    AUTO_FREE char *wanted = mem_format(" %s\n", name);
+    AUTO_BUF text = BUF_INIT(0);
+    unsigned n = g->settings.sha256 ? 64 : 40;
+    if (!path || !wanted || git_read_small(path, &text, NULL) < 0 || text.len == 0)
+        return false;
+    char *at = strstr(text.data, wanted);
+    if (!at || (size_t)(at - text.data) < n)
+        return false;
+    *at = '\0';
+    at -= n;
+    return (at == text.data || at[-1] == '\n') && take_id(g, at, ret);
+}
+
+bool git_head_quick(struct git *g, char ret[GIT_ID_CHARS_MAX + 1]) {
+    if (git_shim_refresh(g, NULL) < 0)
+        return false;
+    if (strncmp(g->head, "ref: ", 5) != 0)
+        return take_id(g, g->head, ret);
+    const char *name = g->head + 5;
+    if (!head_is_valid(g->head, strlen(g->head)) || strstr(name, ".."))
+        return false;
+    AUTO_FREE char *path = git_join(g->common_dir, name);
+    AUTO_BUF text = BUF_INIT(0);
+    int r = path ? git_read_small(path, &text, NULL) : ERR_NOMEM;
+    if (r == 0) {
+        trim(&text);
+        return text.len > 0 && take_id(g, text.data, ret) && ret[text.len] == '\0';
+    }
+    return r == ERR_NOT_FOUND && find_packed(g, name, ret);
+}
+
 // --- the few settings
 
 static void keep_value(char *slot, const char *value, size_t n, const char *const *allowed) {

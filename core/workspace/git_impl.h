@@ -57,6 +57,12 @@ int git_shim_make(struct git *g, struct err *err);
 int git_shim_refresh(struct git *g, struct err *err); // before each call
 void git_shim_remove(struct git *g);
 
+// HEAD's commit read from the files themselves, without running git: only what is plainly there.
+// false: ask git.
+bool git_head_quick(struct git *g, char ret[GIT_ID_CHARS_MAX + 1]);
+// For many questions about ancestors: an index of the commits behind these (git's commit-graph), in
+// the private directory, if the repository has none. Best effort.
+void git_index_commits(struct git *g, const char *const *ids, size_t count);
 bool git_is_id(const struct git *g, const char *id);
 // Runs and takes one line of at most `max` - 1 bytes. *ret_status as in git_run.
 int git_line(struct git *g, const char *const *arguments, char *ret, size_t max, int *ret_status,

@@ -81,7 +81,7 @@ static int put_config(const struct git *g, struct err *err) {
                    "[protocol]\n\tallow = never\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
                    "[submodule]\n\trecurse = false\n[diff]\n\tignoreSubmodules = dirty\n"
                    "\talgorithm = histogram\n\tmnemonicPrefix = false\n\tnoprefix = false\n"
-                   "\trenameLimit = 1000\n[merge]\n\trenameLimit = 1000\n[log]\n"
+                   "\trenameLimit = 1000\n[merge]\n\trenameLimit = 200\n[log]\n"
                    "\tshowSignature = false\n[advice]\n\tobjectNameWarning = false\n");
     if (s->sha256)
         (void)buf_puts(&b, "[extensions]\n\tobjectFormat = sha256\n");

@@ -1,17 +1,17 @@
 // What the commits of a repository say about its files: how often and when they change, with which
 // others, by how many people, how changes land. From one pass of `git log --raw`, kept as a compact
-// list of commits; everything else is derived from that list in memory.
+// list of commits (history_save gives its bytes, history_load takes them back), so that a new HEAD
+// reads the new commits only. Everything else is derived from that list in memory.
 //
-// Owner: one thread while it is refreshed (that blocks: for pool workers); between, any number of
-// threads may ask. No clock: `now` is the caller's, in seconds; commits from its future count as
-// now. Ties are broken by path. Nothing is written to the repository, nothing of it is run
+// Owner: one thread while it is loaded or refreshed (that blocks: for pool workers); between, any
+// number of threads may ask. No clock: `now` is the caller's, in seconds; commits from its future
+// count as now. Ties are broken by path. Nothing is written to the repository, nothing of it is run
 // (core/workspace/git.h).
 //
 // What is known: the newest commits_max commits in git's order, without changes made by merges
-// themselves. Renames are followed where the content stayed the same, or a file left one folder and
-// came to another under its name. Mailmap is followed. About people: counts by number; names only
-// by history_author(); there is no ranking of people across the repository and none should be made
-// of this.
+// themselves. Renames are followed where content or file name stayed the same. Mailmap is followed.
+// About people: counts by number; names only by history_author(); there is no ranking of people
+// across the repository and none should be made of this.
 #pragma once
 
 #include "core/base/buf.h"
@@ -32,6 +32,7 @@ enum {
     HISTORY_SUBJECT_BYTES_MAX = 200, // of the first line; cut at a character
     HISTORY_COUPLED_FILES_MAX = 30,  // larger commits say less about coupling: weight falls by n²
     HISTORY_HALF_LIFE_DAYS = 180,    // of the weight of a commit
+    HISTORY_BLOB_BYTES_MAX = 256 * 1024 * 1024,
     HISTORY_WEEKS_MAX = 520
 };
 #define HISTORY_NONE UINT32_MAX
@@ -45,11 +46,16 @@ struct history_config {
     unsigned commits_max; // 0 = HISTORY_COMMITS_DEFAULT
     const char *head;     // id of a commit; NULL: HEAD
 };
-// Reads the commits up to the head, unless it is the one that was read last; *ret_changed (may be
-// NULL) says which. A repository without a commit gives an empty history. On failure the history is
-// as before.
+// Reads what is new since the last refresh or load. *ret_changed (may be NULL): save it again.
+// After a branch switch or a rebase only the difference is read. A repository without a commit
+// gives an empty history. On failure the history is as before.
 int history_refresh(struct history *h, struct git *g, const struct history_config *c,
                     bool *ret_changed, struct err *err);
+
+// Versioned bytes, appended. history_load replaces what h holds; on failure h is as before:
+// ERR_VERSION, ERR_CORRUPT (any bytes may be given), ERR_LIMIT, ERR_NOMEM.
+int history_save(const struct history *h, struct buf *ret, struct err *err);
+int history_load(struct history *h, const void *bytes, size_t n, struct err *err);
 
 const char *history_head(const struct history *h); // id; "" when empty
 // What is not known, one sentence each ("only the newest 10,000 commits were read"); NULL past the
@@ -135,7 +141,6 @@ struct history_cochange {
 struct history_cochange_want {
     const char *const *paths; // changed files
     uint32_t path_count;
-    int64_t now;   // 0: the time of the newest commit
     uint32_t skip; // ignore this many of the newest commits (measurement)
     bool gone;
 };
@@ -199,8 +204,19 @@ struct history_flow {
     uint32_t weeks[HISTORY_WEEKS_MAX]; // landings of each week before `now`, the newest first
     uint32_t fixes, reverts;           // of the landings' commits
 };
-// Of the landings since `since` (0: all that were read), along the first parents of the head.
-// `ret_list` (may be NULL) takes at most `max` of them, newest first. ERR_NOMEM.
+// Of the landings from `since` (0: all that were read) to `now`, along the first parents of the
+// head. Weeks begin with the oldest commit that was read if that is after `since`. `ret_list` (may
+// be NULL) takes at most `max` landings, newest first. ERR_NOMEM.
 int history_flow(const struct history *h, int64_t since, int64_t now, struct history_flow *ret,
                  struct history_landing *ret_list, uint32_t max, uint32_t *ret_count,
                  struct err *err);
+
+// Lines added and removed, for a few files (git compares contents for it: about a millisecond a
+// commit). At most HISTORY_LINES_FILES_MAX paths and `commits_max` commits each pass.
+enum { HISTORY_LINES_FILES_MAX = 64 };
+struct history_lines {
+    uint64_t added, removed;
+    uint32_t commits;
+};
+int history_lines(struct git *g, const char *head, const char *const *paths, uint32_t path_count,
+                  unsigned commits_max, struct history_lines *ret, struct err *err);

@@ -1,145 +1,143 @@
-// How work lands on the main line: along the first parents of the head, a merge with what it
-// brought, or a commit by itself.
+// How changes land: along the first parents of the head, each with what it was the first to bring.
 #include "core/workspace/history_impl.h"
-
-#include "core/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t WEEK = 7 * 86400;
+enum { WEEK_SECONDS = 7 * 86400 };
 
-struct landing_walk {
+#define NOMEM(e) err_set(e, ERR_NOMEM, "out of memory")
+
+struct walk {
     const struct history *h;
-    uint8_t *main_line; // of each commit: on the first-parent line, or brought by a newer merge
-    uint32_t *stack, *seen_file;
-    uint32_t stamp;
+    uint8_t *seen;   // of each commit: brought by an older landing, or this one
+    uint32_t *stack; // commits to visit; each is pushed once
+    uint32_t *stamp; // of each file: the landing that last counted it, + 1
+    uint32_t number;
 };
 
-// What a merge brought: ancestors of its other parents that the main line does not have otherwise.
-static void bring(struct landing_walk *w, uint32_t merge, struct history_landing *l) {
-    const struct history *h = w->h;
-    const struct commit *m = &h->commits[merge];
-    int64_t oldest = m->time;
-    uint32_t n = 0;
-    w->stamp++;
-    for (uint32_t p = 1; p < m->parent_count; p++) {
-        uint32_t at = h->parent_index[m->first_parent + p];
-        if (at != HISTORY_NONE && !w->main_line[at]) {
-            w->main_line[at] = 1;
-            w->stack[n++] = at;
-        }
-    }
-    l->commits = 0;
-    while (n) {
-        const struct commit *c = &h->commits[w->stack[--n]];
-        l->commits++;
-        oldest = c->author_time < oldest ? c->author_time : oldest;
+// What this landing reaches and no older one did.
+static void bring(struct walk *w, uint32_t at, struct history_landing *ret) {
+    const struct log *l = &w->h->log;
+    uint32_t depth = 0;
+    int64_t first = l->commits[at].author_time;
+    *ret = (struct history_landing){.commit = at,
+                                    .merge = (l->commits[at].flags & HISTORY_MERGE) != 0};
+    w->stack[depth++] = at;
+    w->seen[at] = 1;
+    w->number++;
+    while (depth > 0) {
+        uint32_t i = w->stack[--depth];
+        const struct log_commit *c = &l->commits[i];
+        ret->commits += i != at || !ret->merge;
+        if (!(c->flags & HISTORY_MERGE) && c->author_time < first)
+            first = c->author_time;
         for (uint32_t k = 0; k < c->change_count; k++) {
-            uint32_t *seen = &w->seen_file[h->changes[c->first_change + k].file];
-            l->files += *seen != w->stamp;
-            *seen = w->stamp;
+            uint32_t file = w->h->change_file[c->first_change + k];
+            ret->files += w->stamp[file] != w->number;
+            w->stamp[file] = w->number;
         }
-        for (uint32_t p = 0; p < c->parent_count; p++) {
-            uint32_t at = h->parent_index[c->first_parent + p];
-            if (at != HISTORY_NONE && !w->main_line[at]) {
-                w->main_line[at] = 1;
-                w->stack[n++] = at;
-            }
+        for (uint32_t k = 0; k < c->parent_count; k++) {
+            uint32_t parent = l->links[c->first_link + k].commit;
+            if (parent == HISTORY_NONE || w->seen[parent])
+                continue;
+            w->seen[parent] = 1;
+            w->stack[depth++] = parent;
         }
     }
-    l->lead = m->time > oldest ? m->time - oldest : 0;
+    ret->lead = l->commits[at].time > first ? l->commits[at].time - first : 0;
+}
+
+// The head and its first parents, newest first, as far as they were read.
+static uint32_t main_line(const struct history *h, uint32_t *ret) {
+    uint32_t n = 0;
+    int64_t at = h->head[0] ? history_find_commit(h, h->head) : -1;
+    while (at >= 0 && n < h->log.commit_count) { // a cycle cannot be longer
+        const struct log_commit *c = &h->log.commits[at];
+        ret[n++] = (uint32_t)at;
+        uint32_t parent = c->parent_count ? h->log.links[c->first_link].commit : HISTORY_NONE;
+        at = parent == HISTORY_NONE ? -1 : (int64_t)parent;
+    }
+    return n;
 }
 
 static int by_number(const void *a, const void *b) {
-    const int64_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
 }
 
-static void quantiles(int64_t *list, uint32_t n, int64_t *ret_median, int64_t *ret_p85) {
-    if (n)
-        qsort(list, n, sizeof *list, by_number);
-    *ret_median = n ? list[n / 2] : 0;
-    *ret_p85 = n ? list[(uint32_t)((uint64_t)n * 85 / 100)] : 0;
+// Nearest rank.
+static int64_t quantile(const int64_t *sorted, uint32_t n, unsigned percent) {
+    uint64_t rank = ((uint64_t)n * percent + 99) / 100;
+    return n ? sorted[rank ? rank - 1 : 0] : 0;
 }
 
-static void count_week(struct history_flow *f, int64_t time, int64_t now) {
-    int64_t week = now > time ? (now - time) / WEEK : 0;
-    if (week < HISTORY_WEEKS_MAX)
-        f->weeks[week]++;
-}
-
-static struct history_landing landing_of(struct landing_walk *w, uint32_t at) {
-    const struct commit *c = &w->h->commits[at];
-    struct history_landing l = {
-        .commit = at, .commits = 1, .files = c->change_count, .merge = c->parent_count > 1};
-    if (l.merge)
-        bring(w, at, &l);
-    else
-        l.lead = c->time > c->author_time ? c->time - c->author_time : 0;
-    return l;
-}
-
-static void walk_main_line(struct landing_walk *w, int64_t since, int64_t now,
-                           struct history_flow *ret, struct history_landing *list, uint32_t max,
-                           uint32_t *ret_count, int64_t *leads, int64_t *sizes) {
-    const struct history *h = w->h;
-    int64_t head = history_find_commit(h, h->head);
-    uint32_t at = head < 0 ? HISTORY_NONE : (uint32_t)head, n = 0;
-    for (uint32_t i = at;
-         i != HISTORY_NONE;) { // first, so that a merge does not bring the main line
-        w->main_line[i] = 1;
-        i = h->commits[i].parent_count ? h->parent_index[h->commits[i].first_parent] : HISTORY_NONE;
+static void summarise(const struct history *h, const struct history_landing *list, uint32_t n,
+                      int64_t since, int64_t now, int64_t *numbers, struct history_flow *ret) {
+    int64_t oldest = now;
+    *ret = (struct history_flow){.landings = n};
+    for (uint32_t i = 0; i < h->log.commit_count; i++)
+        oldest = h->log.commits[i].time < oldest ? h->log.commits[i].time : oldest;
+    oldest = since > oldest ? since : oldest;
+    if (now > oldest) {
+        int64_t weeks = (now - oldest - 1) / WEEK_SECONDS + 1;
+        ret->week_count = weeks < HISTORY_WEEKS_MAX ? (uint32_t)weeks : HISTORY_WEEKS_MAX;
     }
-    while (at != HISTORY_NONE) {
-        const struct commit *c = &h->commits[at];
-        if (c->time >= since && c->time <= now) {
-            struct history_landing l = landing_of(w, at);
-            if (list && *ret_count < max)
-                list[(*ret_count)++] = l;
-            ret->landings++;
-            ret->merges += l.merge;
-            ret->fixes += (c->flags & HISTORY_FIX) != 0;
-            ret->reverts += (c->flags & HISTORY_REVERT) != 0;
-            leads[n] = l.lead;
-            sizes[n++] = l.files;
-            count_week(ret, c->time, now);
-        }
-        at = c->parent_count ? h->parent_index[c->first_parent] : HISTORY_NONE;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct log_commit *c = &h->log.commits[list[i].commit];
+        int64_t week = (now - c->time) / WEEK_SECONDS;
+        ret->merges += list[i].merge;
+        ret->fixes += (c->flags & HISTORY_FIX) != 0;
+        ret->reverts += (c->flags & HISTORY_REVERT) != 0;
+        if (ret->week_count == 0)
+            ret->week_count = 1;
+        if (week == ret->week_count) // begun exactly then
+            week--;
+        if (week < ret->week_count)
+            ret->weeks[week]++;
     }
-    int64_t median = 0, late = 0;
-    quantiles(leads, n, &ret->lead_median, &ret->lead_p85);
-    quantiles(sizes, n, &median, &late);
-    ret->files_median = (uint32_t)median;
-    ret->files_p85 = (uint32_t)late;
+    for (uint32_t i = 0; i < n; i++)
+        numbers[i] = list[i].lead;
+    if (n > 1)
+        qsort(numbers, n, sizeof *numbers, by_number);
+    ret->lead_median = quantile(numbers, n, 50);
+    ret->lead_p85 = quantile(numbers, n, 85);
+    for (uint32_t i = 0; i < n; i++)
+        numbers[i] = list[i].files;
+    if (n > 1)
+        qsort(numbers, n, sizeof *numbers, by_number);
+    ret->files_median = (uint32_t)quantile(numbers, n, 50);
+    ret->files_p85 = (uint32_t)quantile(numbers, n, 85);
 }
 
 int history_flow(const struct history *h, int64_t since, int64_t now, struct history_flow *ret,
                  struct history_landing *ret_list, uint32_t max, uint32_t *ret_count,
                  struct err *err) {
-    uint32_t n = h->commit_count + 1;
-    int64_t *leads = mem_alloc(n * sizeof *leads), *sizes = mem_alloc(n * sizeof *sizes);
-    struct landing_walk w = {.h = h,
-                             .main_line = mem_zalloc(n),
-                             .stack = mem_alloc(n * sizeof *w.stack),
-                             .seen_file = mem_zalloc((h->file_count + 1) * sizeof *w.seen_file)};
-    bool ok = leads && sizes && w.main_line && w.stack && w.seen_file;
-    *ret_count = 0;
-    *ret = (struct history_flow){.landings = 0};
-    if (ok) {
-        // How many weeks there is anything to say of: since the oldest commit, or since `since`.
-        int64_t oldest = now;
-        for (uint32_t i = 0; i < h->commit_count; i++)
-            oldest = h->commits[i].time < oldest ? h->commits[i].time : oldest;
-        oldest = since > oldest ? since : oldest;
-        int64_t weeks = h->commit_count && now > oldest ? (now - oldest + WEEK - 1) / WEEK : 0;
-        ret->week_count = weeks < HISTORY_WEEKS_MAX ? (uint32_t)weeks : HISTORY_WEEKS_MAX;
-        walk_main_line(&w, since, now, ret, ret_list, max, ret_count, leads, sizes);
+    size_t n = h->log.commit_count + 1U;
+    AUTO_FREE uint32_t *chain = mem_alloc(n * sizeof *chain);
+    AUTO_FREE uint32_t *stack = mem_alloc(n * sizeof *stack);
+    AUTO_FREE uint8_t *seen = mem_zalloc(n);
+    AUTO_FREE uint32_t *stamp = mem_zalloc((h->file_count + 1U) * sizeof *stamp);
+    AUTO_FREE struct history_landing *list = mem_alloc(n * sizeof *list);
+    AUTO_FREE int64_t *numbers = mem_alloc(n * sizeof *numbers);
+    if (!chain || !stack || !seen || !stamp || !list || !numbers)
+        return NOMEM(err);
+    struct walk w = {h, seen, stack, stamp, 0};
+    uint32_t length = main_line(h, chain), count = 0;
+    for (uint32_t i = length; i-- > 0;)
+        bring(&w, chain[i], &list[i]); // the oldest first
+    for (uint32_t i = 0; i < length; i++) {
+        const struct log_commit *c = &h->log.commits[list[i].commit];
+        // The first one of a history that was cut has more behind it than is known.
+        bool edge = h->cut && i + 1 == length;
+        if (c->time >= since && c->time <= now && !edge)
+            list[count++] = list[i];
     }
-    mem_free(leads);
-    mem_free(sizes);
-    mem_free(w.main_line);
-    mem_free(w.stack);
-    mem_free(w.seen_file);
-    return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    summarise(h, list, count, since, now, numbers, ret);
+    uint32_t given = ret_list ? (count < max ? count : max) : 0;
+    if (given > 0)
+        memcpy(ret_list, list, given * sizeof *list);
+    if (ret_count)
+        *ret_count = given;
+    return 0;
 }
