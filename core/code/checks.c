@@ -96,6 +96,7 @@ static bool grow(struct checks *c) {
     if (c->count >= FOUND_MAX)
         return false;
     uint32_t capacity = c->capacity ? c->capacity * 2 : 16;
+    capacity = capacity < FOUND_MAX ? capacity : FOUND_MAX;
     struct finding *found = mem_realloc(c->found, capacity * sizeof *found);
     if (!found) {
         c->error = ERR_NOMEM;
@@ -190,7 +191,7 @@ static bool is_test_path(const char *path) {
         size_t n = strcspn(part, "/");
         bool last = part[n] == '\0';
         if (!last && is_word_of(part, n,
-                                "test tests __tests__ spec specs testdata testing "
+                                "test tests __tests__ spec specs testdata testdir testing "
                                 "unit-test unittests fixtures e2e"))
             return true;
         if (last)
@@ -225,7 +226,7 @@ int checks_run(const struct syntax *s, const char *path, finding_fn *on_finding,
         return 0;
     fill(&d, s->lang);
     find_errors(&c);
-    for (uint32_t i = 0; i < s->count && c.error == 0 && c.budget > 0; i++) {
+    for (uint32_t i = 0; i < s->count && c.error == 0 && c.budget > 0 && c.count < FOUND_MAX; i++) {
         uint8_t role = s->nodes[i].role;
         for (uint8_t k = 0; k < d.count[role]; k++)
             d.fn[role][k](&c, i);

@@ -93,7 +93,7 @@ static bool is_worth_it(struct checks *c, uint32_t a, uint32_t b, uint32_t token
 static void identical(struct checks *c, uint32_t head, const struct chain *chain) {
     uint32_t n = chain->count;
     const struct branch *last = &chain->branch[n - 1], *before = &chain->branch[n - 2];
-    if (last->condition || !last->body || !before->body || !before->condition ||
+    if (c->test || last->condition || !last->body || !before->body || !before->condition ||
         !same_body(c, before->body, last->body))
         return;
     bool braces = check_has_text(c, last->body, "{");

@@ -5,9 +5,6 @@
 
 static const char BUFFER_FIRST[] = "memset memcpy memmove memcmp bzero strncpy strncat strlcpy "
                                    "strlcat snprintf vsnprintf fgets explicit_bzero stpncpy";
-static const char ALLOCATES[] = "malloc calloc realloc xmalloc xcalloc zmalloc zcalloc kmalloc "
-                                "kzalloc g_malloc g_malloc0";
-
 // The identifier in sizeof(x), or 0.
 static uint32_t sized(const struct checks *c, uint32_t argument) {
     if (!syntax_type_is(c->s, argument, "sizeof_expression"))
@@ -99,13 +96,20 @@ static void allocation(struct checks *c, uint32_t call, uint32_t arguments) {
     }
 }
 
+// malloc, xcalloc, g_malloc0 … : they all say it.
+static bool allocates(const struct checks *c, uint32_t callee) {
+    size_t n;
+    const char *text = syntax_text(c->s, callee, &n);
+    return memmem(text, n, "alloc", 5) != NULL;
+}
+
 static void sizeof_pointer(struct checks *c, uint32_t i) {
     uint32_t callee = check_callee(c, i), arguments = check_arguments(c, i);
     if (!callee || !arguments || check_role(c, callee) != ROLE_IDENTIFIER)
         return;
     if (check_one_of(c, callee, BUFFER_FIRST))
         buffer_call(c, i, arguments);
-    else if (check_one_of(c, callee, ALLOCATES))
+    else if (allocates(c, callee))
         allocation(c, i, arguments);
 }
 

@@ -410,7 +410,7 @@ static void recursion(struct checks *c, uint32_t i) {
 
 // --- keys
 
-enum { KEYS_MAX = 700, KEY_SLOTS = 1024 };
+enum { KEYS_MAX = 2800, KEY_SLOTS = 4096 };
 struct keys {
     uint32_t node[KEY_SLOTS]; // 0 = free
     uint32_t count;
@@ -456,11 +456,8 @@ static bool has_code_inside(struct checks *c, uint32_t string) {
     return check_has_role(c, string, ROLE_IDENTIFIER) || check_has_role(c, string, ROLE_CALL);
 }
 
-static void duplicate_pairs(struct checks *c, uint32_t map) {
+static void look_at_pairs(struct checks *c, uint32_t first) {
     struct keys keys = {.count = 0};
-    uint32_t first = syntax_first_named(c->s, map);
-    if (!first || !syntax_next_named(c->s, first))
-        return;
     for (uint32_t k = first; k; k = syntax_next_named(c->s, k)) {
         if (check_role(c, k) != ROLE_PAIR) {
             if (check_role(c, k) == ROLE_NONE) // ...spread
@@ -477,12 +474,15 @@ static void duplicate_pairs(struct checks *c, uint32_t map) {
     }
 }
 
+static void duplicate_pairs(struct checks *c, uint32_t map) {
+    uint32_t first = syntax_first_named(c->s, map);
+    if (first && syntax_next_named(c->s, first)) // most maps are small: no table for those
+        look_at_pairs(c, first);
+}
+
 // [A] = 1, [A] = 2 and .x = 1, .x = 2 of C
-static void duplicate_designators(struct checks *c, uint32_t list) {
+static void look_at_designators(struct checks *c, uint32_t first) {
     struct keys keys = {.count = 0};
-    uint32_t first = syntax_first_named(c->s, list);
-    if (!first || !syntax_next_named(c->s, first))
-        return;
     for (uint32_t k = first; k; k = syntax_next_named(c->s, k)) {
         uint32_t designator = check_role(c, k) == ROLE_NONE ? syntax_first_named(c->s, k) : 0;
         uint32_t behind = designator ? syntax_sibling(c->s, designator) : 0;
@@ -494,6 +494,12 @@ static void duplicate_designators(struct checks *c, uint32_t list) {
                                check_length(c, designator), check_text(c, designator),
                                c->s->nodes[other].line);
     }
+}
+
+static void duplicate_designators(struct checks *c, uint32_t list) {
+    uint32_t first = syntax_first_named(c->s, list);
+    if (first && check_role(c, first) == ROLE_NONE && syntax_next_named(c->s, first))
+        look_at_designators(c, first);
 }
 
 // Compilers of C, Go and Java refuse it; these languages take the first and say nothing.

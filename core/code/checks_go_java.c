@@ -30,12 +30,20 @@ static uint32_t plain_verb(const struct checks *c, uint32_t format, uint32_t nth
     return found;
 }
 
+// Handed back, or kept for that: what only goes to a log needs no chain.
+static bool is_handed_back(const struct checks *c, uint32_t call) {
+    uint32_t up = c->s->nodes[call].parent;
+    while (check_role(c, up) == ROLE_NONE && up)
+        up = c->s->nodes[up].parent;
+    return check_role(c, up) == ROLE_RETURN || check_role(c, up) == ROLE_ASSIGN;
+}
+
 static void errorf(struct checks *c, uint32_t i) {
     uint32_t callee = check_callee(c, i), arguments = check_arguments(c, i);
     if (!callee || !arguments || c->test || !syntax_text_is(c->s, callee, "fmt.Errorf"))
         return;
     uint32_t format = syntax_first_named(c->s, arguments);
-    if (!format || check_role(c, format) != ROLE_STRING)
+    if (!format || check_role(c, format) != ROLE_STRING || !is_handed_back(c, i))
         return;
     uint32_t nth = 0, error = 0, error_nth = 0;
     for (uint32_t k = syntax_next_named(c->s, format); k; k = syntax_next_named(c->s, k), nth++)

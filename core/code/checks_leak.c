@@ -19,11 +19,13 @@ static bool inside(const struct checks *c, uint32_t i, uint32_t root) {
 // the budget is used up.
 static bool collect(struct checks *c, struct leak *leak) {
     const struct node *nodes = c->s->nodes;
+    // Declared here, it ends with its block: what has the same name outside is another one.
+    bool scoped = nodes[leak->open].role == ROLE_DECLARATOR || check_is(c, LANG_GO);
     if (!check_spend(c, leak->function))
         return false;
     for (uint32_t k = leak->function; k < nodes[leak->function].next; k++) {
         if (nodes[k].role != ROLE_IDENTIFIER || !same_text(c, k, leak->name) ||
-            inside(c, k, leak->open))
+            inside(c, k, leak->open) || (scoped && !inside(c, k, leak->list)))
             continue;
         enum mention kind = leak->language->classify(c, leak, k);
         if (kind == MENTION_NONE || (k < leak->open && kind != MENTION_GIVE_UP))

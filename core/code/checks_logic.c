@@ -27,23 +27,23 @@ static bool text_mentions(const char *text, size_t n, const char *word) {
     return false;
 }
 
-// x != x is how one asks for NaN where there is no function for it.
-static bool is_about_nan(struct checks *c, uint32_t i) {
+// x != x is how one asks for NaN where there is no function for it: the name of the function, the
+// line or one beside it says so. And what defines equality tests it with itself.
+static bool is_about_nan(const struct checks *c, uint32_t i) {
     uint32_t function = check_function(c, i);
     uint32_t name = function ? syntax_name(c->s, function) : 0;
     const char *text = c->s->text, *from = text + c->s->nodes[i].start,
                *to = text + c->s->nodes[i].end;
-    while (from > text && from[-1] != '\n')
-        from--;
-    while (to < text + c->s->bytes && *to != '\n')
-        to++;
-    if (check_commented(c, i) || text_mentions(from, (size_t)(to - from), "nan") ||
-        text_mentions(from, (size_t)(to - from), "float"))
+    for (int lines = 0; from > text && lines < 2; from -= lines < 2)
+        lines += from[-1] == '\n';
+    for (int lines = 0; to < text + c->s->bytes && lines < 2; to++)
+        lines += *to == '\n';
+    if (text_mentions(from, (size_t)(to - from), "nan"))
         return true;
     size_t n = 0;
     text = name ? syntax_text(c->s, name, &n) : "";
-    return text_mentions(text, n, "nan") || text_mentions(text, n, "number") ||
-           text_mentions(text, n, "equal") || text_mentions(text, n, "eq");
+    return text_mentions(text, n, "nan") || text_mentions(text, n, "equal") ||
+           (name && check_one_of(c, name, "eq __eq__ __ne__ operator== isNumber is"));
 }
 
 static void same_operands(struct checks *c, uint32_t i) {
@@ -196,7 +196,7 @@ static void constant_condition(struct checks *c, uint32_t i) {
         if (!decides)
             return;
     }
-    if (c->test || check_commented(c, at) || check_has_role(c, i, ROLE_LABEL) ||
+    if (c->test || (literal && check_commented(c, at)) || check_has_role(c, i, ROLE_LABEL) ||
         check_has_role(c, i, ROLE_YIELD) || check_has_role(c, i, ROLE_CASE) ||
         check_has_text(c, i, "constexpr"))
         return;
@@ -226,8 +226,8 @@ static void assignment_in_condition(struct checks *c, uint32_t i) {
     right = check_unwrap(c, right);
     bool literal = is_literal(c, right);
     // A loop that fetches the next element, an if that tests what a call gave: both are habits.
-    if (!literal && (check_role(c, i) != ROLE_IF || !check_pure(c, right) ||
-                     check_role(c, right) == ROLE_INDEX))
+    if (!literal && (check_role(c, i) != ROLE_IF || check_role(c, right) == ROLE_INDEX ||
+                     !is_simple(c, right) || !check_pure(c, right)))
         return;
     if (check_is(c, LANG_JAVA) && check_role(c, i) != ROLE_IF && !literal)
         return;

@@ -66,12 +66,18 @@ uint32_t check_named(const struct checks *c, uint32_t i, uint32_t nth) {
     return k;
 }
 
+// Backwards, so that a block of many statements costs each of them its neighbour only.
 uint32_t check_previous_named(const struct checks *c, uint32_t i) {
-    uint32_t before = 0;
-    for (uint32_t k = syntax_first_named(c->s, c->s->nodes[i].parent); k && k < i;
-         k = syntax_next_named(c->s, k))
-        before = k;
-    return before;
+    const struct node *nodes = c->s->nodes;
+    uint32_t parent = nodes[i].parent;
+    while (i > parent + 1) {
+        i--;
+        while (nodes[i].parent != parent)
+            i = nodes[i].parent;
+        if (syntax_named(c->s, i) && nodes[i].role != ROLE_COMMENT)
+            return i;
+    }
+    return 0;
 }
 
 uint32_t check_tokens(struct checks *c, uint32_t i) {

@@ -134,18 +134,18 @@ static uint32_t name_of(const struct checks *c, uint32_t i) {
                                                     : 0;
 }
 
-// A loop that never ends, or errors handled inside: meant to run by itself.
-static bool runs_by_itself(struct checks *c, uint32_t function) {
-    uint32_t body = syntax_child(c->s, function, FIELD_ROLE_BODY);
+// A loop that never ends, or all errors handled inside: meant to run by itself.
+static bool runs_by_itself(const struct checks *c, uint32_t function) {
+    uint32_t body = syntax_child(c->s, function, FIELD_ROLE_BODY), tries = 0, others = 0;
     if (!body || check_is(c, LANG_PYTHON))
         return false;
-    uint32_t last = 0;
     for (uint32_t k = syntax_first_named(c->s, body); k; k = syntax_next_named(c->s, k)) {
-        if (check_role(c, k) == ROLE_TRY || check_role(c, k) == ROLE_WHILE)
+        if (check_role(c, k) == ROLE_WHILE)
             return true;
-        last = k;
+        tries += check_role(c, k) == ROLE_TRY;
+        others += check_role(c, k) != ROLE_TRY && check_role(c, k) != ROLE_VARIABLE;
     }
-    return !last;
+    return tries ? others == 0 : check_named_count(c, body) == 0;
 }
 
 static bool is_method(const struct checks *c, uint32_t function) {

@@ -26,7 +26,7 @@ static const char *mark_at(const char *text, size_t n, size_t at) {
     for (size_t k = 0; k < sizeof marks / sizeof marks[0]; k++) {
         size_t m = strlen(marks[k]);
         if (at + m <= n && memcmp(text + at, marks[k], m) == 0 &&
-            (at == 0 || (!is_letter(text[at - 1]) && text[at - 1] != '-')) &&
+            (at == 0 || (!is_letter(text[at - 1]) && text[at - 1] != '-' && text[at - 1] != '.')) &&
             (at + m == n || (!is_letter(text[at + m]) && text[at + m] != '-')))
             return marks[k];
     }

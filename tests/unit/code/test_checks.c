@@ -213,6 +213,122 @@ static void a_failed_allocation_is_an_error(void **state) {
     syntax_free(s);
 }
 
+// The words stand apart, so that this file holds none of them.
+static void unfinished_business_is_found_in_comments(void **state) {
+    static const struct {
+        const char *text;
+        unsigned line; // 0 = nothing
+    } cases[] = {
+        {"int a; // TO"
+         "DO: free it\n",
+         1},
+        {"/* one\n * FIX"
+         "ME(me) two\n */\nint a;\n",
+         2},
+        {"// XX"
+         "X why is this here\nint a;\n",
+         1},
+        {"// context.TO"
+         "DO(), \"abc\"\nint a;\n",
+         0},
+        {"// TO"
+         "DO\nint a;\n",
+         0},
+        {"// mkstemp wants XX"
+         "XXXX at the end\nint a;\n",
+         0},
+        {"// ME"
+         "THO"
+         "DOLOGY of it\nint a;\n",
+         0},
+        {"char *a = \"TO"
+         "DO: later\";\n",
+         0},
+    };
+    static struct found found;
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    struct syntax *s = syntax_new();
+    for (size_t k = 0; k < COUNT_OF(cases); k++) {
+        run(s, LANG_C, "a.c", cases[k].text, &found);
+        assert_int_equal(found.count, cases[k].line ? 1 : 0);
+        if (cases[k].line) {
+            assert_string_equal(found.at[0].rule->id, "todo-comment");
+            assert_int_equal(found.at[0].line, cases[k].line);
+            check_findings(s, cases[k].text, &found);
+        }
+    }
+    syntax_free(s);
+}
+
+// docs/CHECKS.md has a row of each rule, with its severity and confidence.
+static void the_documented_rules_are_those_of_the_table(void **state) {
+    static char text[CASES_BYTES_MAX];
+    static const char *const severities[] = {"note", "warning", "error"};
+    (void)state;
+    FILE *file = fopen("docs/CHECKS.md", "rb");
+    assert_non_null(file);
+    size_t n = fread(text, 1, sizeof text - 1, file), rows = 0, rules = 0;
+    (void)fclose(file);
+    text[n] = '\0';
+    for (const struct rule *r; (r = rules_at(rules)) != NULL; rules++) {
+        char row[160];
+        (void)snprintf(row, sizeof row, "\n| `%s` | %s | %d |", r->id, severities[r->severity],
+                       r->confidence);
+        if (!strstr(text, row))
+            fail_msg("docs/CHECKS.md has no row \"| `%s` | %s | %d |\"", r->id,
+                     severities[r->severity], r->confidence);
+    }
+    for (const char *at = text; (at = strstr(at, "\n| `")) != NULL; at++)
+        rows++;
+    assert_int_equal(rows, rules);
+}
+
+static int count(void *ctx, const struct finding *f) {
+    (void)f;
+    ++*(size_t *)ctx;
+    return 0;
+}
+
+// Each line repeated until the file is large: what looks at neighbours or at the whole function
+// for each of them would take minutes. The test's own limit of time is the measure.
+static void many_findings_take_little_time(void **state) {
+    enum { BYTES = 400 * 1024 };
+    static const struct {
+        enum lang lang;
+        const char *head, *line;
+    } cases[] = {
+        {LANG_C, "int f(int a) {\n", "return a;\n"},
+        {LANG_C, "int f(int a) {\n", "a = a;\n"},
+        {LANG_C, "int f(int a) {\n", "p = malloc(a); if (a) return 1; free(p);\n"},
+        {LANG_C, "int f(int a) { if (a == 1) g();\n", "else if (a == 1) g();\n"},
+        {LANG_GO, "package p\nfunc f() {\n", "for {\n x, err := os.Open(p)\n defer x.Close()\n"},
+        {LANG_JAVASCRIPT, "async function f() { await g(); }\nasync function g() {\n", "f();\n"},
+        {LANG_PYTHON, "", "def f(x=[]):\n  x.append(1)\n"},
+        {LANG_BASH, "", "rm -rf $x\ncd $y\n"},
+    };
+    (void)state;
+    struct syntax *s = syntax_new();
+    struct syntax_limits patient = {.ms = 60000};
+    char *text = mem_alloc(BYTES + 256);
+    assert_non_null(text);
+    for (size_t k = 0; k < COUNT_OF(cases); k++) {
+        size_t n = strlen(cases[k].head), m = strlen(cases[k].line), found = 0;
+        struct err err = {0};
+        if (!language_has_tree(cases[k].lang))
+            continue;
+        memcpy(text, cases[k].head, n);
+        for (; n + m < BYTES; n += m)
+            memcpy(text + n, cases[k].line, m);
+        assert_int_equal(syntax_parse(s, cases[k].lang, text, n, &patient, &err), 0);
+        assert_int_equal(checks_run(s, "a/code", count, &found, &err), 0);
+        assert_true(found <= 2000);
+    }
+    mem_free(text);
+    syntax_free(s);
+}
+
 static int stop(void *ctx, const struct finding *f) {
     (void)f;
     ++*(int *)ctx;
@@ -236,7 +352,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_are_sorted_and_complete),
         cmocka_unit_test(findings_are_those_of_the_cases),
+        cmocka_unit_test(unfinished_business_is_found_in_comments),
+        cmocka_unit_test(the_documented_rules_are_those_of_the_table),
         cmocka_unit_test(nothing_is_found_in_nothing),
+        cmocka_unit_test(many_findings_take_little_time),
         cmocka_unit_test(a_failed_allocation_is_an_error),
         cmocka_unit_test(the_caller_can_stop),
     };
