@@ -16,6 +16,8 @@ static const char tables[] =
     " used INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX code_entry_used ON code_entry (used, bytes, block);"
     "CREATE TABLE code_workspace (path TEXT PRIMARY KEY, used INTEGER NOT NULL,"
+    " data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE code_history (path TEXT PRIMARY KEY, used INTEGER NOT NULL,"
     " data BLOB NOT NULL) STRICT;";
 
 // --- the files, under the cache's lock ----------------------------------------------------------
@@ -64,12 +66,12 @@ static int check_version(struct db *db, struct err *err) {
         return 0;
     if (version != 0)
         return err_set(err, ERR_CORRUPT, "the cache is of another version");
-    static_assert(STORE_CACHE_VERSION == 1, "the number is written out below");
+    static_assert(STORE_CACHE_VERSION == 2, "the number is written out below");
     r = db_begin(db, true, err);
     if (r == 0)
         r = db_script(db, tables, err);
     if (r == 0)
-        r = db_script(db, "PRAGMA user_version = 1", err);
+        r = db_script(db, "PRAGMA user_version = 2", err);
     if (r == 0)
         return db_commit(db, err);
     db_rollback(db);

@@ -106,10 +106,18 @@ static bool make_room(struct workspaces *w, struct workspace **ret_gone) {
     return true;
 }
 
+static struct store *store_of(struct workspaces *w) {
+    return w->store ? w->store(w->ctx) : NULL;
+}
+
+struct store *workspace_store(struct workspace *ws) {
+    return store_of(ws->registry);
+}
+
 static int open_new(struct workspaces *w, const char *root, struct workspace **ret,
                     struct err *err) {
     struct workspace *ws = mem_zalloc(sizeof *ws);
-    struct index_config config = {.root = root, .store = w->store ? w->store(w->ctx) : NULL};
+    struct index_config config = {.root = root, .store = store_of(w)};
     if (!ws)
         return err_set(err, ERR_NOMEM, "out of memory");
     (void)pthread_mutex_init(&ws->view_lock, NULL);

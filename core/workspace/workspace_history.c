@@ -1,6 +1,7 @@
 // The history that askers share. A history is never changed while somebody may read it: for a new
-// HEAD another is read and takes its place.
+// HEAD another one, begun with what the old one (or the store's cache) knows, takes its place.
 #include "core/base/mem.h"
+#include "core/workspace/history_cache.h"
 #include "core/workspace/workspace_impl.h"
 
 #include <string.h>
@@ -59,6 +60,16 @@ static void replace(struct workspace *ws, struct workspace_history *h) {
     put(old);
 }
 
+// What is known already, so that only the new commits are read.
+static void begin_with(struct workspace *ws, const struct workspace_history *old,
+                       struct history *h) {
+    AUTO_BUF bytes = BUF_INIT(0);
+    if (!old)
+        history_cache_load(workspace_store(ws), ws->root, h);
+    else if (history_save(old->history, &bytes, NULL) == 0)
+        (void)history_load(h, bytes.data, bytes.len, NULL); // or everything is read again
+}
+
 // Under history_work. *ret: held for the caller.
 static int refresh(struct workspace *ws, struct git *g, const char *head,
                    struct workspace_history **ret, struct err *err) {
@@ -72,8 +83,13 @@ static int refresh(struct workspace *ws, struct git *g, const char *head,
     h = make(ws, err);
     if (!h)
         r = ERR_NOMEM;
-    if (r == 0)
-        r = history_refresh(h->history, g, &config, NULL, err);
+    bool changed = false;
+    if (r == 0) {
+        begin_with(ws, old, h->history);
+        r = history_refresh(h->history, g, &config, &changed, err);
+    }
+    if (r == 0 && changed)
+        history_cache_save(workspace_store(ws), ws->root, h->history);
     put(old);
     if (r < 0) {
         put(h);

@@ -24,4 +24,5 @@ struct workspace_view {
     unsigned users; // the workspace's own counts; guarded by its view_lock
 };
 
-void workspace_history_drop(struct workspace *ws); // when the workspace is freed
+struct store *workspace_store(struct workspace *ws); // of now; NULL: none
+void workspace_history_drop(struct workspace *ws);   // when the workspace is freed
