@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { USES_SHOWN = 12, DIAGRAM_EDGES_MAX = 300 };
+enum { MODULES_FEW = 4, USES_SHOWN = 12, DIAGRAM_EDGES_MAX = 300 };
 
 static const char *path_of(const struct snapshot *s, uint32_t file) {
     return snapshot_file(s, file)->path;
@@ -138,12 +138,17 @@ int leonardo_graph(struct agent_call *call, const void *input, struct report *re
     int r = agent_snapshot(call, TIER_TREE, &s, err);
     if (r < 0)
         return r;
-    r = modules_of(s,
-                   &(struct modules_options){.files = in->files,
-                                             .depth = (uint32_t)in->depth,
-                                             .below = in->path.data,
-                                             .below_bytes = in->path.len},
-                   &m, err);
+    struct modules_options o = {.files = in->files,
+                                .depth = (uint32_t)in->depth,
+                                .below = in->path.data,
+                                .below_bytes = in->path.len};
+    r = modules_of(s, &o, &m, err);
+    // A project in one or two folders has its structure between files.
+    if (r == 0 && !o.files && !o.depth && m.count < MODULES_FEW) {
+        modules_done(&m);
+        o.files = true;
+        r = modules_of(s, &o, &m, err);
+    }
     if (r == 0) {
         report_title(report, "%u modules, %u edges, %u cycle%s", m.count, m.edge_count, m.cycles,
                      m.cycles == 1 ? "" : "s");

@@ -93,9 +93,10 @@ static void put_reached(struct report *r, const struct walk *w, const struct rea
 static void put_group(struct report *r, const struct walk *w, uint32_t depth, bool tests,
                       const char *heading) {
     bool any = false;
-    for (uint32_t i = 0; i < w->count; i++) {
-        const struct reached *x = &w->list[i];
-        if (x->depth == 0 || x->test != tests || (!tests && x->depth != depth))
+    for (uint32_t k = 0; k < 2 * w->count; k++) { // those that are certain first
+        const struct reached *x = &w->list[k % w->count];
+        if (x->certain != (k < w->count) || x->depth == 0 || x->test != tests ||
+            (!tests && x->depth != depth))
             continue;
         if (!any)
             report_group(r, "%s", heading);
