@@ -37,10 +37,14 @@ const char *agent_path(struct text path, char *ret, size_t max) {
     return ret;
 }
 
-void agent_note_limits(struct report *r, const struct snapshot *s) {
+void agent_note_left_out(struct report *r, const struct snapshot *s) {
     const char *note;
     for (unsigned i = 0; (note = snapshot_note(s, i)); i++)
         report_note(r, "%s", note);
+}
+
+void agent_note_limits(struct report *r, const struct snapshot *s) {
+    agent_note_left_out(r, s);
     if (snapshot_tier(s) < TIER_TREE)
         report_note(r, "syntax trees of some files are still being made: ask again for all");
 }

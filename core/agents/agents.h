@@ -117,6 +117,8 @@ int agent_view(struct agent_call *call, struct workspace_view **ret, struct err 
 const char *agent_path(struct text path, char *ret, size_t max);
 // What the snapshot did not look at, as notes of the report.
 void agent_note_limits(struct report *r, const struct snapshot *s);
+// The same without a word on trees: for who parses by himself.
+void agent_note_left_out(struct report *r, const struct snapshot *s);
 bool agent_cancelled(const struct agent_call *call);
 
 // --- memory of an agent in this workspace (agent_memory.c): small JSON values in the store

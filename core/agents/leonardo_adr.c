@@ -201,7 +201,7 @@ int leonardo_adr(struct agent_call *call, const void *input, struct report *repo
                      found == 1 ? "" : "s", stale, stale == 1 ? "s" : "");
         report_nothing(report, "No decisions found: they are looked for in folders named adr or "
                                "decisions.");
-        agent_note_limits(report, s);
+        agent_note_left_out(report, s);
     }
     snapshot_put(s);
     return r;

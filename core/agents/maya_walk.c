@@ -50,7 +50,7 @@ int maya_each(struct agent_call *call, struct text path, const struct maya_walk 
             code = one_file(s, i, w, syntax, ret_files, err);
     }
     if (code == 0)
-        agent_note_limits(r, s);
+        agent_note_left_out(r, s);
     syntax_free(syntax);
     snapshot_put(s);
     return code;

@@ -67,7 +67,7 @@ static int scan_tree(struct agent_call *call, const struct secrets_input *in, st
         }
     }
     if (r == 0)
-        agent_note_limits(x->report, s);
+        agent_note_left_out(x->report, s);
     snapshot_put(s);
     return r;
 }
