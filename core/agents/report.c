@@ -59,7 +59,8 @@ uint32_t report_count(const struct report *r) {
     return r->count + r->dropped;
 }
 
-static int append_format(struct buf *out, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static int append_format(struct buf *out, const char *format,
+                                                               va_list args) {
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
@@ -72,7 +73,8 @@ static int append_format(struct buf *out, const char *format, va_list args) {
     return r;
 }
 
-static void set_format(struct report *r, struct buf *out, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void set_format(struct report *r, struct buf *out,
+                                                             const char *format, va_list args) {
     buf_clear(out);
     r->failed |= append_format(out, format, args) < 0;
 }

@@ -89,7 +89,7 @@ static void open_class(struct lex *x, uint32_t symbol, enum scope_kind kind, uin
     if (symbol)
         x->m->symbols[symbol - 1].body = x->at - 1;
     uint32_t depth = x->depth;
-    lex_open(x, symbol, ++x->brace, kind);
+    lex_open(x, symbol, ++x->brace, (uint8_t)kind);
     if (x->depth > depth && symbol)
         x->m->symbols[symbol - 1].end = x->n; // until it is closed
 }

@@ -230,7 +230,7 @@ static int on_entry(struct folder *f, const struct entry *e) {
         f->w->too_long++;
         return 0;
     }
-    struct stat st = {.st_mode = DTTOIF(e->type)};
+    struct stat st = {.st_mode = (mode_t)DTTOIF(e->type)};
     if (e->type != DT_DIR && e->type != DT_FIFO && e->type != DT_SOCK && e->type != DT_CHR &&
         e->type != DT_BLK && fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return 0; // gone meanwhile
