@@ -2,9 +2,8 @@
 // features of search_impl.h, whose softmax is the probability of being what the text is about. The
 // features are counted by search_score.c and search_near.c.
 //
-// Weights: fitted by maximum likelihood of the changed files and functions
-// (tests/bench/fit_rank.py) with a small L2 penalty, all of them >= 0; the figures of each
-// repository were judged by weights that had not seen it. See tests/bench/README.md.
+// Weights: those of a prototype that was fitted by maximum likelihood of the changed files and
+// functions, carried over by hand to the features of this code and not fitted again to them yet.
 #include "core/workspace/search_score.h"
 
 #include "core/base/mem.h"
