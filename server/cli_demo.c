@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STEP_MS = 15000, STARTS = 30, CALLS = 2000, RECALLS = 500, KILLS = 5, STOP_MS = 8000 };
+enum { STEP_MS = 90000, STARTS = 30, CALLS = 2000, RECALLS = 500, KILLS = 5, STOP_MS = 8000 };
 enum { STEP_WIDTH = 66, TEXT_WIDTH = 54 };
 
 struct demo {
