@@ -52,6 +52,21 @@ static void put_symbol(struct report *r, const struct snapshot *s, const struct 
                 symbol_kind_name(y->kind), name, why.len ? why.data : "");
 }
 
+// What changes often, and what was said when it did, tells where things are.
+static int find_with_history(struct agent_call *call, struct workspace_view *view,
+                             const struct locate_want *want, struct locate_result **ret,
+                             struct err *err) {
+    struct workspace_past past = {0};
+    const struct search *search = NULL;
+    int r = workspace_past(call->ws, call->cancelled, call->ctx, &past, err);
+    if (r == 0)
+        r = workspace_view_search_past(view, &past, call->cancelled, call->ctx, &search, err);
+    if (r == 0)
+        r = locate(search, want, ret, err);
+    workspace_past_done(&past);
+    return r;
+}
+
 int edison_locate(struct agent_call *call, const void *input, struct report *report,
                   struct err *err) {
     const struct locate_input *in = input;
@@ -68,7 +83,7 @@ int edison_locate(struct agent_call *call, const void *input, struct report *rep
                                .symbols = (uint32_t)in->limit,
                                .under = agent_path(in->path, under, sizeof under),
                                .tests = in->tests ? LOCATE_TESTS_YES : LOCATE_TESTS_AUTO};
-    r = locate(workspace_view_search(view), &want, &found, err);
+    r = find_with_history(call, view, &want, &found, err);
     if (r == 0) {
         if (found->file_count)
             report_group(report, "## Files");

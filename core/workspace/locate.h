@@ -14,15 +14,19 @@
 
 enum { LOCATE_FILES_MAX = 100, LOCATE_SYMBOLS_MAX = 200 };
 
-enum locate_tests { LOCATE_TESTS_AUTO, LOCATE_TESTS_YES, LOCATE_TESTS_NO };
+enum locate_tests {
+    LOCATE_TESTS_AUTO, // behind other code, unless the text is about tests
+    LOCATE_TESTS_YES,  // like other code
+    LOCATE_TESTS_NO    // left out
+};
 
 struct locate_want {
     const char *text; // bytes, not terminated, need not be UTF-8; borrowed
     size_t bytes;
     uint32_t files, symbols; // how many at most; 0 = 10 and 20
     const char *under;       // only paths that begin with this; NULL = all
-    enum locate_tests tests; // AUTO: when the text speaks of tests
-    bool no_documents;       // leave prose and data files out
+    enum locate_tests tests;
+    bool no_documents; // leave prose and data files out
 };
 struct located_file {
     uint32_t file; // of the snapshot

@@ -66,8 +66,14 @@ static int set_focus(struct mapping *m, struct err *err) {
     return 0;
 }
 
-// How much a line about this kind of symbol tells.
-static double kind_share(const struct fact_symbol *y) {
+// How much a line about this symbol tells: `__eq__` and what lies inside of a function little.
+static double line_share(const struct search *s, uint32_t unit) {
+    const struct fact_symbol *y = search_symbol(s, unit);
+    if (strncmp(search_name(s, unit), "__", 2) == 0)
+        return .1;
+    if (y->scope &&
+        symbol_is_function(search_symbol(s, s->files[s->file_of[unit]].first + y->scope)))
+        return 0;
     switch ((enum symbol_kind)y->kind) {
     case SYMBOL_FUNCTION:
     case SYMBOL_METHOD:
@@ -92,7 +98,7 @@ static void score_symbols(struct mapping *m) {
         double own = units > 1 ? (1 - .85) * m->restart[i] / (units - 1) : 0;
         m->score[first] = 0;
         for (uint32_t u = first + 1; u < first + units; u++) {
-            double k = kind_share(search_symbol(s, u)) * (double)(m->weight[i]);
+            double k = line_share(s, u) * (double)m->weight[i];
             m->score[u] = under(m, i) ? k * (m->score[u] + own) : 0;
             sum += m->score[u];
         }

@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Value per token: probability / (tokens + OVERHEAD). The overhead keeps one-line functions from
-// filling the pack; chosen on a plateau (40 to 150 do the same).
-static const double OVERHEAD = 60;
+// Value per token: probability / (tokens + OVERHEAD) ^ EXPONENT. The overhead keeps one-line
+// functions from filling the pack. Both were chosen on a plateau: 40 to 150 and .9 to 1.4 do the
+// same.
+static const double OVERHEAD = 60, EXPONENT = 1.2;
 // Share of the budget for signatures: pointers to files that have no body in the pack cost some 30
 // tokens each and are what lets a model ask for more.
-static const double TAIL_SHARE = .12;
+static const double TAIL_SHARE = .1;
 // No single function may take more than this share of the budget.
 static const double PART_SHARE = .6;
 static const double BYTES_PER_TOKEN = 4.2; // of code, before it is counted
@@ -160,7 +161,8 @@ static int add_bodies(struct packing *p, double limit, double part_max, uint32_t
         double tokens = (y->end - y->start) / BYTES_PER_TOKEN;
         if (kind_of(y) == PACK_HEAD && tokens > CLASS_TOKENS)
             tokens = CLASS_TOKENS;
-        order[i] = (struct choice){.value = k->units[i].score / (tokens + OVERHEAD), .index = i};
+        order[i] = (struct choice){.value = k->units[i].score / pow(tokens + OVERHEAD, EXPONENT),
+                                   .index = i};
     }
     qsort(order, k->unit_count, sizeof *order, by_value);
     for (uint32_t i = 0; i < k->unit_count; i++) {

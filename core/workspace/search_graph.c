@@ -91,7 +91,12 @@ struct making {
     uint32_t cap;
     float *sum;     // [unit_count] mentions by the file at hand
     uint32_t *seen; // units with a sum
+    uint32_t *near; // [file_count] 1 + the file that was at hand when this one was near it
 };
+
+// What a name of plain letters means is uncertain where nothing says that the file knows its
+// definition, and a method of such a name (`get`, `items`, `update`) is rather that of a container.
+static const float FAR = .1F, GUESSED = .2F, PLAIN_METHOD = .03F;
 
 static int add_edge(struct making *m, uint32_t unit, float weight) {
     struct graph *g = m->g;
@@ -116,6 +121,78 @@ static int by_number(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static void mark_path(struct making *m, uint32_t file, const char *path, size_t n) {
+    int64_t i = snapshot_find(m->s->snapshot, path, n);
+    if (i >= 0)
+        m->near[i] = 1 + file;
+}
+
+// The files that this one imports; for a header of C the source of the same name too.
+static void mark_near(struct making *m, uint32_t file) {
+    static const char *const sources[] = {".c", ".cc", ".cpp", ".cxx"};
+    const struct facts *facts = search_facts(m->s, file);
+    for (uint32_t i = 0; facts && i < facts->import_count; i++) {
+        int64_t to = snapshot_import(m->s->snapshot, file, i);
+        if (to < 0)
+            continue;
+        m->near[to] = 1 + file;
+        const char *path = snapshot_file(m->s->snapshot, (uint32_t)to)->path;
+        const char *dot = strrchr(path, '.');
+        char other[512];
+        if (!dot || dot[1] != 'h' || (size_t)(dot - path) + 8 > sizeof other)
+            continue;
+        memcpy(other, path, (size_t)(dot - path));
+        for (size_t k = 0; k < COUNT_OF(sources); k++) {
+            size_t n = strlen(sources[k]);
+            memcpy(other + (dot - path), sources[k], n);
+            mark_path(m, file, other, (size_t)(dot - path) + n);
+        }
+    }
+}
+
+static bool same_folder(const struct making *m, uint32_t a, uint32_t b) {
+    const char *x = snapshot_file(m->s->snapshot, a)->path;
+    const char *y = snapshot_file(m->s->snapshot, b)->path;
+    const char *slash = strrchr(x, '/');
+    size_t n = slash ? (size_t)(slash - x) + 1 : 0;
+    return strncmp(x, y, n) == 0 && !strchr(y + n, '/');
+}
+
+static bool is_compound(const char *name, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        if (name[i] == '_' || (name[i] >= 'A' && name[i] <= 'Z' && name[i - 1] >= 'a'))
+            return true;
+    return false;
+}
+
+// Shares one file's mentions of a name among its definitions.
+static void add_ref(struct making *m, uint32_t file, const struct fact_ref *ref, uint32_t *seen) {
+    const struct search *s = m->s;
+    const char *name = facts_text(search_facts(s, file), ref->name);
+    size_t n = strlen(name);
+    uint32_t first = 0;
+    uint32_t all = n > 1 ? defs_find(&m->defs, search_hash(name, n), &first) : 0;
+    float worth[GRAPH_DEFINERS_MAX], sum = 0;
+    bool known = false;
+    if (!all || all > GRAPH_DEFINERS_MAX)
+        return;
+    for (uint32_t k = 0; k < all; k++) {
+        uint32_t to = s->file_of[m->defs.at[first + k].id];
+        bool near = to == file || m->near[to] == 1 + file || same_folder(m, file, to);
+        known = known || near;
+        worth[k] = near ? 1 : FAR;
+        sum += worth[k];
+    }
+    float count = (float)ref->count * (known || (all == 1 && is_compound(name, n)) ? 1 : GUESSED);
+    for (uint32_t k = 0; k < all; k++) {
+        uint32_t unit = m->defs.at[first + k].id;
+        if (!(m->sum[unit] > 0))
+            m->seen[(*seen)++] = unit;
+        bool method = search_symbol(s, unit)->kind == SYMBOL_METHOD && !is_compound(name, n);
+        m->sum[unit] += count * worth[k] / sum * (method ? PLAIN_METHOD : 1);
+    }
+}
+
 // All edges of one file. A name's weight is the information that mentioning it gives:
 // ln(files / files that define it), shared among its definitions.
 static int add_file(struct making *m, uint32_t file) {
@@ -123,20 +200,9 @@ static int add_file(struct making *m, uint32_t file) {
     const struct facts *facts = search_facts(s, file);
     uint32_t seen = 0, first = 0;
     m->g->first[file] = m->g->edge_count;
-    for (uint32_t i = 0; facts && i < facts->ref_count; i++) {
-        const struct fact_ref *ref = facts_ref(facts, i);
-        const char *name = facts_text(facts, ref->name);
-        size_t n = strlen(name);
-        uint32_t all = n > 1 ? defs_find(&m->defs, search_hash(name, n), &first) : 0;
-        if (!all || all > GRAPH_DEFINERS_MAX)
-            continue;
-        for (uint32_t k = 0; k < all; k++) {
-            uint32_t unit = m->defs.at[first + k].id;
-            if (!(m->sum[unit] > 0))
-                m->seen[seen++] = unit;
-            m->sum[unit] += (float)ref->count / (float)all;
-        }
-    }
+    mark_near(m, file);
+    for (uint32_t i = 0; facts && i < facts->ref_count; i++)
+        add_ref(m, file, facts_ref(facts, i), &seen);
     qsort(m->seen, seen, sizeof *m->seen, by_number);
     int r = 0;
     for (uint32_t i = 0; i < seen; i++) {
@@ -158,7 +224,8 @@ static struct graph *graph_make(const struct search *s) {
         m.g->first = mem_alloc((s->file_count + 1) * sizeof *m.g->first);
         m.sum = mem_zalloc((s->unit_count + 1) * sizeof *m.sum);
         m.seen = mem_alloc((s->unit_count + 1) * sizeof *m.seen);
-        r = m.g->first && m.sum && m.seen ? 0 : ERR_NOMEM;
+        m.near = mem_zalloc((s->file_count + 1) * sizeof *m.near);
+        r = m.g->first && m.sum && m.seen && m.near ? 0 : ERR_NOMEM;
     }
     for (uint32_t i = 0; r == 0 && i < s->file_count; i++)
         r = add_file(&m, i);
@@ -167,6 +234,7 @@ static struct graph *graph_make(const struct search *s) {
     defs_free(&m.defs);
     mem_free(m.sum);
     mem_free(m.seen);
+    mem_free(m.near);
     if (r < 0) {
         graph_free(m.g);
         return NULL;

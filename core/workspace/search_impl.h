@@ -76,6 +76,7 @@ struct term {
     float weight; // from where in the text it stands and how often
     bool title;   // in the first line
     uint8_t n;
+    float worth; // weight by how few files have it; what reasons name first
     char word[TERM_BYTES_MAX];
 };
 struct name_mention { // of a name, as written
@@ -97,6 +98,7 @@ struct path_mention {
 struct query {
     struct term *terms;
     uint32_t term_count;
+    uint16_t *by_worth; // [term_count] set by search_rank
     struct name_mention *names;
     uint32_t name_count;
     struct path_mention *paths;
@@ -104,7 +106,8 @@ struct query {
     uint64_t *pairs; // sorted hashes of neighbouring words
     uint32_t pair_count;
     uint32_t words; // of the text, all
-    bool tests;     // speaks of tests
+    bool tests;     // is about tests
+    bool test_word; // has the word in its first line
 };
 // Borrows from the text while it is used. ERR_NOMEM. `ret` is to be freed whatever happened.
 int query_read(const char *text, size_t n, struct query *ret, struct err *err);
@@ -122,7 +125,6 @@ enum file_feature {
     FF_NAMED,   // the text names the path
     FF_FRAME,   // a stack frame is in it
     FF_BEST,    // best BM25 of its functions
-    FF_SECOND,  // second best
     FF_NAME,    // best match of a definition's name
     FF_TITLE,   // best BM25 with the text's first line alone
     FF_PAIRS,   // best share of pairs of words
@@ -130,7 +132,6 @@ enum file_feature {
     FF_MESSAGE, // BM25 of earlier commit messages
     FF_CHURN,
     FF_COUPLED, // changes with what is on top
-    FF_SIZE,    // logarithm of its words: there is more to change in larger files
     FF_WEIGHT,  // logarithm of the file's weight
     FF_COUNT
 };
@@ -179,8 +180,8 @@ struct rank_want {
     const char *text;
     size_t bytes;
     const char *under;
-    bool tests; // count them fully whatever the text says
-    bool no_tests;
+    bool tests;    // count them fully whatever the text says
+    bool no_tests; // leave them out
     bool no_documents;
     bool code_only;   // only files with definitions
     bool leave_tests; // tests are not asked for at all unless the text speaks of them

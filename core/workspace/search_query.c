@@ -151,11 +151,13 @@ static bool looks_like_code(const char *t, size_t n, char before, char after) {
     return false;
 }
 
-static int add_stop_word(struct reading *r, const char *t, size_t n) {
+static bool is_stop_word(const char *t, size_t n) {
     char folded[8];
+    if (n > sizeof folded)
+        return false;
     for (size_t i = 0; i < n; i++)
-        folded[i] = (char)tolower((unsigned char)t[i]);
-    return words_stop(folded, n) ? words_of_identifier(t, n, add_term, r) : 0;
+        folded[i] = t[i] >= 'A' && t[i] <= 'Z' ? (char)(t[i] | 0x20) : t[i];
+    return words_stop(folded, n);
 }
 
 static void read_names(struct reading *r, const char *t, size_t n) {
@@ -174,8 +176,8 @@ static void read_names(struct reading *r, const char *t, size_t n) {
         struct name_mention m = {.text = t + start, .n = (uint32_t)(i - start)};
         bool written = looks_like_code(m.text, m.n, before, after);
         m.code = r->fenced || written;
-        if (written && m.n < 8) // `where(`, `.all`: a stop word, but not here
-            (void)add_stop_word(r, m.text, m.n);
+        if (written && is_stop_word(m.text, m.n)) // `where(`, `.all`: not here
+            (void)words_of_identifier(m.text, m.n, add_term, r);
         bool joined = before == '.' || (start > 1 && ((before == ':' && t[start - 2] == ':') ||
                                                       (before == '>' && t[start - 2] == '-')));
         if (joined && last.n && last.text + last.n + (before == '.' ? 1 : 2) == m.text) {
@@ -314,7 +316,9 @@ void query_pairs(const char *text, size_t n, pair_fn *on_pair, void *ctx) {
             p.last = 0;
         before = at;
         p.calls = 0;
-        (void)words_of_text(text + start, m, keep_part, &p);
+        if (is_stop_word(text + start, m))
+            continue;
+        (void)words_of_identifier(text + start, m, keep_part, &p);
         uint32_t count = p.calls < COUNT_OF(p.parts) ? p.calls : COUNT_OF(p.parts);
         for (uint32_t i = count > 1 ? 1 : 0; i < count; i++) { // the whole comes before its parts
             if (p.last)
@@ -407,24 +411,33 @@ static void read_line(struct reading *r, const char *t, size_t n) {
     query_pairs(s, m, add_pair, r->q);
 }
 
-// "add tests for X", "tests: …", "fix flaky test": the title is about tests, and not only a
+static bool is_test_word(const char *t, size_t n) {
+    static const char *const words[] = {"test", "tests", "spec", "specs", "rspec", "testcase"};
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (n == strlen(words[i]) && begins(t, n, words[i]))
+            return true;
+    return false;
+}
+
+// "add tests for X", "tests: …", "fix flaky spec": the title is about tests, and not only a
 // sentence with the word in it.
-static bool speaks_of_tests(const char *t, size_t n) {
+static void look_for_tests(struct query *q, const char *t, size_t n) {
     static const char *const before[] = {"add",   "write",   "fix",      "improve", "update",
                                          "flaky", "failing", "missing",  "more",    "unit",
                                          "new",   "extend",  "refactor", "the"};
     size_t at = 0, start, m, seen = 0;
     bool verb = false;
-    while (seen < 5 && words_next(t, n, &at, &start, &m)) {
-        bool test = (m == 4 || m == 5) && begins(t + start, m, m == 4 ? "test" : "tests");
-        if (test && (verb || (seen == 0 && at < n && (t[at] == ':' || t[at] == '/'))))
-            return true;
+    while (words_next(t, n, &at, &start, &m)) {
+        if (is_test_word(t + start, m)) {
+            bool head = seen == 0 && at < n && (t[at] == ':' || t[at] == '/' || t[at] == '(');
+            q->test_word = true;
+            q->tests = q->tests || head || (verb && seen < 5);
+        }
         for (size_t i = 0; i < COUNT_OF(before); i++)
             verb = verb || (m >= strlen(before[i]) && m <= strlen(before[i]) + 2 &&
                             begins(t + start, m, before[i]));
         seen++;
     }
-    return false;
 }
 
 static void read_all(struct reading *r, const char *text, size_t n) {
@@ -446,11 +459,12 @@ int query_read(const char *text, size_t n, struct query *ret, struct err *err) {
     struct query *q = ret;
     *q = (struct query){0};
     q->terms = mem_alloc(SEARCH_TERMS_MAX * sizeof *q->terms);
+    q->by_worth = mem_alloc(SEARCH_TERMS_MAX * sizeof *q->by_worth);
     q->names = mem_alloc(SEARCH_MENTIONS_MAX * sizeof *q->names);
     q->paths = mem_alloc(SEARCH_MENTIONS_MAX * sizeof *q->paths);
     q->pairs = mem_alloc(PAIRS_MAX * sizeof *q->pairs);
     AUTO_FREE struct reading *r = mem_zalloc(sizeof *r);
-    if (!q->terms || !q->names || !q->paths || !q->pairs || !r)
+    if (!q->terms || !q->by_worth || !q->names || !q->paths || !q->pairs || !r)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (n > SEARCH_TEXT_BYTES_MAX)
         n = SEARCH_TEXT_BYTES_MAX;
@@ -462,12 +476,13 @@ int query_read(const char *text, size_t n, struct query *ret, struct err *err) {
         if (q->terms[i].weight >= 1)
             q->terms[i].weight = 1 + logf(q->terms[i].weight);
     const char *line = memchr(text, '\n', n);
-    q->tests = n && speaks_of_tests(text, line ? (size_t)(line - text) : n);
+    look_for_tests(q, text, line ? (size_t)(line - text) : n);
     return 0;
 }
 
 void query_done(struct query *q) {
     mem_free(q->terms);
+    mem_free(q->by_worth);
     mem_free(q->names);
     mem_free(q->paths);
     mem_free(q->pairs);

@@ -33,55 +33,44 @@ static void finish(struct search_reasons *ret) {
         ret->at[i].share /= sum;
 }
 
-// The words of the text that weigh most in this unit (its own words, not its file's), or file.
-static void shared_words(const struct search *s, const struct ranking *r, uint32_t file,
-                         uint32_t unit, char *ret, size_t size) {
-    enum { WORDS = 4 };
-    struct {
-        double worth;
-        const struct term *t;
-    } best[WORDS] = {{0}};
+// Is the word in the file, or in this unit of it? Words are sorted.
+static bool has_word(const struct search *s, uint32_t file, uint32_t unit, const struct term *t) {
     const struct facts *facts = search_facts(s, file);
     const struct search_file *f = &s->files[file];
-    struct word_hit hits[1];
-    for (uint32_t i = 0; facts && i < r->query.term_count; i++) {
-        const struct term *t = &r->query.terms[i];
-        uint32_t low = 0, high = facts->word_count, with;
-        while (low < high) { // they are sorted by word
-            uint32_t middle = (low + high) / 2;
-            const char *text = facts_text(facts, facts_word(facts, middle)->word);
-            int c = strncmp(text, t->word, t->n);
-            if (c < 0)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        bool found = false;
-        for (; low < facts->word_count && !found; low++) {
-            const struct fact_word *word = facts_word(facts, low);
-            const char *text = facts_text(facts, word->word);
-            if (strncmp(text, t->word, t->n) != 0)
-                break;
-            found = text[t->n] == '\0' && word->scope < f->units &&
-                    (unit == f->first || s->owner[f->first + word->scope] == unit);
-        }
-        if (!found)
-            continue;
-        with = snapshot_word(s->snapshot, t->word, t->n, hits, 1);
-        double worth = (double)t->weight / (1 + with);
-        for (size_t k = 0; k < WORDS; k++) {
-            if (worth <= best[k].worth)
-                continue;
-            memmove(&best[k + 1], &best[k], (WORDS - 1 - k) * sizeof best[0]);
-            best[k].worth = worth;
-            best[k].t = t;
-            break;
-        }
+    uint32_t low = 0, high = facts ? facts->word_count : 0;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        const char *text = facts_text(facts, facts_word(facts, middle)->word);
+        if (strncmp(text, t->word, t->n) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    size_t n = (size_t)snprintf(ret, size, "words");
-    for (size_t k = 0; k < WORDS && best[k].t && n < size; k++)
-        n += (size_t)snprintf(ret + n, size - n, "%s %.*s", k ? "," : "", (int)best[k].t->n,
-                              best[k].t->word);
+    for (; facts && low < facts->word_count; low++) {
+        const struct fact_word *word = facts_word(facts, low);
+        const char *text = facts_text(facts, word->word);
+        if (strncmp(text, t->word, t->n) != 0 || text[t->n] != '\0')
+            return false; // the word itself comes before those that it begins
+        if (word->scope < f->units &&
+            (unit == f->first || s->owner[f->first + word->scope] == unit))
+            return true;
+    }
+    return false;
+}
+
+// The words of the text that say most of those in this unit, or in the file (its head).
+static void shared_words(const struct search *s, const struct ranking *r, uint32_t file,
+                         uint32_t unit, char *ret, size_t size) {
+    enum { WORDS = 4, LOOKED_AT = 60 };
+    size_t n = (size_t)snprintf(ret, size, "words"), found = 0;
+    for (uint32_t i = 0; i < r->query.term_count && i < LOOKED_AT && found < WORDS; i++) {
+        const struct term *t = &r->query.terms[r->query.by_worth[i]];
+        if (!(t->worth > 0))
+            break;
+        if (has_word(s, file, unit, t) && n + t->n + 3 < size)
+            n += (size_t)snprintf(ret + n, size - n, "%s %.*s", found++ ? "," : "", (int)t->n,
+                                  t->word);
+    }
 }
 
 void search_file_reasons(const struct search *s, const struct ranking *r,
@@ -89,9 +78,8 @@ void search_file_reasons(const struct search *s, const struct ranking *r,
     char text[256];
     const float *x = f->x, *w = search_file_weights();
     *ret = (struct search_reasons){0};
-    double words =
-        (double)(w[FF_BODY] * x[FF_BODY] + w[FF_BEST] * x[FF_BEST] + w[FF_SECOND] * x[FF_SECOND] +
-                 w[FF_TITLE] * x[FF_TITLE] + w[FF_PAIRS] * x[FF_PAIRS]);
+    double words = (double)(w[FF_BODY] * x[FF_BODY] + w[FF_BEST] * x[FF_BEST] +
+                            w[FF_TITLE] * x[FF_TITLE] + w[FF_PAIRS] * x[FF_PAIRS]);
     if (x[FF_FRAME] > 0)
         put(ret, WHY_FRAME, 4 * (double)x[FF_FRAME], "in the stack trace");
     if (x[FF_NAMED] > 0)

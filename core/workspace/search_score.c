@@ -5,17 +5,18 @@
 #include "core/code/words.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 // BM25: saturation and how much length counts. The usual values, not fitted.
 static const double UNIT_K1 = 1.2, UNIT_B = .75, FILE_K1 = 1.2, FILE_B = .6;
 // Prose and data answer a question about code less often than code.
-static const float DOCUMENT_WEIGHT = .3F, TEST_WEIGHT = .05F;
+static const float DOCUMENT_WEIGHT = .3F, TEST_WEIGHT = .4F, TEST_WORD_WEIGHT = .75F;
 
 enum { UNIT_ARRAYS = 11, DEFINITIONS_MAX = 16 };
 
 static float file_weight(const struct search *s, uint32_t file, const struct rank_want *want,
-                         bool tests) {
+                         const struct ranking *r) {
     const struct snapshot_file *f = snapshot_file(s->snapshot, file);
     float weight = s->files[file].weight;
     if (want->under && strncmp(f->path, want->under, strlen(want->under)) != 0)
@@ -27,10 +28,10 @@ static float file_weight(const struct search *s, uint32_t file, const struct ran
     } else if (want->code_only && (!f->facts || !f->facts->symbol_count)) {
         return 0;
     }
-    if (s->files[file].test && want->leave_tests && !tests)
+    if (s->files[file].test && (want->no_tests || (want->leave_tests && !r->tests)))
         return 0;
     if (s->files[file].test)
-        weight = tests ? 1 : weight < TEST_WEIGHT ? weight : TEST_WEIGHT;
+        weight = r->tests ? 1 : r->query.test_word ? TEST_WORD_WEIGHT : TEST_WEIGHT;
     return weight > .001F ? weight : .001F;
 }
 
@@ -70,7 +71,7 @@ int work_init(struct work *w, const struct search *s, const struct rank_want *wa
     for (size_t i = 0; i < UNIT_ARRAYS; i++)
         *arrays[i] = w->block + i * units;
     for (uint32_t i = 0; i < s->file_count; i++)
-        w->files[i].weight = file_weight(s, i, want, r->tests);
+        w->files[i].weight = file_weight(s, i, want, r);
     measure(w);
     return 0;
 }
@@ -94,15 +95,16 @@ struct file_hit {
 };
 
 // Gathers how often the term stands in each unit (tf, touched) and in one file.
-static uint32_t gather(struct work *w, const struct term *t, const struct word_hit *hit,
-                       uint32_t *touched) {
+static uint32_t gather(struct work *w, const struct word_hit *hit, uint32_t *touched) {
     const struct facts *facts = search_facts(w->s, hit->file);
     const struct search_file *f = &w->s->files[hit->file];
     uint32_t sum = 0;
-    for (uint32_t i = hit->word; facts && i < facts->word_count; i++) {
+    if (!facts || hit->word >= facts->word_count)
+        return 0;
+    uint32_t name = facts_word(facts, hit->word)->word; // equal words have one place in the pool
+    for (uint32_t i = hit->word; i < facts->word_count; i++) {
         const struct fact_word *word = facts_word(facts, i);
-        const char *text = facts_text(facts, word->word);
-        if (strncmp(text, t->word, t->n) != 0 || text[t->n] != '\0')
+        if (word->word != name)
             break;
         if (word->scope >= f->units)
             continue;
@@ -132,13 +134,14 @@ static void score_term(struct work *w, uint32_t index) {
     if (n > max)
         n = max;
     w->r->known_terms += n > 0;
+    w->r->query.terms[index].worth = n ? t->weight / (float)(1 + n) : 0;
     for (uint32_t i = 0; i < n; i++) {
         struct word_hit *hit = &w->hits[i];
         if (!(w->files[hit->file].weight > 0)) {
             hit->word = 0;
             continue;
         }
-        hit->word = gather(w, t, hit, &touched); // from here on: how often
+        hit->word = gather(w, hit, &touched); // from here on: how often
         files_with += work_is_main(w, hit->file) && hit->word;
     }
     for (uint32_t i = 0; i < touched; i++)
@@ -323,12 +326,7 @@ static void find_best(struct work *w) {
         f->best_unit = first;
         for (uint32_t u = first; u < end && f->weight > 0; u++) {
             float name = unit_name_match(w, u), both = w->body[u] + name + 9 * w->frame[u];
-            if (w->body[u] > f->best) {
-                f->second = f->best;
-                f->best = w->body[u];
-            } else if (w->body[u] > f->second) {
-                f->second = w->body[u];
-            }
+            raise(&f->best, w->body[u]);
             raise(&f->name, name);
             raise(&f->title, w->title[u]);
             if (u != first && both > top && both > 0) {
@@ -373,6 +371,14 @@ bool file_has_any(const struct work *w, uint32_t file) {
            f->frame > 0;
 }
 
+static int by_worth(const void *a, const void *b, void *ctx) {
+    const struct term *terms = ctx;
+    uint16_t x = *(const uint16_t *)a, y = *(const uint16_t *)b;
+    if (terms[x].worth > terms[y].worth || terms[x].worth < terms[y].worth)
+        return terms[x].worth > terms[y].worth ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
 int work_score(struct work *w, struct err *err) {
     (void)err;
     const struct query *q = &w->r->query;
@@ -383,6 +389,9 @@ int work_score(struct work *w, struct err *err) {
         if (w->s->message_words)
             score_messages(w, i);
     }
+    for (uint32_t i = 0; i < q->term_count; i++)
+        q->by_worth[i] = (uint16_t)i;
+    qsort_r(q->by_worth, q->term_count, sizeof *q->by_worth, by_worth, q->terms);
     score_mentions(w);
     for (uint32_t i = 0; i < q->path_count; i++)
         score_path_mention(w, &q->paths[i]);

@@ -6,7 +6,7 @@
 struct file_work {
     float weight; // 0: not asked for
     float body, path, message, named, frame;
-    float best, second, name, title, pairs, near, coupled;
+    float best, name, title, pairs, near, coupled;
     float logit;
     uint32_t best_unit, coupled_with;
 };
@@ -38,7 +38,7 @@ int work_near(struct work *w, struct err *err);  // neighbours by calls; fills r
 int work_pairs(struct work *w, struct err *err); // pairs of words in the texts of the best units
 
 static inline bool work_is_main(const struct work *w, uint32_t file) {
-    return w->files[file].weight >= .5F;
+    return w->files[file].weight >= .5F && (w->r->tests || !w->s->files[file].test);
 }
 float unit_name_match(const struct work *w, uint32_t unit);
 double unit_first_logit(const struct work *w, uint32_t unit);

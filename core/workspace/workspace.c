@@ -31,6 +31,7 @@ int workspaces_new(struct store *(*store)(void *ctx), void *ctx, struct workspac
 static void view_free(struct workspace_view *v) {
     if (!v)
         return;
+    workspace_searches_drop(v);
     search_free(v->search); // borrows from the snapshot
     snapshot_put(v->snapshot);
     mem_free(v);

@@ -52,5 +52,11 @@ struct workspace_past {
 int workspace_past(struct workspace *ws, bool (*cancelled)(void *ctx), void *ctx,
                    struct workspace_past *ret, struct err *err);
 void workspace_past_done(struct workspace_past *p); // accepts a zeroed one
+// The view's search with that history: what changes often, what was said about it, what changes
+// together (search_past.h). Made once for each view and head; valid as long as the view is held.
+// Without commits it is workspace_view_search(v). ERR_CANCELLED, ERR_NOMEM.
+int workspace_view_search_past(struct workspace_view *v, const struct workspace_past *past,
+                               bool (*cancelled)(void *ctx), void *ctx, const struct search **ret,
+                               struct err *err);
 // The path below the workspace; NULL: outside of it.
 const char *workspace_below(const struct workspace_past *p, const char *path);

@@ -12,7 +12,13 @@ struct workspace_history {
     unsigned users; // the workspace's own counts; guarded by its history_lock
 };
 
-static void put(struct workspace_history *h) {
+void workspace_history_share(struct workspace_history *h) {
+    (void)pthread_mutex_lock(&h->ws->history_lock);
+    h->users++;
+    (void)pthread_mutex_unlock(&h->ws->history_lock);
+}
+
+void workspace_history_put(struct workspace_history *h) {
     if (!h)
         return;
     (void)pthread_mutex_lock(&h->ws->history_lock);
@@ -25,7 +31,7 @@ static void put(struct workspace_history *h) {
 }
 
 void workspace_history_drop(struct workspace *ws) {
-    put(ws->history);
+    workspace_history_put(ws->history);
     ws->history = NULL;
 }
 
@@ -57,7 +63,7 @@ static void replace(struct workspace *ws, struct workspace_history *h) {
     ws->history = h;
     h->users++;
     (void)pthread_mutex_unlock(&ws->history_lock);
-    put(old);
+    workspace_history_put(old);
 }
 
 // What is known already, so that only the new commits are read.
@@ -90,9 +96,9 @@ static int refresh(struct workspace *ws, struct git *g, const char *head,
     }
     if (r == 0 && changed)
         history_cache_save(workspace_store(ws), ws->root, h->history);
-    put(old);
+    workspace_history_put(old);
     if (r < 0) {
-        put(h);
+        workspace_history_put(h);
         return r;
     }
     replace(ws, h);
@@ -139,7 +145,7 @@ int workspace_past(struct workspace *ws, bool (*cancelled)(void *ctx), void *ctx
 
 void workspace_past_done(struct workspace_past *p) {
     git_close(p->git);
-    put(p->held);
+    workspace_history_put(p->held);
     *p = (struct workspace_past){0};
 }
 

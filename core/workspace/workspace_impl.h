@@ -21,8 +21,12 @@ struct workspace_view {
     struct workspace *ws;
     struct snapshot *snapshot;
     struct search *search;
-    unsigned users; // the workspace's own counts; guarded by its view_lock
+    struct past_search *searches; // with a history each; guarded by its history_work
+    unsigned users;               // the workspace's own counts; guarded by its view_lock
 };
 
-struct store *workspace_store(struct workspace *ws); // of now; NULL: none
-void workspace_history_drop(struct workspace *ws);   // when the workspace is freed
+struct store *workspace_store(struct workspace *ws);       // of now; NULL: none
+void workspace_history_drop(struct workspace *ws);         // when the workspace is freed
+void workspace_history_share(struct workspace_history *h); // one more holder
+void workspace_history_put(struct workspace_history *h);   // accepts NULL
+void workspace_searches_drop(struct workspace_view *v);    // when the view is freed

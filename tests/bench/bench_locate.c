@@ -1,14 +1,16 @@
 // locate, pack and map on a real tree. Reads texts from stdin, each ended by a NUL byte:
-//   bench_locate ROOT locate|features|map|pack [TOKENS…] < texts
+//   bench_locate ROOT locate|files|features|map|pack [TOKENS…] < texts
 // Prints what it found, one block for each text (see the python drivers beside this), times on
 // stderr. With PAIRED_BENCH_HEAD=commit the history up to there is used too.
 #include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "core/store/store.h"
 #include "core/workspace/index.h"
 #include "core/workspace/locate.h"
 #include "core/workspace/map.h"
 #include "core/workspace/pack.h"
 #include "core/workspace/search_impl.h"
+#include "tests/bench/bench_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +57,9 @@ static int run_locate(const struct search *s, const char *text, size_t n) {
 }
 
 // What fit_rank.py learns from.
-static int run_features(const struct search *s, const char *text, size_t n) {
-    struct rank_want want = {.text = text, .bytes = n, .code_only = true, .leave_tests = true};
+static int run_features(const struct search *s, const char *text, size_t n, bool pack) {
+    struct rank_want want = {
+        .text = text, .bytes = n, .no_documents = true, .code_only = pack, .leave_tests = pack};
     struct ranking r;
     struct err err = {0};
     int e = search_rank(s, &want, &r, &err);
@@ -66,7 +69,7 @@ static int run_features(const struct search *s, const char *text, size_t n) {
             printf("\t%.4g", (double)r.files[i].x[k]);
         printf("\n");
     }
-    for (uint32_t i = 0; e == 0 && i < r.unit_count; i++) {
+    for (uint32_t i = 0; e == 0 && pack && i < r.unit_count; i++) {
         const struct fact_symbol *y = search_symbol(s, r.units[i].unit);
         printf("U\t%s\t%u\t%u\t%u\t%s", path_of(s, s->file_of[r.units[i].unit]), y->line,
                y->end_line, y->end - y->start, search_name(s, r.units[i].unit));
@@ -113,7 +116,9 @@ static int run_one(const struct search *s, const char *mode, const char *text, s
     if (strcmp(mode, "locate") == 0)
         return run_locate(s, text, bytes);
     if (strcmp(mode, "features") == 0)
-        return run_features(s, text, bytes);
+        return run_features(s, text, bytes, true);
+    if (strcmp(mode, "files") == 0)
+        return run_features(s, text, bytes, false);
     if (strcmp(mode, "map") == 0)
         return run_map(s, text, bytes, budget);
     return run_pack(s, text, bytes, budget);
@@ -156,17 +161,25 @@ int main(int argc, char **argv) {
     struct snapshot *snapshot = NULL;
     struct search *s = NULL;
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_locate ROOT locate|features|map|pack [TOKENS…] < texts\n");
+        fprintf(stderr,
+                "usage: bench_locate ROOT locate|files|features|map|pack [TOKENS…] < texts\n");
         return 2;
     }
     struct index_config config = {.root = argv[1], .threads = 2};
+    const char *folder = getenv("PAIRED_BENCH_STORE");
+    struct store_config store = {.dir = folder, .readers = 2};
+    if (folder && store_open(&store, &config.store, &err) < 0)
+        fprintf(stderr, "bench_locate: without a cache: %s\n", err.message);
     struct index_want want = {.tier = TIER_TREE};
     double start = now_ms();
     int r = index_open(&config, &ix, &err);
     if (r == 0)
         r = index_get(ix, &want, &snapshot, &err);
     double indexed = now_ms();
-    struct search_config sc = {.snapshot = snapshot};
+    struct bench_log *log =
+        getenv("PAIRED_BENCH_LOG") ? bench_log_read(getenv("PAIRED_BENCH_LOG")) : NULL;
+    struct search_config sc = {.snapshot = snapshot,
+                               .history = log ? bench_log_history(log) : NULL};
     if (r == 0)
         r = search_new(&sc, &s, &err);
     if (r == 0) {
@@ -178,7 +191,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_locate: %s\n", err.message);
     }
     search_free(s);
+    bench_log_free(log);
     snapshot_put(snapshot);
     index_close(ix);
+    store_close(config.store);
     return r == 0 ? 0 : 1;
 }

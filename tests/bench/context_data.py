@@ -22,11 +22,26 @@ def git_dir(template, repo):
 class Checkout:
     """The files of one commit in a temporary folder (no .git)."""
 
-    def __init__(self, git, commit):
+    def __init__(self, git, commit, wanted=None):
+        """`wanted` says which paths (all by default). Objects that the clone lacks and links are left out."""
         self.folder = tempfile.TemporaryDirectory(prefix="bench-")
-        archive = subprocess.Popen(["git", "-C", git, "archive", commit], stdout=subprocess.PIPE)
-        subprocess.run(["tar", "x", "-C", self.folder.name], stdin=archive.stdout, check=True)
         self.root = self.folder.name
+        listed = subprocess.run(["git", "-C", git, "ls-tree", "-r", "-z", commit], capture_output=True, check=True).stdout
+        entries = [(e.split(b"\t", 1)[0].split(), e.split(b"\t", 1)[1]) for e in listed.split(b"\0") if e]
+        entries = [(meta[2], path) for meta, path in entries if meta[0].startswith(b"100") and (not wanted or wanted(os.fsdecode(path)))]
+        blobs = subprocess.run(["git", "-C", git, "cat-file", "--batch"], input=b"".join(i + b"\n" for i, _ in entries),
+                               capture_output=True, check=True).stdout
+        at = 0
+        for _, path in entries:
+            end = blobs.index(b"\n", at)
+            head, at = blobs[at:end].split(), end + 1
+            if len(head) == 3:
+                size = int(head[2])
+                target = os.path.join(os.fsencode(self.root), path)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with open(target, "wb") as f:
+                    f.write(blobs[at:at + size])
+                at += size + 1
 
     def __enter__(self):
         return self

@@ -3,7 +3,8 @@
 
 Snapshot: the tree N commits before HEAD. Each later commit that is no merge and changed 1 to 5 source files of the
 snapshot is a question (its message without paths, hashes, numbers of issues and trailers); the files are the answer.
-Where a commit changed tests and other source, the tests do not count."""
+Where a commit changed tests and other source, the tests do not count. With --history the commits up to the snapshot are
+used too."""
 import os
 import re
 import subprocess
@@ -18,7 +19,8 @@ NOISE = re.compile(r"(?im)^(co-authored-by|signed-off-by):.*$|https?://\S+|#\d+|
 
 
 def git(folder, *args):
-    return subprocess.run(["git", "-C", folder, *args], capture_output=True, check=True).stdout.decode("utf8", "replace")
+    """What git said, up to the first object that a partial clone lacks."""
+    return subprocess.run(["git", "-C", folder, *args], capture_output=True, check=False).stdout.decode("utf8", "replace")
 
 
 def questions(folder, n):
@@ -37,13 +39,20 @@ def questions(folder, n):
 
 
 def main():
-    binary, n = sys.argv[1], int(sys.argv[2])
+    args = [a for a in sys.argv[1:] if a != "--history"]
+    binary, n = args[0], int(args[1])
     means = []
-    for folder in sys.argv[3:]:
+    for folder in args[2:]:
         snapshot, found = questions(folder, n)
         with context_data.Checkout(folder, snapshot) as c:
-            env = {"PAIRED_BENCH_HEAD": snapshot, "PAIRED_BENCH_GIT": folder} if os.environ.get("PAIRED_BENCH_HISTORY") else {}
+            env = {}
+            if "--history" in sys.argv:
+                env["PAIRED_BENCH_LOG"] = c.root + ".log"
+                with open(env["PAIRED_BENCH_LOG"], "w", encoding="utf8") as f:
+                    f.write(git(folder, "log", "--no-merges", "--format=%x01%ct%x02%s", "--name-only", "-n", "10000", snapshot))
             answers, said = context_data.ask(binary, c.root, "locate", [q for q, _ in found], env=env)
+            if env:
+                os.unlink(env["PAIRED_BENCH_LOG"])
         hit1 = hit5 = hit10 = recall10 = 0
         for answer, (_, gold) in zip(answers, found):
             got = [l.split("\t")[2].rsplit(":", 1)[0] for l in answer.decode("utf8", "replace").split("\n") if l.startswith("f\t")]
@@ -61,4 +70,5 @@ def main():
               ("mean", "", *(sum(m[i] for m in means) / len(means) for i in range(4))))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -68,4 +68,5 @@ def main():
               " ".join("  %.3f / %.3f" % (mean(files[repo, b]), mean(bodies[repo, b])) for b in budgets))
 
 
-main()
+if __name__ == "__main__":
+    main()

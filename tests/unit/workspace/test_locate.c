@@ -78,7 +78,7 @@ static void tests_come_first_only_when_asked_for(void **state) {
     struct shop s;
     (void)state;
     shop_open(&s, NULL);
-    first_is(&s, "add_item refuses quantity zero", "shop/cart.py", "add_item");
+    first_is(&s, "Cart.add_item and its quantity", "shop/cart.py", "add_item");
     struct locate_result *r = ask(&s, "fix test that add_item refuses quantity zero");
     assert_true(r->tests);
     assert_string_equal(shop_path(&s, r->files[0].file), "tests/test_cart.py");
@@ -87,6 +87,12 @@ static void tests_come_first_only_when_asked_for(void **state) {
     r = ask_with(
         &s, &(struct locate_want){.text = text, .bytes = strlen(text), .tests = LOCATE_TESTS_YES});
     assert_string_equal(shop_path(&s, r->files[0].file), "tests/test_cart.py");
+    locate_free(r);
+    r = ask_with(
+        &s, &(struct locate_want){.text = text, .bytes = strlen(text), .tests = LOCATE_TESTS_NO});
+    assert_string_equal(shop_path(&s, r->files[0].file), "shop/cart.py");
+    for (uint32_t i = 0; i < r->file_count; i++)
+        assert_null(strstr(shop_path(&s, r->files[i].file), "tests/"));
     locate_free(r);
     shop_close(&s);
 }
