@@ -13,10 +13,11 @@ enum {
     CALLERS_SEEDS = 40, // … and whose callers
     AMBIGUOUS = 3,      // a name with more definitions leads nowhere
     MENTIONS_MAX = 256, // of one name
-    PAIR_UNITS = 150,   // units whose text is read
+    PAIR_UNITS = 50,    // units whose text is read: more make it slower, not better
     PAIR_UNIT_BYTES = 64 * 1024,
     PAIR_BYTES = 1024 * 1024, // of all of them
-    PAIRS_PER_UNIT = 256
+    PAIRS_PER_UNIT = 256,
+    PAIR_BLOOM = 32768 // bits
 };
 
 struct best { // units with the greatest values: a heap with the least of them on top
@@ -194,11 +195,14 @@ struct pair_scan {
     uint32_t *with;  // [pair_count]: units that have it
     uint16_t *found; // of the unit at hand
     uint32_t count, unit;
+    uint64_t bloom[PAIR_BLOOM / 64]; // most pairs of code are none of the text's
 };
 
 static void note_pair(void *ctx, uint64_t pair) {
     struct pair_scan *p = ctx;
-    uint32_t low = 0, high = p->q->pair_count;
+    uint32_t low = 0, high = p->q->pair_count, bit = (uint32_t)(pair >> 30) % PAIR_BLOOM;
+    if (!(p->bloom[bit / 64] >> bit % 64 & 1))
+        return;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (p->q->pairs[middle] < pair)
@@ -285,6 +289,10 @@ int work_pairs(struct work *w, struct err *err) {
     if (!l || !counts)
         return err_set(err, ERR_NOMEM, "out of memory");
     struct pair_scan p = {.q = q, .stamp = counts, .with = counts + q->pair_count};
+    for (uint32_t i = 0; i < q->pair_count; i++) {
+        uint32_t bit = (uint32_t)(q->pairs[i] >> 30) % PAIR_BLOOM;
+        p.bloom[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
     for (uint32_t i = 0; i < w->r->unit_count && l->count < PAIR_UNITS; i++)
         if (symbol_is_function(search_symbol(w->s, w->r->units[i].unit)))
             l->units[l->count++] = w->r->units[i].unit;

@@ -293,41 +293,6 @@ static void weigh_frames(struct reading *r) {
 
 // --- pairs --------------------------------------------------------------------------------------
 
-struct pairing {
-    uint64_t parts[8], last;
-    uint32_t calls;
-    pair_fn *on_pair;
-    void *ctx;
-};
-
-static int keep_part(void *ctx, const char *word, size_t n) {
-    struct pairing *p = ctx;
-    if (p->calls < COUNT_OF(p->parts))
-        p->parts[p->calls] = search_hash(word, n);
-    p->calls++;
-    return 0;
-}
-
-void query_pairs(const char *text, size_t n, pair_fn *on_pair, void *ctx) {
-    struct pairing p = {.on_pair = on_pair, .ctx = ctx};
-    size_t at = 0, start, m, before = 0;
-    while (words_next(text, n, &at, &start, &m)) {
-        if (memchr(text + before, '\n', start - before))
-            p.last = 0;
-        before = at;
-        p.calls = 0;
-        if (is_stop_word(text + start, m))
-            continue;
-        (void)words_of_identifier(text + start, m, keep_part, &p);
-        uint32_t count = p.calls < COUNT_OF(p.parts) ? p.calls : COUNT_OF(p.parts);
-        for (uint32_t i = count > 1 ? 1 : 0; i < count; i++) { // the whole comes before its parts
-            if (p.last)
-                on_pair(ctx, (p.last * 0x9E3779B97F4A7C15u) ^ p.parts[i]);
-            p.last = p.parts[i];
-        }
-    }
-}
-
 static void add_pair(void *ctx, uint64_t pair) {
     struct query *q = ctx;
     if (q->pair_count < PAIRS_MAX)
