@@ -195,16 +195,28 @@ static int refresh(struct index *ix, const struct index_want *want, struct err *
     return r;
 }
 
+// A thread of an earlier pass may run out of memory after this call has looked what to read again:
+// then a second look takes what was left.
+static bool was_left(const struct index *ix) { // under the lock
+    return ix->retry && !ix->queue[STAGE_LEXICAL].pending && !ix->queue[STAGE_TREE].pending;
+}
+
 int index_get(struct index *ix, const struct index_want *want, struct snapshot **ret,
               struct err *err) {
     int64_t end_ns = want->ms ? index_now_ns() + (int64_t)want->ms * 1000000 : 0;
+    int r = 0;
     if (gave_up(want))
         return err_set(err, ERR_CANCELLED, "cancelled");
-    int r = refresh(ix, want, err);
-    if (r < 0)
-        return r;
+    for (int look = 0, left = 1; r == 0 && left && look < 2; look++) {
+        r = refresh(ix, want, err);
+        if (r < 0)
+            return r;
+        (void)pthread_mutex_lock(&ix->lock);
+        r = wait_for_tier(ix, want, end_ns, err);
+        left = was_left(ix);
+        (void)pthread_mutex_unlock(&ix->lock);
+    }
     (void)pthread_mutex_lock(&ix->lock);
-    r = wait_for_tier(ix, want, end_ns, err);
     if (r == 0)
         r = take_snapshot(ix, ret, err);
     (void)pthread_mutex_unlock(&ix->lock);

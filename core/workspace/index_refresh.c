@@ -321,6 +321,12 @@ int index_refresh(struct index *ix, const struct index_want *want, uint64_t *ret
     int r = load_list(ix, err);
     if (r < 0)
         return r;
+    // First: what the tree's changes put into the queue would say that all is being read.
+    (void)pthread_mutex_lock(&ix->lock);
+    r = requeue_unread(ix, &a.bytes);
+    (void)pthread_mutex_unlock(&ix->lock);
+    if (r < 0)
+        return err_set(err, r, "out of memory for the index");
     if (ix->walk)
         r = walk_check(ix->walk, ix->root->fd, ix->threads, on_change, &a, &stale, err);
     if (r < 0)
@@ -331,8 +337,6 @@ int index_refresh(struct index *ix, const struct index_want *want, uint64_t *ret
         return r;
     (void)pthread_mutex_lock(&ix->lock);
     r = a.failed ? a.failed : merge_again(ix, &a.bytes);
-    if (r == 0)
-        r = requeue_unread(ix, &a.bytes);
     *ret_bytes = a.bytes + ix->overlay_bytes;
     ix->overlay_bytes = 0;
     (void)pthread_mutex_unlock(&ix->lock);

@@ -456,10 +456,8 @@ static void memory_may_run_out_anywhere(void **state) {
         reached = mem_count() >= nth;
         mem_fail_at(0);
         assert_true(r == 0 || r == ERR_NOMEM);
-        index_close(ix);
-        // A file that there was no memory for stays known by name until it changes or the index is
-        // opened anew (docs/ROADMAP.md, known gaps).
-        assert_int_equal(index_open(&c, &ix, NULL), 0);
+        if (!ix)
+            continue;
         s = get(ix, TIER_TREE);
         assert_int_equal(definitions(s, "alpha"), 1);
         assert_int_equal(definitions(s, "beta"), 1);
