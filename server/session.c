@@ -77,7 +77,8 @@ static const struct field hello_fields[] = {HELLO(major, FIELD_INT, FIELD_REQUIR
                                             HELLO(env, FIELD_JSON, 0),
                                             {0}};
 
-static const struct session_face *const faces[] = {&session_face_mcp, &session_face_cli};
+static const struct session_face *const faces[] = {&session_face_mcp, &session_face_cli,
+                                                   &session_face_lsp};
 
 static const struct session_face *find_face(struct text role) {
     for (size_t i = 0; i < COUNT_OF(faces); i++)
