@@ -1,0 +1,91 @@
+// @paired in chat, a tool for other chat participants, and the agents as a language model: VS Code refuses
+// participants where no model is registered. Each of the three is left out where the editor does not have it.
+'use strict';
+const vscode = require('vscode');
+const { agentOf, questionFor } = require('./agents');
+const { render } = require('./render');
+
+function toUri(file, line) {
+  const folder = vscode.workspace.workspaceFolders?.[0];
+  return folder ? `${vscode.Uri.joinPath(folder.uri, file).toString()}#L${line}` : undefined;
+}
+
+// What the user has in front of him, so that "this function" means something.
+function placeInEditor() {
+  const editor = vscode.window.activeTextEditor;
+  if (!editor || editor.document.uri.scheme !== 'file') return {};
+  const { start, end } = editor.selection;
+  return { textDocument: { uri: editor.document.uri.toString() }, range: { start, end } };
+}
+
+async function ask(paired, agent, prompt, token) {
+  const question = questionFor(agent, prompt);
+  const answer = await paired.execute('paired.ask', { agent: agent?.name, question, ...placeInEditor() }, token);
+  return { question, answer };
+}
+
+function registerParticipant(paired, context) {
+  if (!vscode.chat?.createChatParticipant) return;
+  const participant = vscode.chat.createChatParticipant('paired.paired', async (request, _history, stream, token) => {
+    const agent = agentOf(request.command);
+    try {
+      const { answer } = await ask(paired, agent, request.prompt, token);
+      stream.markdown(render(answer.text || '', toUri));
+      return { metadata: { agent: agent?.name, next: answer.next } };
+    } catch (e) {
+      if (token.isCancellationRequested) return {};
+      return { errorDetails: { message: e.message } };
+    }
+  });
+  participant.iconPath = new vscode.ThemeIcon('circle-filled');
+  participant.followupProvider = {
+    provideFollowups: result => (result.metadata?.next ? [{ prompt: 'more', label: 'More of this' }] : []),
+  };
+  context.subscriptions.push(participant);
+}
+
+function registerModel(paired, context) {
+  if (!vscode.lm?.registerLanguageModelChatProvider) return;
+  const model = {
+    id: 'paired-agents', name: 'paired (local agents)', family: 'paired', version: '1',
+    maxInputTokens: 32000, maxOutputTokens: 8000, capabilities: {},
+    tooltip: 'No model: exact answers of the local agents', detail: 'local',
+  };
+  const textOf = message => message.content.map(part => part.value ?? '').join('');
+  context.subscriptions.push(vscode.lm.registerLanguageModelChatProvider('paired', {
+    provideLanguageModelChatInformation: async () => [model],
+    provideLanguageModelChatResponse: async (_model, messages, _options, progress, token) => {
+      const last = [...messages].reverse().find(m => m.role === vscode.LanguageModelChatMessageRole.User);
+      const { answer } = await ask(paired, undefined, last ? textOf(last) : '', token);
+      progress.report(new vscode.LanguageModelTextPart(answer.text || ''));
+    },
+    provideTokenCount: async (_model, text, token) => {
+      const plain = typeof text === 'string' ? text : textOf(text);
+      const counted = await paired.execute('paired.tokens', { text: plain }, token).catch(() => undefined);
+      return counted?.tokens ?? Math.ceil(plain.length / 4);
+    },
+  }));
+}
+
+function registerTool(paired, context) {
+  if (!vscode.lm?.registerTool) return;
+  context.subscriptions.push(vscode.lm.registerTool('paired_ask', {
+    prepareInvocation: options => ({ invocationMessage: `Asking paired: ${String(options.input.question).slice(0, 80)}` }),
+    invoke: async (options, token) => {
+      const { answer } = await ask(paired, agentOf(options.input.agent), options.input.question, token);
+      return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(answer.text || '')]);
+    },
+  }));
+}
+
+function registerChat(paired, context) {
+  for (const register of [registerModel, registerParticipant, registerTool]) {
+    try {
+      register(paired, context);
+    } catch (e) { // a fork that has the name and not the thing
+      paired.log.info(`${register.name}: ${e.message}`);
+    }
+  }
+}
+
+module.exports = { registerChat, ask, toUri };

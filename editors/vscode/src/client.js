@@ -1,0 +1,104 @@
+// The language client: starts `paired lsp`, tells who wants to know how it is.
+'use strict';
+const vscode = require('vscode');
+const { LanguageClient, RevealOutputChannelOn, State } = require('vscode-languageclient/node');
+const { findBinary } = require('./binary');
+
+const START_TIMEOUT_MS = 10000;
+
+class Paired {
+  constructor(context, log) {
+    this.context = context;
+    this.log = log;
+    this.changed = new vscode.EventEmitter();
+    this.client = undefined;
+    this.file = undefined;
+    this.problem = undefined; // why there is none, for people
+    this.starting = Promise.resolve();
+  }
+
+  get running() {
+    return this.client?.state === State.Running;
+  }
+
+  find() {
+    const settings = vscode.workspace.getConfiguration('paired');
+    const inspected = settings.inspect('path') || {};
+    const trusted = vscode.workspace.isTrusted;
+    const configured = (trusted ? settings.get('path') : inspected.globalValue) || '';
+    return findBinary({ configured, extensionDir: this.context.extensionPath });
+  }
+
+  start() {
+    this.starting = this.starting.then(() => this.#start(), () => this.#start());
+    return this.starting;
+  }
+
+  async #start() {
+    const settings = vscode.workspace.getConfiguration('paired');
+    if (this.client || !settings.get('enable')) return;
+    const found = this.find();
+    this.file = found.file;
+    this.problem = found.missing;
+    if (!found.file) {
+      this.log.warn(found.missing);
+      this.changed.fire();
+      return;
+    }
+    const more = vscode.workspace.isTrusted ? settings.get('arguments') || [] : settings.inspect('arguments')?.globalValue || [];
+    const run = { command: found.file, args: ['lsp', ...more] };
+    this.client = new LanguageClient('paired', 'paired', { run, debug: run }, {
+      documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
+      outputChannel: this.log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      synchronize: { configurationSection: 'paired' },
+      initializationOptions: { rhythm: settings.get('rhythm.enable') },
+    });
+    this.client.onDidChangeState(() => this.changed.fire());
+    try {
+      await this.client.start();
+      this.problem = undefined;
+    } catch (e) {
+      this.problem = String(e?.message || e);
+      this.log.error(`paired lsp did not start: ${this.problem}`);
+      this.client = undefined;
+    }
+    this.changed.fire();
+  }
+
+  async stop() {
+    const client = this.client;
+    this.client = undefined;
+    if (client) await client.stop(2000).catch(e => this.log.warn(`stopping: ${e.message}`));
+    this.changed.fire();
+  }
+
+  async restart() {
+    await this.starting.catch(() => {});
+    await this.stop();
+    await this.start();
+  }
+
+  // Waits for a start under way; rejects with a sentence for people.
+  async ready() {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error('paired is still starting; try again')), START_TIMEOUT_MS);
+    });
+    await Promise.race([this.starting, late]).finally(() => clearTimeout(timer));
+    if (!this.running) throw new Error(this.problem ? `paired does not run: ${this.problem}` : 'paired does not run');
+    return this.client;
+  }
+
+  async execute(command, argument, token) {
+    const client = await this.ready();
+    return client.sendRequest('workspace/executeCommand', { command, arguments: argument === undefined ? [] : [argument] }, token);
+  }
+
+  dispose() {
+    this.changed.dispose();
+    return this.stop();
+  }
+}
+
+module.exports = { Paired };

@@ -1,0 +1,44 @@
+// An agent's answer as markdown. Its lines hold text of the repository: everything is escaped or fenced, so that
+// nothing in a name or a comment acts. No vscode in here: tested by node alone.
+'use strict';
+const { escapeMarkdown, linkPlaces } = require('./agents');
+
+function fence(lines) {
+  const longest = Math.max(0, ...lines.map(l => Math.max(0, ...(l.match(/`+/g) || []).map(run => run.length))));
+  const marks = '`'.repeat(Math.max(3, longest + 1));
+  return `${marks}text\n${lines.join('\n')}\n${marks}\n`;
+}
+
+// Links survive escaping: they are put in afterwards, in place of words that escaping leaves alone.
+function line(text, toUri) {
+  const links = [];
+  const marked = linkPlaces(text, (file, number) => {
+    const uri = toUri(file, number);
+    if (uri) links.push({ label: `${file}:${number}`, uri });
+    return uri ? `\u0001${links.length - 1}\u0002` : undefined;
+  });
+  const plain = marked.replace(/\[[^\]]*\]\(\u0001(\d+)\u0002\)/g, '\u0001$1\u0002');
+  return escapeMarkdown(plain).replace(/\u0001(\d+)\u0002/g, (_, i) => `[${escapeMarkdown(links[i].label)}](${links[i].uri})`);
+}
+
+function render(text, toUri) {
+  let out = '';
+  let block = [];
+  const flush = () => {
+    if (block.length) out += fence(block);
+    block = [];
+  };
+  for (const each of text.replace(/[\u0001\u0002]/g, '').split('\n')) {
+    if (/^(\s{2,}|\t|[|+-]{2})/.test(each)) {
+      block.push(each);
+      continue;
+    }
+    flush();
+    const heading = /^#{1,3} (.*)/.exec(each);
+    out += heading ? `\n**${escapeMarkdown(heading[1])}**\n\n` : each ? `${line(each, toUri)}  \n` : '\n';
+  }
+  flush();
+  return out;
+}
+
+module.exports = { render };

@@ -1,0 +1,87 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { findBinary } = require('../src/binary');
+const { agents, agentOf, questionFor, linkPlaces, escapeMarkdown } = require('../src/agents');
+const { render } = require('../src/render');
+const manifest = require('../package.json');
+
+function world(t) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-ext-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  return {
+    dir,
+    program: (...parts) => {
+      const file = path.join(dir, ...parts);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 });
+      return file;
+    },
+  };
+}
+
+test('the configured program wins, even when it is not there', t => {
+  const w = world(t);
+  const mine = w.program('mine', 'paired');
+  const onPath = w.program('bin', 'paired');
+  const rest = { extensionDir: w.dir, env: { PATH: path.dirname(onPath) }, home: w.dir };
+  assert.deepStrictEqual(findBinary({ ...rest, configured: mine }), { file: mine });
+  assert.deepStrictEqual(findBinary({ ...rest, configured: '~/mine/paired' }), { file: mine });
+  assert.match(findBinary({ ...rest, configured: path.join(w.dir, 'no') }).missing, /is not a program/);
+  assert.match(findBinary({ ...rest, configured: 'paired' }).missing, /absolute/);
+});
+
+test('the bundled one, PATH, the home: in this order', t => {
+  const w = world(t);
+  const rest = { extensionDir: path.join(w.dir, 'ext'), env: { PATH: `relative:${path.join(w.dir, 'a')}` }, home: w.dir };
+  const local = w.program('.local', 'bin', 'paired');
+  assert.deepStrictEqual(findBinary(rest), { file: local });
+  const onPath = w.program('a', 'paired');
+  assert.deepStrictEqual(findBinary(rest), { file: onPath });
+  const bundled = w.program('ext', 'bin', 'paired');
+  assert.deepStrictEqual(findBinary(rest), { file: bundled });
+  fs.chmodSync(bundled, 0o644);
+  assert.deepStrictEqual(findBinary(rest), { file: onPath });
+  fs.rmSync(bundled);
+  fs.mkdirSync(bundled); // a folder of that name is no program
+  assert.deepStrictEqual(findBinary(rest), { file: onPath });
+});
+
+test('seven agents, each with a chat command of the manifest', () => {
+  const commands = manifest.contributes.chatParticipants[0].commands.map(c => c.name);
+  assert.deepStrictEqual(agents.map(a => a.command), commands);
+  for (const command of commands) assert.ok(questionFor(agentOf(command), ' ').length > 3);
+  assert.strictEqual(agentOf('nobody'), undefined);
+  assert.strictEqual(questionFor(agentOf('qa'), ' why? '), 'why?');
+});
+
+test('every setting is documented, every command has a handler', () => {
+  const readme = fs.readFileSync(path.join(__dirname, '..', 'README.md'), 'utf8');
+  for (const name of Object.keys(manifest.contributes.configuration.properties)) {
+    const last = name.slice(name.lastIndexOf('.'));
+    assert.ok(readme.includes(`\`${name}\``) || readme.includes(`\`${last}\``), name);
+  }
+  const source = fs.readFileSync(path.join(__dirname, '..', 'src', 'commands.js'), 'utf8');
+  for (const { command } of manifest.contributes.commands) assert.match(source, new RegExp(`\\b${command.slice('paired.'.length)}\\b`));
+});
+
+test('places become links, other things do not', () => {
+  const link = text => linkPlaces(text, (file, line) => `x:${file}#${line}`);
+  assert.strictEqual(link('src/a.c:12 is wrong'), '[src/a.c:12](x:src/a.c#12) is wrong');
+  assert.strictEqual(link('(see a.py:3)'), '(see [a.py:3](x:a.py#3))');
+  for (const text of ['http://a.b/c.d:80/x', '../up.c:3', '/etc/passwd.x:1', 'a.c:', '12:30', 'a.c:12:5']) assert.strictEqual(link(text), text);
+});
+
+test('what a repository is called does not act as markdown', () => {
+  const evil = '[click](command:evil) <img src=x> `x` **b** ![i](http://x/y.png) src/a.c:1';
+  const out = render(evil, () => 'file:///a.c#L1');
+  assert.ok(!/(^|[^\\])\[click\]/.test(out) && !/(^|[^\\])</.test(out) && !/(^|[^\\])!/.test(out), out);
+  assert.ok(out.includes('](file:///a.c#L1)'));
+  assert.strictEqual(escapeMarkdown('a_b'), 'a\\_b');
+  const fenced = render('  ```\n  code', () => undefined);
+  assert.ok(fenced.startsWith('````text\n'), fenced);
+  assert.strictEqual(render('## Title\nx', () => undefined), '\n**Title**\n\nx  \n');
+});
