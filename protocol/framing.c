@@ -11,6 +11,7 @@
 enum state {
     IN_HEADER, // collecting header lines in `held`
     IN_BODY,   // collecting `want` bytes in `held`
+    IN_SKIP,   // body over the maximum: `held` keeps its head, `total` counts up to `want`
     IN_LINE,   // collecting one line in `held`
     IN_EXCESS, // line over the maximum: `held` keeps its head, `total` counts
     DEAD       // a header was wrong: nothing behind it can be trusted
@@ -23,7 +24,7 @@ struct framing {
     void *ctx;
     struct buf held;
     size_t want;
-    size_t total;    // of the line in excess
+    size_t total;    // of the line in excess, of the skipped body so far
     bool cr;         // its last byte so far is a carriage return
     size_t searched; // bytes of `held` already known to hold no end of header
 };
@@ -167,7 +168,7 @@ static int read_length(struct framing *f, const char *p, size_t n, struct err *e
         if (!isdigit((unsigned char)p[i]))
             return refuse(f, ERR_PARSE, err, "Content-Length is not a number");
         length = length * 10 + (size_t)(p[i] - '0');
-        if (length > f->body_max)
+        if (length > FRAMING_SKIP_BYTES_MAX)
             return refuse(f, ERR_LIMIT, err, "Content-Length is over the maximum");
     }
     f->want = length;
@@ -243,8 +244,23 @@ static int feed_header(struct framing *f, const char *p, size_t n, size_t *ret_u
         return r;
     *ret_used = bytes - before;
     release_held(f);
-    f->state = IN_BODY;
+    f->state = f->want > f->body_max ? IN_SKIP : IN_BODY;
+    f->total = 0;
     return 0;
+}
+
+static int feed_skip(struct framing *f, const char *p, size_t n, size_t *ret_used,
+                     struct err *err) {
+    size_t missing = f->want - f->total, room = head_max(f) - f->held.len;
+    *ret_used = n < missing ? n : missing;
+    int r = hold(f, p, *ret_used < room ? *ret_used : room, err);
+    f->total += *ret_used;
+    if (r < 0 || f->total < f->want)
+        return r;
+    f->state = IN_HEADER;
+    r = too_long(f, f->held.data, f->held.len, f->want, err);
+    release_held(f);
+    return r;
 }
 
 static int feed_body(struct framing *f, const char *p, size_t n, size_t *ret_used,
@@ -272,8 +288,10 @@ static int feed_content_length(struct framing *f, const char *p, const char *end
     // A body of no bytes is delivered without waiting for more input.
     while (p < end || (f->state == IN_BODY && f->want == 0)) {
         size_t used = 0;
-        int r = f->state == IN_HEADER ? feed_header(f, p, (size_t)(end - p), &used, err)
-                                      : feed_body(f, p, (size_t)(end - p), &used, err);
+        size_t n = (size_t)(end - p);
+        int r = f->state == IN_HEADER ? feed_header(f, p, n, &used, err)
+                : f->state == IN_SKIP ? feed_skip(f, p, n, &used, err)
+                                      : feed_body(f, p, n, &used, err);
         if (r < 0)
             return r;
         p += used;
@@ -291,6 +309,7 @@ int framing_feed(struct framing *f, const void *bytes, size_t n, struct err *err
         return n ? feed_lines(f, p, p + n, err) : 0;
     case IN_HEADER:
     case IN_BODY:
+    case IN_SKIP:
         return n ? feed_content_length(f, p, p + n, err) : 0;
     }
     return ERR_INVAL;
@@ -304,6 +323,7 @@ int framing_end(struct framing *f, struct err *err) {
     case IN_HEADER:
         return f->held.len == 0 ? 0 : refuse(f, ERR_PARSE, err, "the stream ended within a header");
     case IN_BODY:
+    case IN_SKIP:
         return refuse(f, ERR_PARSE, err, "the stream ended within a message");
     case DEAD:
         return 0;

@@ -11,6 +11,7 @@
 enum framing_kind { FRAMING_CONTENT_LENGTH, FRAMING_LINES };
 enum {
     FRAMING_BODY_BYTES_MAX = 64 * 1024 * 1024,
+    FRAMING_SKIP_BYTES_MAX = 1024 * 1024 * 1024, // a Content-Length beyond it is no message
     FRAMING_HEADER_BYTES_MAX = 4096,
     FRAMING_HEAD_BYTES = 64 * 1024
 };
@@ -21,8 +22,7 @@ struct framing_events {
     // One complete body, borrowed. A negative return stops the feed and becomes its result.
     int (*message)(void *ctx, const char *body, size_t n, struct err *err);
     // A body over the maximum: its first FRAMING_HEAD_BYTES and its length so far; the rest is
-    // skipped, memory stays bounded, and the stream goes on with the next message. FRAMING_LINES
-    // only.
+    // skipped, memory stays bounded, and the stream goes on with the next message.
     int (*oversize)(void *ctx, const char *head, size_t head_bytes, size_t total_bytes,
                     struct err *err);
 };
@@ -33,7 +33,7 @@ struct framing *framing_new(enum framing_kind kind, size_t body_max,
 void framing_free(struct framing *f); // accepts NULL
 
 // Any split of the byte stream. 0, or ERR_PARSE (cannot be resynchronised: bad header), ERR_LIMIT
-// (Content-Length over the maximum; nothing was allocated), ERR_NOMEM, or what a callback returned.
+// (Content-Length over FRAMING_SKIP_BYTES_MAX), ERR_NOMEM, or what a callback returned.
 // Lines: CR before LF is dropped, empty lines are ignored; the last line without LF is delivered by
 // framing_end.
 int framing_feed(struct framing *f, const void *bytes, size_t n, struct err *err);

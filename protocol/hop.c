@@ -11,7 +11,7 @@ enum { AT_BYTES = 0, AT_TYPE = 4, AT_FLAGS = 5, AT_ZERO = 6, AT_SEQ = 8 };
 _Static_assert(AT_SEQ + 8 == HOP_HEADER_BYTES, "the header is 16 bytes");
 
 enum {
-    HOP_FLAGS_ALL = HOP_REPLAY | HOP_SILENT,
+    HOP_FLAGS_ALL = HOP_REPLAY | HOP_SILENT | HOP_TIMED,
     KEEP_BYTES = 64 * 1024 // a larger buffer is given back after its frame
 };
 
@@ -80,10 +80,12 @@ static int read_header(struct hop_reader *r, const uint8_t *head, struct hop_fra
     unsigned flags = head[AT_FLAGS];
     uint64_t bytes = get_little(head + AT_BYTES, 4);
     int code = 0;
-    if (type < HOP_HELLO || type > HOP_NOTE)
+    if (type < HOP_HELLO || type > HOP_STATE)
         code = err_set(err, ERR_PARSE, "frame of unknown type %u", type);
     else if ((flags & ~(unsigned)HOP_FLAGS_ALL) || get_little(head + AT_ZERO, 2) != 0)
         code = err_set(err, ERR_PARSE, "frame with unknown flags");
+    else if ((flags & HOP_TIMED) && (type != HOP_MESSAGE || bytes < HOP_TIME_BYTES))
+        code = err_set(err, ERR_PARSE, "frame with a time, but without room for it");
     else if (bytes > HOP_BODY_BYTES_MAX)
         code = err_set(err, ERR_LIMIT, "frame of %llu bytes is over the maximum of %d",
                        (unsigned long long)bytes, HOP_BODY_BYTES_MAX);
@@ -114,6 +116,15 @@ static int hold(struct hop_reader *r, const char **p, const char *end, size_t wa
     return 0;
 }
 
+static int deliver(struct hop_reader *r, struct hop_frame *frame, struct err *err) {
+    if (frame->flags & HOP_TIMED) {
+        frame->arrival_ns = get_little((const uint8_t *)frame->body, HOP_TIME_BYTES);
+        frame->body += HOP_TIME_BYTES;
+        frame->bytes -= HOP_TIME_BYTES;
+    }
+    return r->fn(r->ctx, frame, err);
+}
+
 // A frame that lies whole in the input is handed on in place. 1: done so, 0: it is not whole.
 static int feed_whole(struct hop_reader *r, const char **p, const char *end, struct err *err) {
     struct hop_frame frame;
@@ -126,7 +137,7 @@ static int feed_whole(struct hop_reader *r, const char **p, const char *end, str
         return 0;
     frame.body = *p + HOP_HEADER_BYTES;
     *p = frame.body + frame.bytes;
-    code = r->fn(r->ctx, &frame, err);
+    code = deliver(r, &frame, err);
     return code < 0 ? code : 1;
 }
 
@@ -145,7 +156,7 @@ static int feed_held(struct hop_reader *r, const char **p, const char *end, stru
     if (code < 0 || r->held.len < want)
         return code;
     frame.body = r->held.data + HOP_HEADER_BYTES;
-    code = r->fn(r->ctx, &frame, err);
+    code = deliver(r, &frame, err);
     release_held(r, true);
     return code < 0 ? code : 0;
 }

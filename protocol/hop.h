@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HOP_MAJOR = 1, HOP_MINOR = 0, HOP_HEADER_BYTES = 16, HOP_BODY_BYTES_MAX = 64 * 1024 * 1024 };
+enum { HOP_MAJOR = 1, HOP_MINOR = 1, HOP_HEADER_BYTES = 16, HOP_BODY_BYTES_MAX = 64 * 1024 * 1024 };
 // Largest message of a client that is relayed whole; of a larger one the head goes as HOP_OVERSIZE.
-enum { HOP_CLIENT_BYTES_MAX = 4 * 1024 * 1024 };
+enum { HOP_CLIENT_BYTES_MAX = 4 * 1024 * 1024, HOP_TIME_BYTES = 8 };
 
 enum hop_type {
     HOP_HELLO = 1,   // front end → engine, first frame, JSON: struct hop_hello
@@ -28,13 +28,18 @@ enum hop_type {
         8, // front end (newer build) → engine, instead of HELLO: finish and exit. JSON as HELLO.
     HOP_LEAVING = 9, // engine → front end: engine is going (drained, stopped); reconnect and replay
                      // what is open
-    HOP_NOTE = 10 // engine → front end: one line for the user's stderr (UTF-8), e.g. degraded state
+    HOP_NOTE = 10, // engine → front end: one line for the user's stderr (UTF-8), e.g. degraded
+                   // state
+    HOP_STATE = 11 // engine → front end, role lsp: what the messages about one document up to `seq`
+                   // come to. Body: u32 bytes of its URI, the URI, a didOpen message
 };
 
 enum hop_flags {
     HOP_REPLAY = 1, // sent once before to another engine: a write returns its recorded result
     HOP_SILENT =
-        2 // session state being rebuilt (initialize, subscriptions): process, do not answer
+        2,        // session state being rebuilt (initialize, subscriptions): process, do not answer
+    HOP_TIMED = 4 // HOP_MESSAGE: before its body stands when it was read from the client,
+                  // CLOCK_MONOTONIC in ns, u64 little-endian
 };
 
 struct hop_frame {
@@ -43,6 +48,7 @@ struct hop_frame {
     uint64_t seq;
     const char *body; // borrowed
     size_t bytes;
+    uint64_t arrival_ns; // HOP_TIMED: taken off the body; else 0
 };
 
 struct hop_reader;
@@ -51,7 +57,8 @@ struct hop_reader *hop_reader_new(hop_frame_fn *fn, void *ctx); // NULL when out
 void hop_reader_free(struct hop_reader *r);
 // From now on a held frame is overwritten before its memory is given back or used again.
 void hop_reader_set_secret(struct hop_reader *r);
-// Any split. 0, ERR_PARSE (unknown type, bad flags), ERR_LIMIT, ERR_NOMEM or what fn returned.
+// Any split. 0, ERR_PARSE (unknown type, bad flags, no room for the time), ERR_LIMIT, ERR_NOMEM or
+// what fn returned.
 int hop_feed(struct hop_reader *r, const void *bytes, size_t n, struct err *err);
 
 void hop_header(uint8_t out[HOP_HEADER_BYTES], enum hop_type type, unsigned flags, uint64_t seq,

@@ -34,7 +34,7 @@ enum { ENVELOPE_KEY_BYTES_MAX = 7 * 6 };
 struct scan {
     const char *begin, *p, *end;
     size_t depth;
-    size_t members;
+    size_t members, members_max;
     uint64_t arrays[JSONRPC_DEPTH_MAX / 64]; // bit set: the bracket at this depth is an array
     struct span value[ENVELOPE_COUNT];       // raw values of the envelope's members
     enum member current;                     // member whose value is being read at depth 1
@@ -211,8 +211,8 @@ static int open_bracket(struct scan *s, struct err *err) {
 }
 
 static int count_member(struct scan *s, struct err *err) {
-    if (++s->members > JSONRPC_MEMBERS_MAX)
-        return err_set(err, ERR_LIMIT, "more than %d members in one message", JSONRPC_MEMBERS_MAX);
+    if (++s->members > s->members_max)
+        return err_set(err, ERR_LIMIT, "more than %zu members in one message", s->members_max);
     if (s->batch && s->depth == 1)
         s->elements++;
     return 0;
@@ -348,7 +348,11 @@ static int scan_value(struct scan *s, struct err *err) {
 }
 
 static struct scan scan_begin(const char *bytes, size_t n) {
-    struct scan s = {.begin = bytes, .p = bytes, .end = bytes + n, .current = ENVELOPE_OTHER};
+    struct scan s = {.begin = bytes,
+                     .p = bytes,
+                     .end = bytes + n,
+                     .members_max = JSONRPC_MEMBERS_MAX,
+                     .current = ENVELOPE_OTHER};
     skip_space(&s);
     s.batch = s.p < s.end && *s.p == '[';
     return s;
@@ -415,8 +419,10 @@ static int classify(const struct scan *s, struct jsonrpc_message *m) {
     return 0;
 }
 
-int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struct err *err) {
+int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct jsonrpc_message *ret,
+                       struct err *err) {
     struct scan s = scan_begin(bytes, n);
+    s.members_max = members_max;
     *ret = (struct jsonrpc_message){.kind = JSONRPC_INVALID};
     bool object = s.p < s.end && *s.p == '{';
     int r = scan_value(&s, err);
@@ -431,6 +437,7 @@ int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struc
             ret->id = id;
         return r;
     }
+    ret->members = s.members;
     if (s.batch) {
         if (s.elements == 0)
             return invalid(ret, "an empty batch");
@@ -438,6 +445,10 @@ int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struc
         return 0;
     }
     return object ? classify(&s, ret) : invalid(ret, "a message must be an object");
+}
+
+int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struct err *err) {
+    return jsonrpc_read_up_to(bytes, n, JSONRPC_MEMBERS_MAX, ret, err);
 }
 
 struct span jsonrpc_find_id(const char *head, size_t n) {
@@ -457,7 +468,11 @@ int jsonrpc_each(const char *batch, size_t n, int (*fn)(void *ctx, const char *e
     s.p++;
     for (;;) {
         // Each element is scanned as a text of its own, its depth counted from zero.
-        struct scan element = {.begin = s.p, .p = s.p, .end = s.end, .current = ENVELOPE_OTHER};
+        struct scan element = {.begin = s.p,
+                               .p = s.p,
+                               .end = s.end,
+                               .members_max = JSONRPC_MEMBERS_MAX,
+                               .current = ENVELOPE_OTHER};
         skip_space(&element);
         if (s.elements == 0 && element.p < element.end && *element.p == ']')
             return 0;

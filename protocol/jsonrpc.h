@@ -12,6 +12,8 @@
 enum {
     JSONRPC_DEPTH_MAX = 128,
     JSONRPC_MEMBERS_MAX = 20000, // members and elements in one message
+    // … where they are taken one by one (json_pull.h): LSP sends all edits of "replace all" at once
+    JSONRPC_MEMBERS_PULL_MAX = 2000000,
     JSONRPC_ID_BYTES_MAX = 1024
 };
 enum {
@@ -42,12 +44,16 @@ struct jsonrpc_message {
     struct span params; // an object or an array; null is taken for absent
     struct span result, error;
     const char *why; // JSONRPC_INVALID: static text
+    size_t members;  // members and elements
 };
 
 // 0; ERR_PARSE (not JSON, not UTF-8: answer -32700), ERR_LIMIT (too deep, too many members: answer
 // -32600). On failure ret->id is filled when it had been passed already. Duplicate members of the
 // envelope are INVALID.
 int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struct err *err);
+// With another limit than JSONRPC_MEMBERS_MAX.
+int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct jsonrpc_message *ret,
+                       struct err *err);
 
 // Best effort on a cut-off head (a message over the size limit): top-level id if it stands before
 // the cut.

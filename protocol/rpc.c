@@ -322,6 +322,10 @@ void rpc_cancel_all(struct rpc *r) {
 
 // --- receiving ----------------------------------------------------------------------------------
 
+json_t *rpc_tree(const struct rpc *r, const char *text, size_t n, const char **ret_why) {
+    return r->config.mend ? tree_build_mended(text, n, ret_why) : tree_build(text, n, ret_why);
+}
+
 // Answers, or hands on, one request. Each way out answers it exactly once.
 static void receive_request(const struct rpc_place *at, const struct jsonrpc_message *m) {
     struct rpc *r = at->rpc;
@@ -343,7 +347,7 @@ static void receive_request(const struct rpc_place *at, const struct jsonrpc_mes
     }
     if (m->params.data) {
         const char *why;
-        q->params = tree_build(m->params.data, m->params.len, &why);
+        q->params = rpc_tree(at->rpc, m->params.data, m->params.len, &why);
         if (!q->params) {
             char text[80];
             (void)snprintf(text, sizeof text, "Invalid params: %s", why ? why : "");
@@ -373,7 +377,7 @@ static void receive_notification(struct rpc *r, const struct jsonrpc_message *m)
     json_t *params = NULL;
     if (m->params.data) {
         const char *why;
-        params = tree_build(m->params.data, m->params.len, &why);
+        params = rpc_tree(r, m->params.data, m->params.len, &why);
         if (!params)
             return;
     }
@@ -463,13 +467,25 @@ void rpc_receive(struct rpc *r, const char *body, size_t n, uint64_t seq, bool s
     struct jsonrpc_message m;
     struct err e = {0};
     rpc_enter(r);
-    int code = jsonrpc_read(body, n, &m, &e);
+    size_t max = r->config.members_max ? r->config.members_max : JSONRPC_MEMBERS_MAX;
+    int code = jsonrpc_read_up_to(body, n, max, &m, &e);
     if (code < 0)
         receive_unreadable(&at, m.id, code, &e);
-    else if (m.kind == JSONRPC_BATCH)
+    else
+        rpc_receive_read(r, body, n, &m, seq, silent);
+    rpc_leave(r);
+}
+
+void rpc_receive_read(struct rpc *r, const char *body, size_t n, const struct jsonrpc_message *m,
+                      uint64_t seq, bool silent) {
+    if (r->closed)
+        return;
+    struct rpc_place at = {.rpc = r, .seq = seq, .silent = silent};
+    rpc_enter(r);
+    if (m->kind == JSONRPC_BATCH)
         receive_batch(&at, body, n);
     else
-        receive_one(&at, &m);
+        receive_one(&at, m);
     rpc_leave(r);
 }
 

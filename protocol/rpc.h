@@ -39,6 +39,8 @@ struct rpc_config {
     bool
         batches; // accept JSON-RPC batches (MCP 2025-03-26 only); may change later: rpc_set_batches
     const char *id_prefix; // ids of our own calls are "<prefix><n>"; copied
+    size_t members_max;    // members and elements of one message; 0: JSONRPC_MEMBERS_MAX
+    bool mend;             // half a surrogate pair in a text becomes U+FFFD instead of an error
     bool secret; // answers may hold secrets: their text is overwritten once it has been sent
 };
 
@@ -52,6 +54,9 @@ void rpc_free(struct rpc *r);
 // unknown method, id in use already (-32600), too many requests (-32600 "server busy"). `silent`:
 // process, but never answer (replayed state).
 void rpc_receive(struct rpc *r, const char *body, size_t n, uint64_t seq, bool silent);
+// The same for a message that jsonrpc_read has accepted.
+void rpc_receive_read(struct rpc *r, const char *body, size_t n, const struct jsonrpc_message *m,
+                      uint64_t seq, bool silent);
 void rpc_receive_oversize(struct rpc *r, const char *head, size_t n, size_t total, size_t max,
                           uint64_t seq);
 void rpc_set_batches(struct rpc *r, bool on);

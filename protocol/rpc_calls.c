@@ -1,7 +1,6 @@
 // Our own calls: numbered, each with its deadline, until they are answered.
 #include "core/base/mem.h"
 #include "protocol/rpc_internal.h"
-#include "protocol/tree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,7 +165,7 @@ void rpc_calls_answer(struct rpc *r, const struct jsonrpc_message *m) {
         return; // not ours, answered twice, or too late
     struct span text = m->result.data ? m->result : m->error;
     const char *why;
-    json_t *value = tree_build(text.data, text.len, &why);
+    json_t *value = rpc_tree(r, text.data, text.len, &why);
     if (!value)
         fail(slot, ERR_PARSE, "the answer could not be read");
     else if (m->result.data)

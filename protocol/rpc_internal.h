@@ -53,6 +53,7 @@ void rpc_give_out(struct rpc *r, struct buf *out);
 
 // {"jsonrpc":"2.0","id":… ; an absent id is null
 void rpc_put_head(struct buf *out, struct span id);
+json_t *rpc_tree(const struct rpc *r, const char *text, size_t n, const char **ret_why);
 // Hands on one whole answer.
 void rpc_send_answer(const struct rpc_place *at, const char *json, size_t n);
 void rpc_send_error(const struct rpc_place *at, struct span id, int code, const char *message,

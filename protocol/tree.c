@@ -12,6 +12,7 @@ struct reader {
     const char *why;
     struct buf scratch; // the last string that had escapes
     size_t depth;
+    bool mend; // half a surrogate pair becomes U+FFFD
 };
 
 static json_t *read_value(struct reader *r);
@@ -52,12 +53,12 @@ static char *read_unicode(struct reader *r, char *out) {
     uint32_t code = read_hex4(r->p);
     r->p += 4;
     if (code >= 0xDC00 && code <= 0xDFFF)
-        return NULL;
+        return r->mend ? put_code_point(out, 0xFFFD) : NULL;
     if (code >= 0xD800 && code <= 0xDBFF) {
         uint32_t low =
             r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u' ? read_hex4(r->p + 2) : 0;
         if (low < 0xDC00 || low > 0xDFFF)
-            return NULL;
+            return r->mend ? put_code_point(out, 0xFFFD) : NULL;
         r->p += 6;
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
@@ -230,12 +231,20 @@ static json_t *read_value(struct reader *r) { // NOLINT(misc-no-recursion)
     }
 }
 
-json_t *tree_build(const char *text, size_t n, const char **ret_why) {
-    struct reader r = {.p = text, .end = text + n, .scratch = BUF_INIT(n + 1)};
+static json_t *build(const char *text, size_t n, bool mend, const char **ret_why) {
+    struct reader r = {.p = text, .end = text + n, .scratch = BUF_INIT(n + 1), .mend = mend};
     json_t *tree = read_value(&r);
     if (r.scratch.data) // the string may have been a passphrase
         explicit_bzero(r.scratch.data, r.scratch.cap);
     buf_done(&r.scratch);
     *ret_why = r.why;
     return tree;
+}
+
+json_t *tree_build(const char *text, size_t n, const char **ret_why) {
+    return build(text, n, false, ret_why);
+}
+
+json_t *tree_build_mended(const char *text, size_t n, const char **ret_why) {
+    return build(text, n, true, ret_why);
 }

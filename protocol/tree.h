@@ -10,3 +10,5 @@
 // cannot hold (a number over 64 bits, half a surrogate pair, NUL in a member's name), or with
 // *ret_why = NULL when out of memory.
 json_t *tree_build(const char *text, size_t n, const char **ret_why);
+// The same, but half a surrogate pair becomes U+FFFD: editors cut texts where they like.
+json_t *tree_build_mended(const char *text, size_t n, const char **ret_why);

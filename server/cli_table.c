@@ -16,6 +16,11 @@ static const struct cli_option mcp_options[] = {
     {"fixtures", 0, NULL, "Also offer what the official conformance suite looks for."},
     {0},
 };
+static const struct cli_option lsp_options[] = {
+    {"standalone", 0, NULL, "Run the engine inside this process, unless one is running."},
+    {"stdio", 0, NULL, NULL}, // what some editors add
+    {0},
+};
 static const struct cli_option engine_options[] = {
     {"ready-fd", 0, "N", NULL},
     {0},
@@ -106,6 +111,14 @@ const struct cli_command cli_commands[] = {
                 "one if there is none, and survives its restart.",
      .options = mcp_options,
      .examples = "  claude mcp add paired -- paired mcp\n"},
+    {.name = "lsp",
+     .role = CLI_ROLE_LSP,
+     .help = "Serve the Language Server Protocol on stdin and stdout.",
+     .details = "This is what an editor is told to start, beside the language's own server. It "
+                "attaches to the same engine as paired mcp.",
+     .options = lsp_options,
+     .examples =
+         "  vim.lsp.config('paired', {cmd = {'paired', 'lsp'}, root_markers = {'.git'}})\n"},
     {.name = "engine",
      .role = CLI_ROLE_ENGINE,
      .help = "Run the engine in the foreground, as a service manager does.",

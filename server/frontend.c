@@ -7,7 +7,9 @@
 #include "core/loop/stream.h"
 #include "protocol/framing.h"
 #include "protocol/hop.h"
+#include "server/frontend_documents.h"
 #include "server/frontend_journal.h"
+#include "server/frontend_lsp.h"
 #include "server/frontend_start.h"
 
 #include <malloc.h>
@@ -19,7 +21,7 @@
 enum {
     QUEUE_BYTES = 1024 * 1024, // waiting for one side: then the other side is not read
     // Beyond it comes at most what was on its way already: one frame, one chunk; a whole replay.
-    QUEUE_BYTES_MAX = QUEUE_BYTES + HOP_BODY_BYTES_MAX + JOURNAL_BYTES_MAX,
+    QUEUE_BYTES_MAX = QUEUE_BYTES + HOP_BODY_BYTES_MAX + JOURNAL_BYTES_MAX + DOCUMENTS_BYTES_MAX,
     END_MS = 5000,         // after end of input, for what is still open
     DOWN_MS = 1000,        // after a failed attach no other one so soon
     DOWN_RETRY_MS = 30000, // without a request: for subscriptions
@@ -35,8 +37,23 @@ enum {
 
 enum pause { PAUSE_HOP = 1, PAUSE_JOURNAL = 2 }; // why stdin is not read
 
+// What tells the clients' protocols apart here.
+struct role {
+    const char *name; // of HELLO
+    enum framing_kind framing;
+    size_t body_bytes_max, members_max; // of one message
+    bool editor; // it opens documents, says when it leaves, and its edits have a time
+    struct journal *(*journal)(void);
+};
+static const struct role roles[] = {
+    {"mcp", FRAMING_LINES, HOP_CLIENT_BYTES_MAX, JSONRPC_MEMBERS_MAX, false, journal_new},
+    {"lsp", FRAMING_CONTENT_LENGTH, HOP_BODY_BYTES_MAX - HOP_TIME_BYTES, JSONRPC_MEMBERS_PULL_MAX,
+     true, journal_new_lsp},
+};
+
 struct frontend {
     const struct frontend_config *config;
+    const struct role *role;
     struct attach_config attach;
     char session[ATTACH_SESSION_BYTES];
     char workspace[DIRS_PATH_BYTES_MAX];
@@ -54,10 +71,12 @@ struct frontend {
     unsigned misses;    // of await_answer, in a row
     bool one_processor; // looking for an answer would only keep the engine from giving it
     unsigned pauses;
-    bool eof;     // the client will say no more
-    bool bye;     // the engine has finished with this session
-    bool leaving; // the engine is going
-    bool waiting; // `retry` will attach
+    uint64_t read_ns; // when what is being fed was read from the client
+    bool shutdown;    // an editor has asked to end in order
+    bool eof;         // the client will say no more
+    bool bye;         // the engine has finished with this session
+    bool leaving;     // the engine is going
+    bool waiting;     // `retry` will attach
     unsigned losses;
     uint64_t down_until_ns;
     struct err down; // why there is no engine
@@ -71,6 +90,12 @@ static void finish(struct frontend *f, int exit_code) {
     loop_stop(f->loop);
 }
 
+// LSP 3.17 "Exit Notification": 0 if shutdown came before, else 1. Others end in order with their
+// input.
+static void finish_client(struct frontend *f) {
+    finish(f, f->role->editor && !f->shutdown ? 1 : 0);
+}
+
 static void say(const char *text) {
     (void)fprintf(stderr, "paired: %s\n", text);
 }
@@ -79,7 +104,14 @@ static void say(const char *text) {
 
 static void write_out(void *ctx, const char *json, size_t n) {
     struct frontend *f = ctx;
-    int r = stream_write2(f->out, json, n, "\n", 1);
+    char head[48];
+    int r;
+    if (f->role->framing == FRAMING_LINES) {
+        r = stream_write2(f->out, json, n, "\n", 1);
+    } else {
+        int head_bytes = snprintf(head, sizeof head, "Content-Length: %zu\r\n\r\n", n);
+        r = stream_write2(f->out, head, (size_t)head_bytes, json, n);
+    }
     if (r < 0 && r != ERR_CLOSED) {
         say("out of memory while the client does not read its answers");
         finish(f, 1);
@@ -92,20 +124,20 @@ static void write_out(void *ctx, const char *json, size_t n) {
 static void out_drained(void *ctx) {
     struct frontend *f = ctx;
     if (f->bye)
-        finish(f, 0);
+        finish_client(f);
     else if (f->hop)
         stream_resume(f->hop);
 }
 
 static void out_broken(void *ctx, const struct err *err) {
     (void)err; // whoever started us no longer reads: it has gone
-    finish(ctx, 0);
+    finish_client(ctx);
 }
 
 static void all_said(struct frontend *f) {
     f->bye = true;
     if (stream_queued(f->out) == 0)
-        finish(f, 0);
+        finish_client(f);
 }
 
 // --- reading from the client or not --------------------------------------------------------------
@@ -190,6 +222,8 @@ static int hop_frame(void *ctx, const struct hop_frame *frame, struct err *err) 
     case HOP_NOTE:
         (void)fprintf(stderr, "paired: %.*s\n", (int)frame->bytes, frame->body);
         return 0;
+    case HOP_STATE:
+        return journal_document_state(f->journal, frame->seq, frame->body, frame->bytes, err);
     case HOP_HELLO:
     case HOP_WELCOME:
     case HOP_REFUSE:
@@ -230,9 +264,11 @@ static int send_frame(void *ctx, enum hop_type type, unsigned flags, uint64_t se
     struct frontend *f = ctx;
     uint8_t head[HOP_HEADER_BYTES + 8];
     size_t head_bytes = HOP_HEADER_BYTES;
-    if (type == HOP_OVERSIZE) // u64 total, little-endian, then the head of the message
+    // u64, little-endian: the whole length before the head of a message, the time before a message.
+    uint64_t prefix = type == HOP_OVERSIZE ? (uint64_t)total : f->read_ns;
+    if (type == HOP_OVERSIZE || (flags & HOP_TIMED))
         for (size_t i = 0; i < 8; i++)
-            head[head_bytes++] = (uint8_t)((uint64_t)total >> (8 * i));
+            head[head_bytes++] = (uint8_t)(prefix >> (8 * i));
     hop_header(head, type, flags, seq, n + head_bytes - HOP_HEADER_BYTES);
     int r = stream_write2(f->hop, head, head_bytes, body, n);
     if (stream_queued(f->hop) > QUEUE_BYTES)
@@ -275,7 +311,7 @@ static void attach(struct frontend *f) {
     struct err err = {0};
     int r = attach_connect(&f->attach, &found, &err);
     if (r == ERR_CANCELLED) {
-        finish(f, 0);
+        finish_client(f);
         return;
     }
     if (r == 0)
@@ -292,7 +328,8 @@ static void pass_on(struct frontend *f, enum hop_type type, const char *body, si
     if (journal_full(f->journal))
         pause_for(f, PAUSE_JOURNAL, true);
     if (f->hop) {
-        (void)send_frame(f, type, 0, f->seq, body, n, total);
+        unsigned timed = f->role->editor && type == HOP_MESSAGE ? HOP_TIMED : 0;
+        (void)send_frame(f, type, timed, f->seq, body, n, total);
         journal_mark_sent(f->journal);
         return;
     }
@@ -308,14 +345,64 @@ static void pass_on(struct frontend *f, enum hop_type type, const char *body, si
     f->down_until_ns = until;
 }
 
-static int on_line(void *ctx, const char *body, size_t n, struct err *err) {
+static void on_stop(void *ctx, int fd) {
+    (void)fd;
+    finish_client(ctx);
+}
+
+// The client has said all it will.
+static void end_input(struct frontend *f) {
+    f->eof = true;
+    loop_timer_start(f->end, END_MS, 0);
+    if (f->hop)
+        (void)send_frame(f, HOP_EOF, 0, 0, NULL, 0, 0);
+    else if (!f->waiting)
+        all_said(f);
+}
+
+// An editor that dies may leave its end of our input open in another child.
+static void watch_editor(struct frontend *f, pid_t pid) {
+    struct loop_watch *watch;
+    int fd = pid > 0 && pid != f->parent ? frontend_watch_process(pid) : -1;
+    if (fd >= 0 && loop_watch_new(f->loop, fd, on_stop, f, &watch, NULL) < 0)
+        (void)close(fd);
+}
+
+// false: the message is for nobody but us.
+static bool note_life(struct frontend *f, const struct jsonrpc_message *m) {
+    pid_t pid = 0;
+    switch (frontend_lsp_word(m, &pid)) {
+    case FRONTEND_INITIALIZE:
+        watch_editor(f, pid);
+        return true;
+    case FRONTEND_SHUTDOWN:
+        f->shutdown = true;
+        return true;
+    case FRONTEND_EXIT:
+        end_input(f);
+        return false;
+    case FRONTEND_OTHER:
+        break;
+    }
+    return true;
+}
+
+static int on_message(void *ctx, const char *body, size_t n, struct err *err) {
     struct frontend *f = ctx;
+    struct jsonrpc_message m;
     AUTO_BUF refusal = BUF_INIT(0);
     (void)err;
-    if (journal_add(f->journal, ++f->seq, body, n, &refusal) == 0)
-        pass_on(f, HOP_MESSAGE, body, n, n);
-    else if (refusal.len)
+    if (f->eof) // behind an editor's exit
+        return 0;
+    bool readable = jsonrpc_read_up_to(body, n, f->role->members_max, &m, NULL) == 0;
+    if (f->role->editor && readable && !note_life(f, &m))
+        return 0;
+    int r = journal_add_read(f->journal, ++f->seq, body, n, readable ? &m : NULL, &refusal);
+    if (refusal.len)
         write_out(f, refusal.data, refusal.len);
+    // A document that cannot be kept is served as long as this engine lives.
+    else if (r == 0 || f->role->editor)
+        pass_on(f, HOP_MESSAGE, body, n, n);
     return 0;
 }
 
@@ -341,6 +428,7 @@ static void await_answer(struct frontend *f) {
 static void in_data(void *ctx, const char *bytes, size_t n) {
     struct frontend *f = ctx;
     struct err err = {0};
+    f->read_ns = env_now_mono_ns();
     if (framing_feed(f->framing, bytes, n, &err) < 0) {
         say(err_text(&err));
         finish(f, 1);
@@ -353,45 +441,37 @@ static void on_end_timer(void *ctx) {
     struct frontend *f = ctx;
     journal_fail_all(f->journal, "the client ended and this was not done 5 seconds later",
                      write_out, f);
-    finish(f, 0);
+    finish_client(f);
 }
 
 static void in_end(void *ctx, const struct err *err) {
     struct frontend *f = ctx;
     (void)err;
-    f->eof = true;
+    if (f->eof)
+        return;
     (void)framing_end(f->framing, NULL);
-    loop_timer_start(f->end, END_MS, 0);
-    if (f->hop)
-        (void)send_frame(f, HOP_EOF, 0, 0, NULL, 0, 0);
-    else if (!f->waiting)
-        all_said(f);
-}
-
-static void on_stop(void *ctx, int fd) {
-    (void)fd;
-    finish(ctx, 0);
+    end_input(f);
 }
 
 static void on_parent_poll(void *ctx) {
     struct frontend *f = ctx;
     if (getppid() != f->parent)
-        finish(f, 0);
+        finish_client(f);
 }
 
 // --- life ----------------------------------------------------------------------------------------
 
 static const struct stream_events in_events = {.data = in_data, .end = in_end};
 static const struct stream_events out_events = {.drained = out_drained, .broken = out_broken};
-static const struct framing_events line_events = {.message = on_line, .oversize = on_oversize};
+static const struct framing_events line_events = {.message = on_message, .oversize = on_oversize};
 
 static int open_all(struct frontend *f, int out_fd, struct err *err) {
     cpu_set_t set;
     int r = loop_new(&f->loop, err);
     if (r < 0)
         return r;
-    f->framing = framing_new(FRAMING_LINES, HOP_CLIENT_BYTES_MAX, &line_events, f);
-    f->journal = journal_new();
+    f->framing = framing_new(f->role->framing, f->role->body_bytes_max, &line_events, f);
+    f->journal = f->role->journal();
     if (!f->framing || !f->journal || loop_timer_new(f->loop, on_retry, f, &f->retry) < 0 ||
         loop_timer_new(f->loop, on_end_timer, f, &f->end) < 0 ||
         loop_timer_new(f->loop, on_parent_poll, f, &f->parent_poll) < 0)
@@ -451,13 +531,15 @@ static int serve(struct frontend *f, const struct buf *head, int out_fd, struct 
 static int detect(struct frontend *f, struct buf *head, bool *ret_serve, struct err *err) {
     enum frontend_protocol protocol = FRONTEND_UNKNOWN;
     int r = frontend_read_head(f->stop_fds, f->attach.stop_count, head, &protocol, err);
-    *ret_serve = r == 0 && protocol == FRONTEND_MCP;
+    *ret_serve = r == 0 && (protocol == FRONTEND_MCP || protocol == FRONTEND_LSP);
+    if (protocol == FRONTEND_LSP)
+        f->role = &roles[1];
+    f->attach.role = f->role->name;
     if (r < 0 || *ret_serve || !head->len)
         return r == ERR_CANCELLED ? 0 : r;
     f->exit_code = 2;
-    say(protocol == FRONTEND_LSP   ? "stdin speaks LSP; this build serves MCP only (paired mcp)"
-        : protocol == FRONTEND_ACP ? "stdin speaks ACP; this build serves MCP only (paired mcp)"
-                                   : "stdin speaks no protocol that paired knows; `paired help`");
+    say(protocol == FRONTEND_ACP ? "stdin speaks ACP; this build serves MCP and LSP (paired help)"
+                                 : "stdin speaks no protocol that paired knows; `paired help`");
     return 0;
 }
 
@@ -471,7 +553,7 @@ static int prepare(struct frontend *f, int *ret_out, struct err *err) {
     f->stop_fds[1] = frontend_watch_parent(&f->parent);
     attach_new_session(f->session);
     bool found = attach_workspace(f->config->workspace, f->workspace);
-    f->attach = (struct attach_config){.role = f->config->role,
+    f->attach = (struct attach_config){.role = f->role->name,
                                        .profile = f->config->profile,
                                        .session = f->session,
                                        .start = true,
@@ -484,7 +566,7 @@ static int prepare(struct frontend *f, int *ret_out, struct err *err) {
 }
 
 int frontend_run(const struct frontend_config *config) {
-    struct frontend f = {.config = config};
+    struct frontend f = {.config = config, .role = &roles[strcmp(config->role, "lsp") == 0]};
     struct err err = {0};
     AUTO_BUF head = BUF_INIT(0);
     int out_fd = -1;

@@ -1,4 +1,4 @@
-// What a client spawns: relays its lines to the engine and the engine's to it, keeps what is not
+// What a client spawns: relays its messages to the engine and the engine's to it, keeps what is not
 // answered yet, and attaches again when the engine ends, so that the client does not notice. One
 // thread; the process's stdout belongs to it.
 #pragma once
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct frontend_config {
-    const char *role;      // "mcp"
+    const char *role;      // "mcp", "lsp"
     const char *profile;   // NULL: the user's own directories
     const char *workspace; // --workspace, or NULL: found by attach_workspace()
     const char *options;   // JSON object for the session's face ({"fixtures":true}), or NULL
@@ -18,8 +18,9 @@ struct frontend_config {
     char **argv;           // of main: for running a newer installed build instead of this one
 };
 
-// Serves until the client ends. The exit code: 0 in order (end of input, signal, client gone), 1
-// failed, 2 stdin speaks a protocol that this build does not serve.
+// Serves until the client ends. The exit code: 0 in order (end of input, signal, client gone; of an
+// editor only if it asked for shutdown before), 1 failed, 2 stdin speaks a protocol that this build
+// does not serve.
 int frontend_run(const struct frontend_config *config);
 
 // What the first bytes of a client say.

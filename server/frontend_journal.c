@@ -1,6 +1,7 @@
 #include "server/frontend_journal.h"
 
 #include "core/base/mem.h"
+#include "server/frontend_documents.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -25,11 +26,27 @@ struct entry {
     char body[];
 };
 
-enum state_kind { STATE_INITIALIZE, STATE_INITIALIZED, STATE_LEVEL, STATE_SUBSCRIBE };
+enum state_kind { STATE_INITIALIZE, STATE_ONCE, STATE_EACH, STATE_SUBSCRIBE };
+// Of notifications and requests that make a session. Those that stand behind initialize only count
+// after it.
+struct state_method {
+    const char *name;
+    enum state_kind kind; // ONCE: the newer one takes the older one's place; EACH: all are kept
+};
+static const struct state_method mcp_state[] = {
+    {"initialize", STATE_INITIALIZE},           {"notifications/initialized", STATE_ONCE},
+    {"logging/setLevel", STATE_ONCE},           {"resources/subscribe", STATE_SUBSCRIBE},
+    {"resources/unsubscribe", STATE_SUBSCRIBE}, {0}};
+static const struct state_method lsp_state[] = {{"initialize", STATE_INITIALIZE},
+                                                {"initialized", STATE_ONCE},
+                                                {"$/setTrace", STATE_ONCE},
+                                                {"workspace/didChangeConfiguration", STATE_ONCE},
+                                                {"workspace/didChangeWorkspaceFolders", STATE_EACH},
+                                                {0}};
 
 struct state {
     struct state *next;
-    enum state_kind kind;
+    const struct state_method *method;
     uint64_t seq;
     char *uri; // STATE_SUBSCRIBE
     size_t bytes;
@@ -40,12 +57,30 @@ struct journal {
     struct entry *first, *last;
     struct entry *slots[SLOTS];
     size_t count, bytes, lasting, immediate;
+    const struct state_method *methods;
     struct state *state;
     size_t state_count, state_bytes;
+    struct documents *documents; // LSP only
 };
 
 struct journal *journal_new(void) {
-    return mem_zalloc(sizeof(struct journal));
+    struct journal *j = mem_zalloc(sizeof *j);
+    if (j)
+        j->methods = mcp_state;
+    return j;
+}
+
+struct journal *journal_new_lsp(void) {
+    struct journal *j = mem_zalloc(sizeof *j);
+    struct documents *documents = documents_new();
+    if (!j || !documents) {
+        mem_free(j);
+        documents_free(documents);
+        return NULL;
+    }
+    j->methods = lsp_state;
+    j->documents = documents;
+    return j;
 }
 
 static void state_free(struct journal *j, struct state *s) {
@@ -79,6 +114,7 @@ void journal_free(struct journal *j) {
         j->state = s->next;
         state_free(j, s);
     }
+    documents_free(j->documents);
     mem_free(j);
 }
 
@@ -137,11 +173,13 @@ static char *uri_of(struct span params) {
     return copy;
 }
 
-// The newer message of a kind takes the place of the older one; of subscriptions, that of its URI.
-static void state_drop(struct journal *j, enum state_kind kind, const char *uri) {
+// The newer message of a method takes the place of the older one; of subscriptions, that of its
+// URI.
+static void state_drop(struct journal *j, const struct state_method *method, const char *uri) {
     for (struct state **at = &j->state; *at;) {
         struct state *s = *at;
-        if (s->kind != kind || (uri && (!s->uri || strcmp(s->uri, uri) != 0))) {
+        bool same = uri ? s->uri && strcmp(s->uri, uri) == 0 : s->method == method;
+        if (!same) {
             at = &s->next;
             continue;
         }
@@ -150,7 +188,7 @@ static void state_drop(struct journal *j, enum state_kind kind, const char *uri)
     }
 }
 
-static int state_keep(struct journal *j, enum state_kind kind, char *uri, uint64_t seq,
+static int state_keep(struct journal *j, const struct state_method *method, char *uri, uint64_t seq,
                       const char *body, size_t n) {
     if (j->state_count >= JOURNAL_STATE_MAX || n > JOURNAL_STATE_BYTES_MAX - j->state_bytes) {
         mem_free(uri);
@@ -161,7 +199,7 @@ static int state_keep(struct journal *j, enum state_kind kind, char *uri, uint64
         mem_free(uri);
         return ERR_NOMEM;
     }
-    *s = (struct state){.kind = kind, .seq = seq, .uri = uri, .bytes = n};
+    *s = (struct state){.method = method, .seq = seq, .uri = uri, .bytes = n};
     memcpy(s->body, body, n);
     struct state **at = &j->state;
     while (*at)
@@ -172,36 +210,46 @@ static int state_keep(struct journal *j, enum state_kind kind, char *uri, uint64
     return 0;
 }
 
+static int state_subscription(struct journal *j, const struct state_method *method,
+                              const struct jsonrpc_message *m, uint64_t seq, const char *body,
+                              size_t n) {
+    char *uri = uri_of(m->params);
+    if (!uri)
+        return 0; // the engine will say what is wrong with it
+    state_drop(j, method, uri);
+    if (is_method(m->method, "resources/subscribe"))
+        return state_keep(j, method, uri, seq, body, n);
+    mem_free(uri);
+    return 0;
+}
+
 static int state_note(struct journal *j, const struct jsonrpc_message *m, uint64_t seq,
                       const char *body, size_t n) {
-    if (is_method(m->method, "initialize")) {
-        // A session begins anew.
+    const struct state_method *method = j->methods;
+    while (method->name && !is_method(m->method, method->name))
+        method++;
+    if (!method->name)
+        return j->documents ? documents_note(j->documents, m, seq, body, n) : 0;
+    switch (method->kind) {
+    case STATE_INITIALIZE:
+        // LSP: a second one is refused and changes nothing. MCP: a session begins anew.
+        if (j->documents && j->state)
+            return 0;
         while (j->state) {
             struct state *s = j->state;
             j->state = s->next;
             state_free(j, s);
         }
-        return state_keep(j, STATE_INITIALIZE, NULL, seq, body, n);
+        break;
+    case STATE_ONCE:
+        state_drop(j, method, NULL);
+        break;
+    case STATE_EACH:
+        break;
+    case STATE_SUBSCRIBE:
+        return state_subscription(j, method, m, seq, body, n);
     }
-    if (is_method(m->method, "notifications/initialized")) {
-        state_drop(j, STATE_INITIALIZED, NULL);
-        return state_keep(j, STATE_INITIALIZED, NULL, seq, body, n);
-    }
-    if (is_method(m->method, "logging/setLevel")) {
-        state_drop(j, STATE_LEVEL, NULL);
-        return state_keep(j, STATE_LEVEL, NULL, seq, body, n);
-    }
-    bool subscribe = is_method(m->method, "resources/subscribe");
-    if (!subscribe && !is_method(m->method, "resources/unsubscribe"))
-        return 0;
-    char *uri = uri_of(m->params);
-    if (!uri)
-        return 0; // the engine will say what is wrong with it
-    state_drop(j, STATE_SUBSCRIBE, uri);
-    if (subscribe)
-        return state_keep(j, STATE_SUBSCRIBE, uri, seq, body, n);
-    mem_free(uri);
-    return 0;
+    return state_keep(j, method, NULL, seq, body, n);
 }
 
 // --- requests ------------------------------------------------------------------------------------
@@ -228,7 +276,7 @@ static int refuse(struct buf *refusal, bool batch, struct span id, const char *b
     return ERR_NOMEM;
 }
 
-// MCP: a cancelled request is not answered, so it must not be asked again either.
+// MCP: a cancelled request is not answered, so it must not be asked again either. (LSP: it is.)
 static void drop_cancelled(struct journal *j, struct span params) {
     json_t *object = params.data ? json_loadb(params.data, params.len, 0, NULL) : NULL;
     const json_t *id = json_object_get(object, "requestId");
@@ -255,8 +303,15 @@ static int find_request(void *ctx, const char *element, size_t n) {
 }
 
 int journal_add(struct journal *j, uint64_t seq, const char *body, size_t n, struct buf *refusal) {
-    struct jsonrpc_message m = {0};
-    bool readable = jsonrpc_read(body, n, &m, NULL) == 0;
+    struct jsonrpc_message m;
+    int r = jsonrpc_read(body, n, &m, NULL);
+    return journal_add_read(j, seq, body, n, r == 0 ? &m : NULL, refusal);
+}
+
+int journal_add_read(struct journal *j, uint64_t seq, const char *body, size_t n,
+                     const struct jsonrpc_message *message, struct buf *refusal) {
+    const struct jsonrpc_message m = message ? *message : (struct jsonrpc_message){0};
+    bool readable = message != NULL;
     bool batch = readable && m.kind == JSONRPC_BATCH;
     bool wanted = true;
     if (readable && (m.kind == JSONRPC_REQUEST || m.kind == JSONRPC_NOTIFICATION)) {
@@ -272,7 +327,7 @@ int journal_add(struct journal *j, uint64_t seq, const char *body, size_t n, str
         (void)jsonrpc_each(body, n, find_request, &wanted);
     } else if (readable && m.kind == JSONRPC_NOTIFICATION) {
         wanted = false;
-        if (is_method(m.method, "notifications/cancelled"))
+        if (!j->documents && is_method(m.method, "notifications/cancelled"))
             drop_cancelled(j, m.params);
     } else if (readable && m.kind == JSONRPC_RESPONSE) {
         wanted = false;
@@ -339,11 +394,27 @@ size_t journal_open(const struct journal *j) {
     return j->count - j->lasting;
 }
 
+struct replay {
+    journal_replay_fn *fn;
+    void *ctx;
+};
+
+static int replay_document(void *ctx, uint64_t seq, const char *body, size_t n) {
+    const struct replay *to = ctx;
+    return to->fn(to->ctx, HOP_MESSAGE, HOP_REPLAY | HOP_SILENT, seq, body, n, n);
+}
+
+int journal_document_state(struct journal *j, uint64_t seq, const char *body, size_t n,
+                           struct err *err) {
+    return j->documents ? documents_state(j->documents, seq, body, n, err)
+                        : err_set(err, ERR_PARSE, "this session has no documents");
+}
+
 int journal_replay(struct journal *j, journal_replay_fn *fn, void *ctx) {
     for (const struct state *s = j->state; s; s = s->next) {
         struct entry *open = find(j, s->seq);
         // Below, among the other requests, in their order: an older unsubscribe may be open too.
-        if (open && s->kind != STATE_INITIALIZE)
+        if (open && s->method->kind != STATE_INITIALIZE)
             continue;
         unsigned flags = !open ? HOP_REPLAY | HOP_SILENT : open->ever_sent ? HOP_REPLAY : 0;
         int r = fn(ctx, HOP_MESSAGE, flags, s->seq, s->body, s->bytes, s->bytes);
@@ -352,6 +423,10 @@ int journal_replay(struct journal *j, journal_replay_fn *fn, void *ctx) {
         if (open)
             open->sent = open->ever_sent = true;
     }
+    struct replay to = {fn, ctx};
+    int told = j->documents ? documents_each(j->documents, replay_document, &to) : 0;
+    if (told < 0)
+        return told;
     for (struct entry *e = j->first; e; e = e->next) {
         if (e->sent)
             continue;

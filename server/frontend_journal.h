@@ -1,6 +1,7 @@
 // What a front end would have to tell another engine if this one ended: the requests that are not
 // answered yet, and the few messages that make a session what it is (MCP before 2026-07-28:
-// initialize, notifications/initialized, logging/setLevel, resources/subscribe). Bounded. No I/O.
+// initialize, notifications/initialized, logging/setLevel, resources/subscribe; LSP: initialize,
+// initialized, folders, configuration, trace, the open documents). Bounded. No I/O.
 #pragma once
 
 #include "core/base/buf.h"
@@ -22,15 +23,22 @@ enum {
 
 struct journal;
 
-struct journal *journal_new(void); // NULL when out of memory
+struct journal *journal_new(void); // of MCP; NULL when out of memory
+struct journal *journal_new_lsp(void);
 void journal_free(struct journal *j);
 
 // One message of the client, before it is sent. seq counts up. On failure (ERR_NOMEM, ERR_LIMIT)
 // nothing is kept; an answer for it, if it needs one, is appended to `refusal`.
 int journal_add(struct journal *j, uint64_t seq, const char *body, size_t n, struct buf *refusal);
+// The same for a message that has been read: `m`, or NULL: it is faulty.
+int journal_add_read(struct journal *j, uint64_t seq, const char *body, size_t n,
+                     const struct jsonrpc_message *m, struct buf *refusal);
 int journal_add_oversize(struct journal *j, uint64_t seq, const char *head, size_t n, size_t total,
                          struct buf *refusal);
 void journal_answered(struct journal *j, uint64_t seq);
+// HOP_STATE: ERR_PARSE.
+int journal_document_state(struct journal *j, uint64_t seq, const char *body, size_t n,
+                           struct err *err);
 
 bool journal_full(const struct journal *j);   // read no more from the client
 size_t journal_open(const struct journal *j); // requests without answer, except subscriptions

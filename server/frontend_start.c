@@ -49,7 +49,11 @@ int frontend_take_signals(struct err *err) {
 int frontend_watch_parent(pid_t *ret_parent) {
     *ret_parent = getppid();
     // 0: the parent lives in another namespace of processes; only end of input can tell.
-    return *ret_parent > 0 ? (int)syscall(SYS_pidfd_open, *ret_parent, 0) : -1;
+    return *ret_parent > 0 ? frontend_watch_process(*ret_parent) : -1;
+}
+
+int frontend_watch_process(pid_t pid) {
+    return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 int frontend_read_head(const int *stop_fds, size_t stop_count, struct buf *head,

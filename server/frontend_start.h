@@ -19,6 +19,9 @@ int frontend_take_signals(struct err *err);
 // Readable when the process that started us has ended; -1: the kernel has no such thing, ask
 // getppid(). *ret_parent: who that is.
 int frontend_watch_parent(pid_t *ret_parent);
+// Readable when that process has ended. -1: there is none of that number here (it may live in
+// another namespace of processes), or the kernel cannot tell.
+int frontend_watch_process(pid_t pid);
 
 // Reads stdin until its protocol is known. What was read is in `head`. ERR_CANCELLED: a stop
 // descriptor became readable.

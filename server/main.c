@@ -54,8 +54,8 @@ static int run_engine(const struct cli_line *line) {
     return run(&start);
 }
 
-static int run_mcp(const struct cli_line *line) {
-    struct frontend_config config = {.role = "mcp",
+static int run_frontend(const struct cli_line *line, const char *role) {
+    struct frontend_config config = {.role = role,
                                      .profile = line->profile,
                                      .workspace = line->workspace,
                                      .options =
@@ -76,7 +76,9 @@ int main(int argc, char **argv) {
         return exit_code;
     switch (line.command->role) {
     case CLI_ROLE_MCP:
-        return run_mcp(&line);
+        return run_frontend(&line, "mcp");
+    case CLI_ROLE_LSP:
+        return run_frontend(&line, "lsp");
     case CLI_ROLE_ENGINE:
         return run_engine(&line);
     case CLI_ROLE_COMMAND:

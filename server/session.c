@@ -45,8 +45,9 @@ struct session {
     char id[33];
     const char *workspace; // in hello
     char client[CLIENT_NAME_BYTES_MAX + 1];
-    uint64_t end_ns; // FINISHING and later: no longer than this
-    json_t *missed;  // object used as a set of URIs
+    uint64_t end_ns;     // FINISHING and later: no longer than this
+    uint64_t arrival_ns; // of the message that is handed out
+    json_t *missed;      // object used as a set of URIs
     bool missed_list;
     struct {
         uint64_t seq, ns;
@@ -390,6 +391,7 @@ static int on_frame(void *ctx, const struct hop_frame *frame, struct err *err) {
     switch (frame->type) {
     case HOP_MESSAGE:
         note_start(s, frame);
+        s->arrival_ns = frame->arrival_ns;
         s->face->message(s->face_state, frame->body, frame->bytes, frame->seq, frame->flags);
         return 0;
     case HOP_OVERSIZE:
@@ -408,6 +410,7 @@ static int on_frame(void *ctx, const struct hop_frame *frame, struct err *err) {
     case HOP_DRAIN:
     case HOP_LEAVING:
     case HOP_NOTE:
+    case HOP_STATE:
         break;
     }
     return err_set(err, ERR_PARSE, "a frame of type %d from a front end", (int)frame->type);
@@ -513,6 +516,23 @@ void session_send(struct session *s, const char *json, size_t n, uint64_t seq) {
                                                  s->started[seq % STARTED_SLOTS].ns);
     }
     send_frame(s, HOP_MESSAGE, seq, json, n);
+}
+
+void session_send_state(struct session *s, uint64_t seq, const char *uri, size_t uri_bytes,
+                        const char *json, size_t n) {
+    uint8_t head[4];
+    AUTO_BUF body = BUF_INIT(HOP_BODY_BYTES_MAX);
+    for (size_t i = 0; i < sizeof head; i++)
+        head[i] = (uint8_t)(uri_bytes >> (8 * i));
+    (void)buf_reserve(&body, sizeof head + uri_bytes + n);
+    (void)buf_append(&body, head, sizeof head);
+    (void)buf_append(&body, uri, uri_bytes);
+    if (buf_append(&body, json, n) == 0) // else the front end keeps what it has
+        send_frame(s, HOP_STATE, seq, body.data, body.len);
+}
+
+uint64_t session_arrival_ns(const struct session *s) {
+    return s->arrival_ns;
 }
 
 void session_note(struct session *s, const char *text) {

@@ -36,6 +36,12 @@ extern const struct session_face session_face_lsp; // server/lsp_session.c
 
 // Queues one message for the client. seq: that of the request it answers, else 0.
 void session_send(struct session *s, const char *json, size_t n, uint64_t seq);
+// What the messages about one document up to `seq` come to, for the front end's journal: a whole
+// didOpen message. Role lsp.
+void session_send_state(struct session *s, uint64_t seq, const char *uri, size_t uri_bytes,
+                        const char *json, size_t n);
+// When the message that is being handed out was read from the client (CLOCK_MONOTONIC); 0 unknown.
+uint64_t session_arrival_ns(const struct session *s);
 // One line for the user's stderr.
 void session_note(struct session *s, const char *text);
 

@@ -2,6 +2,7 @@
 // the input is one step: "!" answers a number, "^" a crash, "~" an engine to be told everything,
 // "+" an oversized message, anything else a message. What the journal itself answers is JSON, and
 // at the end nothing is left open.
+#include "server/frontend_documents.c"
 #include "server/frontend_journal.c"
 
 #include <stdlib.h>

@@ -19,11 +19,16 @@ static int on_frame(void *ctx, const struct hop_frame *f, struct err *err) {
     (void)err;
     if (f->bytes > HOP_BODY_BYTES_MAX)
         abort();
-    hop_header(head, f->type, f->flags, f->seq, f->bytes);
-    if (memcmp(head, d->wire + d->at, sizeof head) != 0 ||
-        memcmp(f->body, d->wire + d->at + sizeof head, f->bytes) != 0)
+    uint8_t time[HOP_TIME_BYTES];
+    size_t time_bytes = f->flags & HOP_TIMED ? sizeof time : 0;
+    for (size_t i = 0; i < time_bytes; i++)
+        time[i] = (uint8_t)(f->arrival_ns >> (8 * i));
+    const uint8_t *wire = d->wire + d->at;
+    hop_header(head, f->type, f->flags, f->seq, f->bytes + time_bytes);
+    if (memcmp(head, wire, sizeof head) != 0 || memcmp(time, wire + sizeof head, time_bytes) != 0 ||
+        memcmp(f->body, wire + sizeof head + time_bytes, f->bytes) != 0)
         abort();
-    d->at += sizeof head + f->bytes;
+    d->at += sizeof head + time_bytes + f->bytes;
     return 0;
 }
 

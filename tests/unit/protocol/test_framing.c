@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -174,9 +175,20 @@ static void nothing_is_read_behind_a_wrong_header(void **state) {
     framing_free(f);
 }
 
-static void a_length_over_the_maximum_allocates_nothing(void **state) {
+static void a_body_over_the_maximum_is_skipped_and_the_stream_goes_on(void **state) {
+    char wire[400];
     (void)state;
-    expect(FRAMING_CONTENT_LENGTH, 100, "Content-Length: 101\r\n\r\n", ERR_LIMIT, "");
+    (void)snprintf(wire, sizeof wire,
+                   "Content-Length: 2\r\n\r\n{}Content-Length: 101\r\n\r\n%0101d"
+                   "Content-Length: 4\r\n\r\n[42]",
+                   7);
+    expect(FRAMING_CONTENT_LENGTH, 100, wire, 0, "{}|<101:100>|[42]|");
+    expect(FRAMING_CONTENT_LENGTH, 100, "Content-Length: 101\r\n\r\n{}", ERR_PARSE, "");
+}
+
+static void a_length_that_cannot_be_is_refused(void **state) {
+    (void)state;
+    expect(FRAMING_CONTENT_LENGTH, 100, "Content-Length: 1073741825\r\n\r\n", ERR_LIMIT, "");
     expect(FRAMING_CONTENT_LENGTH, 100, "Content-Length: 99999999999999999999999\r\n\r\n",
            ERR_LIMIT, "");
     expect(FRAMING_CONTENT_LENGTH, 100, "Content-Length: 18446744073709551617\r\n\r\n", ERR_LIMIT,
@@ -253,7 +265,8 @@ int main(void) {
         cmocka_unit_test(bodies_may_hold_what_looks_like_a_header),
         cmocka_unit_test(a_wrong_header_ends_the_stream),
         cmocka_unit_test(nothing_is_read_behind_a_wrong_header),
-        cmocka_unit_test(a_length_over_the_maximum_allocates_nothing),
+        cmocka_unit_test(a_body_over_the_maximum_is_skipped_and_the_stream_goes_on),
+        cmocka_unit_test(a_length_that_cannot_be_is_refused),
         cmocka_unit_test(an_endless_header_is_cut_off),
         cmocka_unit_test(what_the_owner_returns_stops_the_feed),
         cmocka_unit_test(every_failed_allocation_is_an_error_and_no_leak),

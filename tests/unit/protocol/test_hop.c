@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,6 +72,38 @@ static void frames_come_out_the_same_for_every_split(void **state) {
     buf_done(&wire);
 }
 
+struct timed {
+    uint64_t arrival_ns;
+    char body[8];
+};
+
+static int on_timed(void *ctx, const struct hop_frame *f, struct err *err) {
+    struct timed *t = ctx;
+    (void)err;
+    t->arrival_ns = f->arrival_ns;
+    (void)snprintf(t->body, sizeof t->body, "%.*s", (int)f->bytes, f->body);
+    return 0;
+}
+
+static void the_time_of_a_message_stands_before_its_body(void **state) {
+    (void)state;
+    struct buf wire = BUF_INIT(0);
+    uint8_t head[HOP_HEADER_BYTES];
+    hop_header(head, HOP_MESSAGE, HOP_TIMED, 1, 10);
+    (void)buf_append(&wire, head, sizeof head);
+    (void)buf_append(&wire, "\x08\x07\x06\x05\x04\x03\x02\x01{}", 10);
+    for (size_t cut = 0; cut <= wire.len; cut++) {
+        struct timed t = {0};
+        struct hop_reader *r = hop_reader_new(on_timed, &t);
+        assert_int_equal(hop_feed(r, wire.data, cut, NULL), 0);
+        assert_int_equal(hop_feed(r, wire.data + cut, wire.len - cut, NULL), 0);
+        assert_true(t.arrival_ns == UINT64_C(0x0102030405060708));
+        assert_string_equal(t.body, "{}");
+        hop_reader_free(r);
+    }
+    buf_done(&wire);
+}
+
 static int remember_body(void *ctx, const struct hop_frame *f, struct err *err) {
     (void)err;
     assert_memory_equal(f->body, "passphrase", 10);
@@ -119,9 +152,13 @@ static void wrong_frames_end_the_connection(void **state) {
     expect_refused(head, ERR_LIMIT);
     hop_header(head, (enum hop_type)0, 0, 1, 0);
     expect_refused(head, ERR_PARSE);
-    hop_header(head, (enum hop_type)(HOP_NOTE + 1), 0, 1, 0);
+    hop_header(head, (enum hop_type)(HOP_STATE + 1), 0, 1, 0);
     expect_refused(head, ERR_PARSE);
-    hop_header(head, HOP_MESSAGE, 4, 1, 0);
+    hop_header(head, HOP_MESSAGE, 8, 1, 0);
+    expect_refused(head, ERR_PARSE);
+    hop_header(head, HOP_MESSAGE, HOP_TIMED, 1, HOP_TIME_BYTES - 1);
+    expect_refused(head, ERR_PARSE);
+    hop_header(head, HOP_NOTE, HOP_TIMED, 1, HOP_TIME_BYTES);
     expect_refused(head, ERR_PARSE);
     hop_header(head, HOP_MESSAGE, 0, 1, 0);
     head[7] = 1;
@@ -190,6 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_header_is_sixteen_little_endian_bytes),
         cmocka_unit_test(frames_come_out_the_same_for_every_split),
+        cmocka_unit_test(the_time_of_a_message_stands_before_its_body),
         cmocka_unit_test(a_secret_reader_keeps_no_frame_that_it_has_handed_on),
         cmocka_unit_test(wrong_frames_end_the_connection),
         cmocka_unit_test(the_largest_frame_arrives_and_its_memory_is_given_back),

@@ -1,5 +1,6 @@
 // The executable's half of server/ is not part of the library that these tests link: its source is
 // taken in directly.
+#include "server/frontend_documents.c"
 #include "server/frontend_journal.c"
 
 #include <setjmp.h>

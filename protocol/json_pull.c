@@ -1,0 +1,193 @@
+#include "protocol/json_pull.h"
+
+#include "protocol/chars.h"
+
+#include <string.h>
+
+static const char *skip_space(const char *p, const char *end) {
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+// At the opening quote; gives the place behind the closing one.
+static const char *skip_string(const char *p, const char *end) {
+    for (p++; p < end;) {
+        p = chars_skip_plain(p, end);
+        if (p >= end)
+            break;
+        if (*p == '"')
+            return p + 1;
+        p += *p == '\\' ? 2 : 1;
+    }
+    return end;
+}
+
+// At a value's first byte; gives the place behind it.
+static const char *skip_value(const char *p, const char *end) {
+    size_t depth = 0;
+    while (p < end) {
+        switch (*p) {
+        case '"':
+            p = skip_string(p, end);
+            break;
+        case '{':
+        case '[':
+            depth++;
+            p++;
+            break;
+        case '}':
+        case ']':
+            if (depth == 0)
+                return p; // of what is around a number or a word
+            depth--;
+            p++;
+            break;
+        case ',':
+            if (depth == 0)
+                return p;
+            p++;
+            break;
+        case ' ':
+        case '\n':
+        case '\r':
+        case '\t':
+            if (depth == 0)
+                return p;
+            p++;
+            break;
+        default:
+            p++;
+            continue; // a number or a word: it ends at one of the above
+        }
+        if (depth == 0)
+            return p;
+    }
+    return end;
+}
+
+bool json_pull_members(struct span object, const char *const *names, struct span *ret, size_t n) {
+    const char *p = object.data, *end = p + object.len;
+    if (!p || p >= end || *p != '{')
+        return false;
+    for (p = skip_space(p + 1, end); p < end && *p == '"';) {
+        const char *name = p + 1;
+        p = skip_string(p, end);
+        size_t len = (size_t)(p - 1 - name);
+        p = skip_space(p, end);
+        if (p >= end || *p != ':')
+            return true;
+        p = skip_space(p + 1, end);
+        const char *value = p;
+        p = skip_value(p, end);
+        for (size_t i = 0; i < n; i++)
+            if (strncmp(names[i], name, len) == 0 && names[i][len] == '\0')
+                ret[i] = (struct span){value, (size_t)(p - value)};
+        p = skip_space(p, end);
+        if (p < end && *p == ',')
+            p = skip_space(p + 1, end);
+    }
+    return true;
+}
+
+bool json_pull_each(struct span array, size_t *at, struct span *ret) {
+    const char *end = array.data + array.len;
+    if (!array.data || array.len < 2 || *array.data != '[')
+        return false;
+    const char *p = skip_space(array.data + (*at ? *at : 1), end);
+    if (p < end && *at && *p == ',')
+        p = skip_space(p + 1, end);
+    if (p >= end || *p == ']')
+        return false;
+    const char *value = p;
+    p = skip_value(p, end);
+    *ret = (struct span){value, (size_t)(p - value)};
+    *at = (size_t)(p - array.data);
+    return true;
+}
+
+static uint32_t read_hex4(const char *p) {
+    uint32_t code = 0;
+    for (int i = 0; i < 4; i++)
+        code = code << 4 | chars_hex_value(p[i]);
+    return code;
+}
+
+static size_t put_code_point(char out[4], uint32_t c) {
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xC0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    size_t n = c < 0x10000 ? 3 : 4;
+    out[0] = (char)(n == 3 ? 0xE0 | c >> 12 : 0xF0 | c >> 18);
+    for (size_t i = 1; i < n; i++)
+        out[i] = (char)(0x80 | (c >> (6 * (n - 1 - i)) & 0x3F));
+    return n;
+}
+
+// At the digits of \uXXXX; gives the place behind what it read.
+static const char *read_unicode(const char *p, const char *end, uint32_t *ret) {
+    uint32_t code = read_hex4(p);
+    p += 4;
+    if (code >= 0xD800 && code <= 0xDBFF && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+        uint32_t low = read_hex4(p + 2);
+        if (low >= 0xDC00 && low <= 0xDFFF) {
+            *ret = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+            return p + 6;
+        }
+    }
+    *ret = code >= 0xD800 && code <= 0xDFFF ? 0xFFFD : code;
+    return p;
+}
+
+int json_pull_string(struct span value, struct buf *out) {
+    static const char plain[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+    if (!value.data || value.len < 2 || *value.data != '"')
+        return ERR_INVAL;
+    const char *p = value.data + 1, *end = value.data + value.len - 1;
+    int r =
+        buf_reserve(out, (size_t)(end - p)); // an escape is never shorter than what it stands for
+    while (r == 0 && p < end) {
+        const char *slash = memchr(p, '\\', (size_t)(end - p));
+        r = buf_append(out, p, (size_t)((slash ? slash : end) - p));
+        if (!slash)
+            break;
+        p = slash + 2;
+        if (slash[1] == 'u') {
+            char utf[4];
+            uint32_t code;
+            p = read_unicode(p, end, &code);
+            r = r == 0 ? buf_append(out, utf, put_code_point(utf, code)) : r;
+        } else {
+            r = r == 0 ? buf_putc(out, plain[(unsigned char)slash[1]]) : r;
+        }
+    }
+    return r;
+}
+
+bool json_pull_int(struct span value, int64_t *ret) {
+    bool negative = value.len && *value.data == '-';
+    uint64_t n = 0;
+    if (value.len <= (size_t)negative)
+        return false;
+    for (size_t i = negative; i < value.len; i++) {
+        unsigned digit = (unsigned char)value.data[i] - (unsigned)'0';
+        if (digit > 9 || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n))
+            return false;
+    }
+    if (n > INT64_MAX)
+        return false;
+    *ret = negative ? -(int64_t)n : (int64_t)n;
+    return true;
+}
+
+bool json_pull_is(struct span value, const char *string) {
+    size_t n = strlen(string);
+    return value.len == n + 2 && value.data[0] == '"' && memcmp(value.data + 1, string, n) == 0;
+}

@@ -1,0 +1,193 @@
+#include "server/frontend_documents.h"
+
+#include "core/base/mem.h"
+#include "protocol/json_pull.h"
+
+#include <string.h>
+
+enum { BUCKETS = 256, URI_BYTES_MAX = 64 * 1024 };
+
+struct message {
+    struct message *next;
+    uint64_t seq;
+    size_t bytes;
+    char body[];
+};
+
+struct document {
+    struct document *next;
+    struct message *first, *last; // the first one is a didOpen
+    size_t uri_bytes;
+    char uri[];
+};
+
+struct documents {
+    struct document *buckets[BUCKETS];
+    size_t count, bytes, messages;
+};
+
+struct documents *documents_new(void) {
+    return mem_zalloc(sizeof(struct documents));
+}
+
+static void message_free(struct documents *d, struct message *m) {
+    d->bytes -= m->bytes;
+    d->messages--;
+    mem_free(m);
+}
+
+static void document_drop(struct documents *d, struct document **slot) {
+    struct document *doc = *slot;
+    *slot = doc->next;
+    while (doc->first) {
+        struct message *m = doc->first;
+        doc->first = m->next;
+        message_free(d, m);
+    }
+    d->count--;
+    mem_free(doc);
+}
+
+void documents_clear(struct documents *d) {
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (d->buckets[i])
+            document_drop(d, &d->buckets[i]);
+}
+
+void documents_free(struct documents *d) {
+    if (!d)
+        return;
+    documents_clear(d);
+    mem_free(d);
+}
+
+size_t documents_bytes(const struct documents *d) {
+    return d->bytes;
+}
+
+size_t documents_messages(const struct documents *d) {
+    return d->messages;
+}
+
+// The document's slot, or that behind the last one in its bucket.
+static struct document **document_slot(struct documents *d, const char *uri, size_t n) {
+    uint32_t hash = 2166136261U; // FNV-1a
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)uri[i]) * 16777619U;
+    struct document **slot = &d->buckets[hash % BUCKETS];
+    while (*slot && ((*slot)->uri_bytes != n || memcmp((*slot)->uri, uri, n) != 0))
+        slot = &(*slot)->next;
+    return slot;
+}
+
+static struct message *message_new(struct documents *d, uint64_t seq, const char *body, size_t n) {
+    struct message *m = mem_alloc(sizeof *m + n);
+    if (!m)
+        return NULL;
+    *m = (struct message){.seq = seq, .bytes = n};
+    memcpy(m->body, body, n);
+    d->bytes += n;
+    d->messages++;
+    return m;
+}
+
+static int note_open(struct documents *d, struct document **slot, const struct buf *uri,
+                     uint64_t seq, const char *body, size_t n) {
+    if (*slot) // opened again without a close: it begins anew
+        document_drop(d, slot);
+    if (d->count >= DOCUMENTS_MAX || n > DOCUMENTS_BYTES_MAX - d->bytes)
+        return ERR_LIMIT;
+    struct document *doc = mem_alloc(sizeof *doc + uri->len + 1);
+    struct message *m = doc ? message_new(d, seq, body, n) : NULL;
+    if (!m) {
+        mem_free(doc);
+        return ERR_NOMEM;
+    }
+    *doc = (struct document){.next = *slot, .first = m, .last = m, .uri_bytes = uri->len};
+    memcpy(doc->uri, uri->data ? uri->data : "", uri->len);
+    *slot = doc;
+    d->count++;
+    return 0;
+}
+
+static int note_change(struct documents *d, struct document **slot, uint64_t seq, const char *body,
+                       size_t n) {
+    if (!*slot)
+        return 0; // never opened, or not kept
+    bool room = n <= DOCUMENTS_BYTES_MAX - d->bytes;
+    struct message *m = room ? message_new(d, seq, body, n) : NULL;
+    if (!m) { // half of a document's edits is worse than none
+        document_drop(d, slot);
+        return room ? ERR_NOMEM : ERR_LIMIT;
+    }
+    (*slot)->last->next = m;
+    (*slot)->last = m;
+    return 0;
+}
+
+int documents_note(struct documents *d, const struct jsonrpc_message *m, uint64_t seq,
+                   const char *body, size_t n) {
+    static const char *const methods[] = {"textDocument/didOpen", "textDocument/didChange",
+                                          "textDocument/didClose"};
+    static const char *const outer[] = {"textDocument"}, *const inner[] = {"uri"};
+    size_t which = 0;
+    while (which < COUNT_OF(methods) &&
+           (m->method.len != strlen(methods[which]) ||
+            memcmp(m->method.data, methods[which], m->method.len) != 0))
+        which++;
+    struct span document = {0}, name = {0};
+    if (which == COUNT_OF(methods) || !json_pull_members(m->params, outer, &document, 1) ||
+        !json_pull_members(document, inner, &name, 1))
+        return 0;
+    AUTO_BUF uri = BUF_INIT(URI_BYTES_MAX);
+    int r = json_pull_string(name, &uri);
+    if (r < 0)
+        return r == ERR_NOMEM ? r : 0; // the engine will say what is wrong with it
+    struct document **slot = document_slot(d, uri.data ? uri.data : "", uri.len);
+    if (which == 0)
+        return note_open(d, slot, &uri, seq, body, n);
+    if (which == 1)
+        return note_change(d, slot, seq, body, n);
+    if (*slot)
+        document_drop(d, slot);
+    return 0;
+}
+
+int documents_state(struct documents *d, uint64_t seq, const char *body, size_t n,
+                    struct err *err) {
+    size_t uri_bytes = 0;
+    for (size_t i = 4; n >= 4 && i-- > 0;)
+        uri_bytes = uri_bytes << 8 | (unsigned char)body[i];
+    if (n < 4 || uri_bytes > n - 4)
+        return err_set(err, ERR_PARSE, "a cut frame");
+    struct document **slot = document_slot(d, body + 4, uri_bytes), *doc = *slot;
+    size_t head = 4 + uri_bytes;
+    if (!doc || doc->first->seq > seq)
+        return 0; // closed meanwhile, or opened anew
+    struct message *m = message_new(d, seq, body + head, n - head);
+    if (!m)
+        return 0; // what is kept still says the same
+    while (doc->first && doc->first->seq <= seq) {
+        struct message *old = doc->first;
+        doc->first = old->next;
+        message_free(d, old);
+    }
+    m->next = doc->first;
+    if (!m->next)
+        doc->last = m;
+    doc->first = m;
+    return 0;
+}
+
+int documents_each(const struct documents *d, documents_fn *fn, void *ctx) {
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct document *doc = d->buckets[i]; doc; doc = doc->next) {
+            for (const struct message *m = doc->first; m; m = m->next) {
+                int r = fn(ctx, m->seq, m->body, m->bytes);
+                if (r < 0)
+                    return r;
+            }
+        }
+    }
+    return 0;
+}
