@@ -3,6 +3,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/base/tokens.h"
 #include "core/base/utf.h"
 #include "core/store/memory_impl.h"
 #include "core/store/recall_fold.h"
@@ -302,17 +303,19 @@ static int supersede(struct db *db, struct note *n, int64_t workspace, const str
 // --- remember ------------------------------------------------------------------------------------
 static int insert_note(struct db *db, const struct note *n, int64_t id, const char *key,
                        struct err *err) {
+    size_t tokens = tokens_count(n->text, n->text_bytes);
     return db_run(db,
                   "INSERT INTO note (id, uid, workspace, kind, text, subject, subject_key, source, "
-                  "thread, tags, created_ms, expires_ms, superseded_by) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                  "thread, tags, created_ms, expires_ms, superseded_by, tokens) "
+                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                   (struct db_value[]){db_int(id), db_text(n->uid), db_int(note_workspace(id)),
                                       db_int((int64_t)n->kind), db_text_n(n->text, n->text_bytes),
                                       db_text(n->subject), db_text(key), db_text(n->source),
                                       db_text(n->thread), db_text(n->tags), db_int(n->created_ms),
                                       db_int(n->expires_ms),
-                                      db_text(n->superseded_by[0] ? n->superseded_by : NULL)},
-                  13, err);
+                                      db_text(n->superseded_by[0] ? n->superseded_by : NULL),
+                                      db_int(tokens_exact() ? (int64_t)tokens : 0)},
+                  14, err);
 }
 
 static struct words_source words_source_of(const struct note *n) {

@@ -34,6 +34,7 @@ struct note {
     const char *tags;      // '\n'-separated, or NULL
     int64_t created_ms, expires_ms;     // expires 0 = never
     char superseded_by[NOTE_UID_BYTES]; // "" = current
+    uint32_t tokens;                    // of the text, exact; 0: not known. Not for writing
 };
 
 // Inserts. note->uid is filled when empty, created_ms when 0. With kind FACT/DECISION and a
@@ -96,6 +97,11 @@ int memory_erase_hard(struct db *db, const char *const *uids, size_t n, int64_t 
                       struct err *err);
 // After it, once for many: FTS 'optimize', so that the index holds no word of what was deleted.
 int memory_erase_finish(struct db *db, struct err *err);
+
+// One small step of joining the full-text index's segments, of which each write adds one and each
+// question reads all; alone on the writer, outside any transaction. 1: there is more to do. 0,
+// ERR_*.
+int memory_tidy(struct db *db, struct err *err);
 // Inserts a note exactly as it is: uid, times and superseded_by are kept, nothing is superseded by
 // it. *ret_added is false when the uid is known (nothing is changed then).
 int memory_import(struct db *db, const struct note *note, bool *ret_added, struct err *err);

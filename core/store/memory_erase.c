@@ -4,6 +4,8 @@
 #include "core/base/mem.h"
 #include "core/store/memory_impl.h"
 
+#include <sqlite3.h>
+
 struct place { // where a note hangs
     int64_t id, workspace, thread, prev, next;
     bool forgotten;
@@ -84,6 +86,25 @@ int memory_erase_hard(struct db *db, const char *const *uids, size_t n, int64_t 
     }
     *ret_erased = erased;
     return 0;
+}
+
+int memory_tidy(struct db *db, struct err *err) {
+    enum { PAGES = 64, SEGMENTS_MIN = 2, NOTHING_DONE = 2 };
+    int64_t segments = 0;
+    // Kept in the index itself; its default joins four or more.
+    int r = db_one_int(db, "SELECT v FROM note_fts_config WHERE k = 'usermerge'", NULL, 0,
+                       &segments, err);
+    if (r >= 0 && segments != SEGMENTS_MIN)
+        r = db_run(db, "INSERT INTO note_fts (note_fts, rank) VALUES ('usermerge', ?1)",
+                   (struct db_value[]){db_int(SEGMENTS_MIN)}, 1, err);
+    if (r < 0)
+        return r;
+    int before = sqlite3_total_changes(db_handle(db));
+    r = db_run(db, "INSERT INTO note_fts (note_fts, rank) VALUES ('merge', ?1)",
+               (struct db_value[]){db_int(PAGES)}, 1, err);
+    // SQLite's documentation of FTS5, "The merge Command": fewer changes than two, nothing was
+    // done.
+    return r < 0 ? r : sqlite3_total_changes(db_handle(db)) - before >= NOTHING_DONE;
 }
 
 int memory_erase_finish(struct db *db, struct err *err) {

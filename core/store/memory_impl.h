@@ -37,8 +37,8 @@ int note_withdraw(struct db *db, int64_t id, struct err *err);
 // Fills `note` from a row of NOTE_COLUMNS, its strings copied into `strings`.
 #define NOTE_COLUMNS                                                                               \
     "n.uid, n.kind, n.text, n.subject, w.path, n.source, n.thread, n.tags, n.created_ms, "         \
-    "n.expires_ms, n.superseded_by"
-enum { NOTE_COLUMN_COUNT = 11 };
+    "n.expires_ms, n.superseded_by, n.tokens"
+enum { NOTE_COLUMN_COUNT = 12 };
 #define NOTE_TABLES "note AS n JOIN workspace AS w ON w.id = n.workspace"
 struct note_arena;
 struct note_arena *note_arena_new(void); // NULL: out of memory

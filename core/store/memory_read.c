@@ -74,7 +74,8 @@ static void column_uid(struct db_rows *rows, int col, char ret[NOTE_UID_BYTES]) 
 int note_from_row(struct db_rows *rows, struct note_arena *a, struct note *ret, struct err *err) {
     struct note n = {.kind = (enum note_kind)db_col_int(rows, 1),
                      .created_ms = db_col_int(rows, 8),
-                     .expires_ms = db_col_int(rows, 9)};
+                     .expires_ms = db_col_int(rows, 9),
+                     .tokens = (uint32_t)db_col_int(rows, 11)};
     column_uid(rows, 0, n.uid);
     column_uid(rows, 10, n.superseded_by);
     if (!column_text(rows, 2, a, &n.text, &n.text_bytes) ||

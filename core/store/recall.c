@@ -225,6 +225,8 @@ static size_t fair_share(const size_t *costs, size_t n, size_t budget) {
 
 // Counting reads of a long note only what the budget could show.
 static size_t cost_up_to(const struct note *note, size_t budget) {
+    if (note->tokens && tokens_exact())
+        return note->tokens <= budget ? note->tokens : budget + 1;
     size_t tokens, end = tokens_count_until(note->text, note->text_bytes, budget, &tokens);
     return end < note->text_bytes ? budget + 1 : tokens;
 }

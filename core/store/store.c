@@ -4,6 +4,7 @@
 #include "core/base/dirs.h"
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/store/memory.h"
 #include "core/store/store_impl.h"
 #include "core/store/store_lock.h"
 
@@ -121,6 +122,8 @@ int store_start(struct store *s, struct err *err) {
         r = writer_start(s->write_db, s->wall_ms, &s->writer, err);
     if (r < 0)
         store_stop(s);
+    else if (s->writer)
+        writer_set_idle(s->writer, memory_tidy);
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <time.h>
 
 // Lives on the stack of the thread that waits for it; the queue holds only pointers.
 struct request {
@@ -32,6 +33,8 @@ struct writer {
     struct request *queue[WRITER_QUEUE_MAX]; // ring
     size_t head, count;
     bool stopping;
+    writer_idle_fn *idle;
+    bool untidy; // there were writes since `idle` had nothing left to do
 };
 
 // --- one request inside the shared transaction --------------------------------------------------
@@ -241,16 +244,44 @@ static void work_off(struct writer *w, struct request **group, size_t n) {
     }
 }
 
+static void await_ms(struct writer *w, unsigned ms) { // under the lock
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); // the condition's clock
+    t.tv_nsec += (long)ms * 1000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    (void)pthread_cond_timedwait(&w->work, &w->lock, &t);
+}
+
+// Under the lock, which it leaves while it works. Nobody writes: what was put off is done in small
+// steps, until somebody does.
+static void tidy_up(struct writer *w) {
+    await_ms(w, WRITER_IDLE_MS);
+    while (w->untidy && !w->count && !w->stopping) {
+        (void)pthread_mutex_unlock(&w->lock);
+        int more = w->idle(w->db, NULL);
+        if (!sqlite3_get_autocommit(db_handle(w->db)))
+            db_rollback(w->db);
+        (void)pthread_mutex_lock(&w->lock);
+        w->untidy = more > 0;
+    }
+}
+
 static void *writer_main(void *arg) {
     struct writer *w = arg;
     struct request *group[WRITER_GROUP_MAX];
     (void)pthread_mutex_lock(&w->lock);
     for (;;) {
         while (!w->count && !w->stopping)
-            (void)pthread_cond_wait(&w->work, &w->lock);
+            if (w->untidy)
+                tidy_up(w);
+            else
+                (void)pthread_cond_wait(&w->work, &w->lock);
         if (!w->count)
             break; // stopping, and everything that waited is done
-        work_off(w, group, take_group(w, group));
+        size_t n = take_group(w, group);
+        w->untidy |= w->idle && group[0]->write;
+        work_off(w, group, n);
     }
     (void)pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -301,6 +332,12 @@ int writer_exclusive(struct writer *w, writer_job_fn *fn, void *ctx, struct err 
     return submit(w, &q, err);
 }
 
+void writer_set_idle(struct writer *w, writer_idle_fn *fn) {
+    (void)pthread_mutex_lock(&w->lock);
+    w->idle = fn;
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
 size_t writer_queued(struct writer *w) {
     (void)pthread_mutex_lock(&w->lock);
     size_t n = w->count;
@@ -315,7 +352,11 @@ int writer_start(struct db *db, int64_t (*wall_ms)(void), struct writer **ret, s
     w->db = db;
     w->wall_ms = wall_ms;
     (void)pthread_mutex_init(&w->lock, NULL);
-    (void)pthread_cond_init(&w->work, NULL);
+    pthread_condattr_t clock;
+    (void)pthread_condattr_init(&clock);
+    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->work, &clock);
+    (void)pthread_condattr_destroy(&clock);
     int e = pthread_create(&w->thread, NULL, writer_main, w);
     if (e) {
         (void)pthread_mutex_destroy(&w->lock);

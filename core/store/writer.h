@@ -7,10 +7,11 @@
 #include "core/store/store.h"
 
 enum {
-    WRITER_QUEUE_MAX = 1024,                  // requests waiting
-    WRITER_GROUP_MAX = 64,                    // requests of one transaction
-    WRITER_GROUP_MS_MAX = 20,                 // a transaction takes no further request after this
-    WRITER_RESULT_BYTES_MAX = 4 * 1024 * 1024 // recorded for one origin
+    WRITER_QUEUE_MAX = 1024,                   // requests waiting
+    WRITER_GROUP_MAX = 64,                     // requests of one transaction
+    WRITER_GROUP_MS_MAX = 20,                  // a transaction takes no further request after this
+    WRITER_RESULT_BYTES_MAX = 4 * 1024 * 1024, // recorded for one origin
+    WRITER_IDLE_MS = 250
 };
 
 struct writer;
@@ -27,5 +28,12 @@ int writer_write(struct writer *w, const struct origin *origin, store_write_fn *
 // Runs fn on the writer thread, alone and outside any transaction (VACUUM, checkpoint, backup).
 typedef int writer_job_fn(struct db *db, void *ctx, struct err *err);
 int writer_exclusive(struct writer *w, writer_job_fn *fn, void *ctx, struct err *err);
+
+// What is worth doing when nobody has written for a while: runs fn on the writer thread, alone and
+// outside any transaction, WRITER_IDLE_MS after the last write, again and again until it returns 0
+// (nothing is left until the next write) or fails; between two runs whoever writes has his turn. A
+// run should take a few milliseconds. Before the first write.
+typedef int writer_idle_fn(struct db *db, struct err *err); // 1: there is more
+void writer_set_idle(struct writer *w, writer_idle_fn *fn);
 
 size_t writer_queued(struct writer *w); // requests waiting now

@@ -1,7 +1,9 @@
 #include "tests/unit/store/memory_support.h"
 
 #include "core/base/mem.h"
+#include "core/base/tokens.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void remembered_note_comes_back_as_it_was(void **state) {
@@ -335,6 +337,50 @@ static void every_failed_allocation_leaves_the_store_whole(void **state) {
     db_close(db);
 }
 
+static void tokens_are_counted_when_written(void **state) {
+    (void)state;
+    struct db *db = memory_open();
+    static const char text[] =
+        "The retry limit is 5; it is set in src/net/retry.c (see RETRY_MAX).";
+    const char *uid = PUT(db, .text = text);
+    struct recall_result r;
+    assert_int_equal(memory_get(db, uid, &r, NULL), 0);
+    assert_int_equal(r.hits[0].note.tokens,
+                     tokens_exact() ? tokens_count(text, sizeof text - 1) : 0);
+    recall_result_done(&r);
+    db_close(db);
+}
+
+static int64_t segments(struct db *db) {
+    int64_t n = 0;
+    assert_int_equal(
+        db_one_int(db, "SELECT count(DISTINCT segid) FROM note_fts_idx", NULL, 0, &n, NULL), 1);
+    return n;
+}
+
+static void tidying_joins_segments_and_loses_nothing(void **state) {
+    (void)state;
+    struct db *db = memory_open();
+    for (int i = 0; i < 300; i++) {
+        char text[64];
+        int n = snprintf(text, sizeof text, "note %d about %s", i, i % 3 ? "cats" : "heron");
+        (void)PUT(db, .text = text, .text_bytes = (size_t)n);
+    }
+    int64_t before = segments(db);
+    int steps = 0, r;
+    while ((r = memory_tidy(db, NULL)) == 1)
+        assert_true(++steps < 1000);
+    assert_int_equal(r, 0);
+    assert_true(before > 3 && segments(db) < before && segments(db) <= 2);
+    assert_int_equal(memory_tidy(db, NULL), 0); // and then there is nothing left
+    int64_t found = 0;
+    assert_int_equal(db_one_int(db, "SELECT count(*) FROM note_fts WHERE note_fts MATCH 'heron'",
+                                NULL, 0, &found, NULL),
+                     1);
+    assert_int_equal(found, 100);
+    db_close(db);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(remembered_note_comes_back_as_it_was),
@@ -351,6 +397,8 @@ int main(void) {
         cmocka_unit_test(list_walks_newest_first_without_gap_or_repeat),
         cmocka_unit_test(tags_complete_by_use_and_uids_by_prefix),
         cmocka_unit_test(every_failed_allocation_leaves_the_store_whole),
+        cmocka_unit_test(tokens_are_counted_when_written),
+        cmocka_unit_test(tidying_joins_segments_and_loses_nothing),
     };
     return cmocka_run_group_tests_name("store/memory", tests, NULL, NULL);
 }

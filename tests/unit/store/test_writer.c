@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -371,6 +372,43 @@ static void out_of_memory_fails_a_write_cleanly_wherever_it_happens(void **state
     }
 }
 
+// --- idle time ----------------------------------------------------------------------------------
+
+static atomic_int idle_runs, idle_left;
+
+static int idle_step(struct db *db, struct err *err) {
+    (void)err;
+    atomic_fetch_add(&idle_runs, 1);
+    // What a failed or unfinished step leaves open must not swallow the next write.
+    (void)db_begin(db, true, NULL);
+    return atomic_fetch_sub(&idle_left, 1) > 1;
+}
+
+static void wait_for_runs(int runs) {
+    for (int ms = 0; atomic_load(&idle_runs) < runs && ms < 20000; ms += 5)
+        (void)usleep(5000);
+    assert_int_equal(atomic_load(&idle_runs), runs);
+}
+
+static void idle_work_follows_writes_only(void **state) {
+    struct fixture *f = *state;
+    atomic_store(&idle_runs, 0);
+    atomic_store(&idle_left, 3);
+    writer_set_idle(f->writer, idle_step);
+    (void)count_items(f); // a job is no write
+    (void)usleep(2 * WRITER_IDLE_MS * 1000);
+    assert_int_equal(atomic_load(&idle_runs), 0);
+    struct put a = {.name = "a"}, b = {.name = "b"};
+    assert_int_equal(writer_write(f->writer, NULL, put, &a, NULL, NULL, NULL), 0);
+    wait_for_runs(3); // until it said that nothing is left
+    (void)usleep(2 * WRITER_IDLE_MS * 1000);
+    assert_int_equal(atomic_load(&idle_runs), 3);
+    atomic_store(&idle_left, 1);
+    assert_int_equal(writer_write(f->writer, NULL, put, &b, NULL, NULL, NULL), 0);
+    wait_for_runs(4);
+    assert_int_equal(count_items(f), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_write_is_committed_and_returns_what_it_recorded, setup,
@@ -396,6 +434,7 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(out_of_memory_fails_a_write_cleanly_wherever_it_happens,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(idle_work_follows_writes_only, setup, teardown),
     };
     return cmocka_run_group_tests_name("store/writer", tests, NULL, NULL);
 }
