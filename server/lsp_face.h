@@ -9,6 +9,7 @@
 #include "core/code/language.h"
 #include "protocol/lsp_text.h"
 #include "protocol/rpc.h"
+#include "server/lsp_quiet.h"
 #include "server/session.h"
 
 #include <stdatomic.h>
@@ -53,8 +54,7 @@ enum lsp_event {
     LSP_OPENED,  // the document is new
     LSP_CHANGED, // its text is another; also after a whole replacement
     LSP_SAVED,
-    LSP_CLOSED, // it is still there, for the last time: free what you keep for it
-    LSP_CALM    // lsp_quiet lets go: show what was held back for this document, in order
+    LSP_CLOSED // it is still there, for the last time: free what you keep for it
 };
 
 struct lsp_feature {
@@ -67,6 +67,7 @@ struct lsp_feature {
     void (*document)(struct lsp_face *f, struct lsp_document *d, enum lsp_event event);
     void (*configured)(struct lsp_face *f); // lsp_setting() may say something else now
     void (*folders)(struct lsp_face *f);    // the workspace's folders are others
+    void (*watched)(struct lsp_face *f);    // files on the disk have changed
     // Somebody (another editor, an assistant) wrote notes, mutes, … behind the resources `uris`.
     void (*changed)(struct lsp_face *f, json_t *uris, bool list_changed);
 };
@@ -79,7 +80,9 @@ enum lsp_phase { LSP_BEFORE, LSP_RUNNING, LSP_SHUT };
 
 struct lsp_folder {
     char *uri, *name;
-    char *path; // absolute, without a slash at its end; NULL: no file: URI
+    char *path; // absolute, as the client has it, without a slash at its end; NULL: no file: URI
+    char *root; // of the repository around it, or the folder itself, without links; NULL: not there
+    char *below; // the folder below `root`: "" or "sub/folder"
 };
 
 struct lsp_face {
@@ -97,8 +100,16 @@ struct lsp_face {
     json_t *settings;               // section "paired" of the client; NULL: none
     struct lsp_document *documents; // all open ones, by `next`
     size_t document_count, document_bytes;
-    struct lsp_work *works;
+    uint64_t last_document;
     int trace; // 0 off, 1 messages, 2 verbose
+    // of lsp_work.c, lsp_talk.c, lsp_calm.c
+    struct lsp_work *works;
+    struct lsp_progress *progresses;
+    struct lsp_refresh_state *refreshes;
+    unsigned last_progress;
+    struct lsp_quiet *quiet;
+    struct env_timer *calm_timer;
+    uint64_t calm_due, calm_ms;
     void *states[LSP_FEATURES_MAX];
 };
 
@@ -117,25 +128,30 @@ const json_t *lsp_setting(const struct lsp_face *f, const char *path);
 bool lsp_setting_bool(const struct lsp_face *f, const char *path, bool otherwise);
 int64_t lsp_setting_int(const struct lsp_face *f, const char *path, int64_t otherwise);
 
+// Root of the first folder that is there, else the session's workspace; NULL: none.
+const char *lsp_root(const struct lsp_face *f);
+
 // --- documents -----------------------------------------------------------------------------------
 
 struct lsp_document {
     struct lsp_document *next, *prev;
-    struct lsp_document *same_slot;
-    char *uri;            // as the client writes it
-    char *path;           // absolute; NULL: not a file (untitled: and others)
-    const char *root;     // of the folder that it is in, absolute; NULL: in none
-    const char *relative; // `path` below `root`, else NULL
-    char *language;       // languageId
+    uint64_t id;    // of this opening; never used again in this session
+    char *uri;      // as the client writes it
+    char *path;     // absolute; NULL: not a file (untitled: and others)
+    char *root;     // lsp_folder.root of the folder that it is in; NULL: in none
+    char *relative; // below `root`, as the index names it; NULL: in none
+    char *language; // languageId
     enum lang lang;
     int64_t version;
     uint64_t edits;      // counts every change of the text, whatever the client's versions say
-    uint64_t changed_ns; // arrival of the last change
+    uint64_t changed_ns; // arrival of the last change; 0: not known
     uint64_t saved_ns;
-    struct lsp_position edited; // where the last change ended
+    struct lsp_range edited; // what the last message replaced, in the new text
+    bool typed;              // … and it looks like the user's own hand: one small change
     struct lsp_text *text;
     struct lsp_copy *copy;          // of the text as it is now, if somebody asked for one
-    size_t journaled;               // bytes that the front end keeps of it (lsp_sync.c)
+    size_t journaled;               // bytes that the front end keeps of it
+    size_t counted;                 // bytes of document_bytes that are its
     void *states[LSP_FEATURES_MAX]; // of features, by lsp_document_state
 };
 
@@ -150,9 +166,7 @@ void **lsp_document_state(struct lsp_document *d, const struct lsp_feature *feat
 // The text as it is now, for workers: immutable, any thread, any number of holders.
 struct lsp_copy {
     atomic_uint holders;
-    char *uri, *path, *root; // path, root may be NULL
-    const char *relative;    // in `path`, or NULL
-    char *language;
+    char *uri, *path, *root, *relative, *language; // as in lsp_document
     enum lang lang;
     int64_t version;
     uint64_t edits;
@@ -216,13 +230,23 @@ void lsp_reply_null(struct rpc_request *req);
 void lsp_reply_buf(struct rpc_request *req, const struct buf *text); // failed: -32603
 void lsp_fail(struct rpc_request *req, int code, const struct err *err);
 
+// --- not disturbing ------------------------------------------------------------------------------
+
+// lsp_quiet.h for this session. What nobody asked for goes through here: fn(ctx, key) now, or when
+// the user looks up. In the callback take what is newest.
+void lsp_when_calm(struct lsp_face *f, lsp_quiet_fn *fn, void *ctx, uint64_t key);
+void lsp_forget_calm(struct lsp_face *f, const void *ctx, uint64_t key); // before ctx goes
+bool lsp_line_busy(struct lsp_face *f, const struct lsp_document *d, uint32_t line);
+void lsp_boundary(struct lsp_face *f, enum lsp_boundary what); // a command, a question of the user
+
 // --- talking to the client -----------------------------------------------------------------------
 
 enum lsp_message { LSP_ERROR = 1, LSP_WARNING, LSP_INFO, LSP_LOG, LSP_DEBUG };
 // window/logMessage. Nothing while `silent` or before the answer to initialize.
 void lsp_log(struct lsp_face *f, enum lsp_message type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void lsp_show(struct lsp_face *f, enum lsp_message type, const char *text); // window/showMessage
+void lsp_trace(struct lsp_face *f, const char *message, const char *verbose); // $/logTrace
+void lsp_show(struct lsp_face *f, enum lsp_message type, const char *text);   // window/showMessage
 // A notification; params are stolen (NULL: out of memory, nothing is sent).
 void lsp_notify(struct lsp_face *f, const char *method, json_t *params);
 // A request of ours; the deadline's end cancels it ($/cancelRequest). fn is not called when this

@@ -19,3 +19,34 @@ void lsp_client_done(struct lsp_face *f);
 // {"capabilities": …, "serverInfo": …}; NULL: out of memory.
 json_t *lsp_client_welcome(struct lsp_face *f);
 const char *lsp_encoding_name(enum lsp_encoding e);
+
+// --- folders, settings (lsp_workspace.c)
+extern const struct lsp_feature lsp_feature_workspace;
+void lsp_workspace_read(struct lsp_face *f); // from f->params
+void lsp_workspace_done(struct lsp_face *f);
+
+// --- documents (lsp_documents.c)
+struct lsp_opening { // borrows
+    const char *uri, *language;
+    int64_t version;
+    const char *text;
+    size_t bytes;
+};
+// ERR_LIMIT, ERR_NOMEM. Tells nobody.
+int lsp_document_open(struct lsp_face *f, const struct lsp_opening *o, struct lsp_document **ret,
+                      struct err *err);
+void lsp_document_edited(struct lsp_face *f, struct lsp_document *d); // its text is another
+void lsp_document_close(struct lsp_face *f, struct lsp_document *d);  // tells the features; frees
+int lsp_document_place(struct lsp_face *f, struct lsp_document *d);   // root, relative. ERR_NOMEM
+
+// --- didOpen, didChange … (lsp_sync.c)
+extern const struct lsp_feature lsp_feature_sync;
+// true: it was one of the two that are read without a tree.
+bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, size_t message_bytes);
+void lsp_sync_state(struct lsp_face *f, struct lsp_document *d); // HOP_STATE, when it is worth it
+
+// --- the rest
+extern const struct lsp_feature lsp_feature_calm; // lsp_calm.c
+void lsp_work_close(struct lsp_face *f);
+void lsp_talk_close(struct lsp_face *f);
+void lsp_progress_cancel(void *face, json_t *params);

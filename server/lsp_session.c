@@ -1,5 +1,6 @@
 // The LSP face of a session: its life to the letter, messages in, features told. Sources: LSP 3.17
 // "Server lifecycle", "$ Notifications and Requests", "Cancellation Support".
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "protocol/hop.h"
 #include "server/lsp_impl.h"
@@ -87,6 +88,10 @@ static bool welcome_notification(const struct lsp_face *f, struct span method) {
            (method.len == sizeof exit - 1 && memcmp(method.data, exit, method.len) == 0);
 }
 
+static int trace_level(const char *value) {
+    return !value ? 0 : strcmp(value, "verbose") == 0 ? 2 : strcmp(value, "messages") == 0;
+}
+
 static void on_initialize(void *face, struct rpc_request *req, json_t *params) {
     struct lsp_face *f = face;
     struct err err = {0};
@@ -101,7 +106,9 @@ static void on_initialize(void *face, struct rpc_request *req, json_t *params) {
         rpc_fail(req, JSONRPC_INTERNAL_ERROR, "out of memory", NULL);
         return;
     }
+    lsp_workspace_read(f);
     f->phase = LSP_RUNNING;
+    f->trace = trace_level(json_string_value(json_object_get(params, "trace")));
     rpc_reply(req, result);
 }
 
@@ -140,8 +147,7 @@ static void on_cancel(void *face, json_t *params) {
 
 static void on_set_trace(void *face, json_t *params) {
     struct lsp_face *f = face;
-    const char *value = json_string_value(json_object_get(params, "value"));
-    f->trace = !value ? 0 : strcmp(value, "verbose") == 0 ? 2 : strcmp(value, "messages") == 0;
+    f->trace = trace_level(json_string_value(json_object_get(params, "value")));
 }
 
 static const struct lsp_method life_methods[] = {
@@ -151,6 +157,7 @@ static const struct lsp_method life_methods[] = {
     {.name = "exit", .notification = on_leave},
     {.name = "$/cancelRequest", .notification = on_cancel},
     {.name = "$/setTrace", .notification = on_set_trace},
+    {.name = "window/workDoneProgress/cancel", .notification = lsp_progress_cancel},
     {0},
 };
 const struct lsp_feature lsp_feature_life = {.name = "life", .methods = life_methods};
@@ -165,10 +172,16 @@ static void send(void *ctx, const char *json, size_t n, uint64_t seq) {
 static void face_close(void *face) {
     struct lsp_face *f = face;
     f->live = false;
+    f->phase = LSP_SHUT;
+    lsp_work_close(f);
+    while (f->documents)
+        lsp_document_close(f, f->documents);
+    rpc_free(f->rpc); // our own calls end here, while what they are for is still there
     for (size_t i = 0; lsp_features[i]; i++)
         if (f->states[i] && lsp_features[i]->close)
             lsp_features[i]->close(f, f->states[i]);
-    rpc_free(f->rpc);
+    lsp_talk_close(f);
+    lsp_workspace_done(f);
     lsp_client_done(f);
     mem_free(f);
 }
@@ -195,6 +208,8 @@ static int face_open(struct session *s, void **ret, struct err *err) {
                                          .send = send,
                                          .ctx = f,
                                          .env = session_env(s),
+                                         .members_max = LSP_MEMBERS_MAX,
+                                         .mend = true,
                                          .id_prefix = prefix},
                     &f->rpc, err);
     if (r == 0)
@@ -207,20 +222,37 @@ static int face_open(struct session *s, void **ret, struct err *err) {
     return 0;
 }
 
+static bool too_many_members(const struct jsonrpc_message *m, size_t n) {
+    if (m->members <= LSP_MEMBERS_MAX)
+        return false;
+    log_line(LOG_WARN, "lsp", "message left out members=%zu bytes=%zu", m->members, n);
+    return true;
+}
+
 static void face_message(void *face, const char *body, size_t n, uint64_t seq, unsigned flags) {
     struct lsp_face *f = face;
     struct jsonrpc_message m;
     f->seq = seq;
+    f->arrival_ns = session_arrival_ns(f->session);
     f->silent = (flags & HOP_SILENT) != 0;
-    if (jsonrpc_read(body, n, &m, NULL) < 0 || m.kind != JSONRPC_NOTIFICATION ||
-        welcome_notification(f, m.method))
-        rpc_receive(f->rpc, body, n, seq, f->silent);
+    bool readable = jsonrpc_read_up_to(body, n, JSONRPC_MEMBERS_PULL_MAX, &m, NULL) == 0;
+    bool notification = readable && m.kind == JSONRPC_NOTIFICATION;
+    if (!readable || (m.kind == JSONRPC_REQUEST && m.members > LSP_MEMBERS_MAX))
+        rpc_receive(f->rpc, body, n, seq, f->silent); // says what is wrong
+    else if ((!notification || welcome_notification(f, m.method)) &&
+             !(notification && lsp_sync_take(f, &m, n)) && !too_many_members(&m, n))
+        rpc_receive_read(f->rpc, body, n, &m, seq, f->silent);
     f->silent = false;
 }
 
+// Too large to be read: an error to a request, and a word in the log if it was none.
 static void face_oversize(void *face, const char *head, size_t n, size_t total, uint64_t seq) {
     struct lsp_face *f = face;
-    rpc_receive_oversize(f->rpc, head, n, total, HOP_BODY_BYTES_MAX, seq);
+    if (jsonrpc_find_id(head, n).data)
+        rpc_receive_oversize(f->rpc, head, n, total, HOP_BODY_BYTES_MAX - HOP_TIME_BYTES, seq);
+    else
+        lsp_log(f, LSP_ERROR, "a message of %zu MB was left out: it is over the maximum of %d MB",
+                total / (1024 * 1024), HOP_BODY_BYTES_MAX / (1024 * 1024));
 }
 
 static size_t face_open_requests(void *face) {

@@ -572,6 +572,10 @@ struct dispatch *session_dispatch(struct session *s) {
     return s->engine->dispatch;
 }
 
+struct pool *session_pool(struct session *s) {
+    return s->engine->pool;
+}
+
 struct services *session_services(struct session *s) {
     return &s->engine->services;
 }

@@ -48,6 +48,7 @@ void session_note(struct session *s, const char *text);
 struct env *session_env(struct session *s);
 struct loop *session_loop(struct session *s);
 struct dispatch *session_dispatch(struct session *s);
+struct pool *session_pool(struct session *s);
 struct services *session_services(struct session *s);
 const char *session_id(const struct session *s);        // 32 hex
 const char *session_workspace(const struct session *s); // absolute, or NULL

@@ -1,0 +1,258 @@
+// Documents come, change and go. didOpen and didChange are read from the message's bytes, without a
+// tree: a document may be 10 MB, and "replace all" ten thousand edits in one message. Source: LSP
+// 3.17 "Text Document Synchronization".
+#include "core/base/mem.h"
+#include "protocol/json_pull.h"
+#include "server/lsp_impl.h"
+
+#include <string.h>
+
+enum {
+    // The front end's messages about a document are put together when they are worth so much more
+    // than the document itself.
+    STATE_BYTES_MIN = 256 * 1024,
+    STATE_OVERHEAD = 64, // of one kept message
+    TYPED_BYTES_MAX = 32 // more at once is no typing: pasted, completed, written by a tool
+};
+
+// --- opening -------------------------------------------------------------------------------------
+
+static char *string_of(struct span value) {
+    struct buf text = BUF_INIT(LSP_URI_BYTES_MAX);
+    if (json_pull_string(value, &text) < 0 || (text.len && memchr(text.data, '\0', text.len))) {
+        buf_done(&text);
+        return NULL;
+    }
+    return text.len ? buf_take(&text) : mem_strdup("");
+}
+
+static void open_text(struct lsp_face *f, const char *uri, const char *language, int64_t version,
+                      struct span text, size_t message_bytes) {
+    struct lsp_document *old = lsp_document_find(f, uri, strlen(uri)), *d = NULL;
+    struct err err = {0};
+    AUTO_BUF decoded = BUF_INIT(LSP_TEXT_BYTES_MAX);
+    if (old) {
+        // "An open notification must not be sent more than once without a corresponding close."
+        lsp_log(f, LSP_WARNING, "opened twice without a close; the newer text counts");
+        lsp_document_close(f, old);
+    }
+    int r = json_pull_string(text, &decoded);
+    if (r < 0)
+        (void)err_set(&err, r, "its text cannot be kept");
+    struct lsp_opening o = {.uri = uri,
+                            .language = language,
+                            .version = version,
+                            .text = decoded.data ? decoded.data : "",
+                            .bytes = decoded.len};
+    if (r == 0)
+        r = lsp_document_open(f, &o, &d, &err);
+    if (r < 0) {
+        lsp_log(f, LSP_WARNING, "a document was not taken: %s", err_text(&err));
+        return;
+    }
+    buf_done(&decoded); // features may want the memory
+    d->journaled = message_bytes;
+    lsp_tell_document(f, d, LSP_OPENED);
+}
+
+static void did_open(struct lsp_face *f, struct span params, size_t message_bytes) {
+    static const char *const outer[] = {"textDocument"};
+    static const char *const inner[] = {"uri", "languageId", "version", "text"};
+    struct span document = {0}, v[4] = {{0}};
+    int64_t version = 0;
+    if (json_pull_members(params, outer, &document, 1))
+        (void)json_pull_members(document, inner, v, COUNT_OF(v));
+    AUTO_FREE char *uri = string_of(v[0]);
+    AUTO_FREE char *language = string_of(v[1]);
+    (void)json_pull_int(v[2], &version); // some clients leave it out
+    if (!uri || !v[3].data || *v[3].data != '"') {
+        lsp_log(f, LSP_ERROR, "textDocument/didOpen: expected textDocument.uri and .text");
+        return;
+    }
+    open_text(f, uri, language ? language : "", version, v[3], message_bytes);
+}
+
+// --- changing ------------------------------------------------------------------------------------
+
+static bool pull_position(struct span value, struct lsp_position *ret) {
+    static const char *const names[] = {"line", "character"};
+    struct span v[2] = {{0}};
+    int64_t line, character;
+    if (!json_pull_members(value, names, v, 2) || !json_pull_int(v[0], &line) ||
+        !json_pull_int(v[1], &character) || line < 0 || character < 0)
+        return false;
+    ret->line = line > UINT32_MAX ? UINT32_MAX : (uint32_t)line;
+    ret->character = character > UINT32_MAX ? UINT32_MAX : (uint32_t)character;
+    return true;
+}
+
+static bool pull_range(struct span value, struct lsp_range *ret) {
+    static const char *const names[] = {"start", "end"};
+    struct span v[2] = {{0}};
+    return json_pull_members(value, names, v, 2) && pull_position(v[0], &ret->start) &&
+           pull_position(v[1], &ret->end);
+}
+
+// One of contentChanges: a range and its text, or a whole text. *ret_start, *ret_end: where the new
+// text stands.
+static int apply(struct lsp_face *f, struct lsp_document *d, struct span change, struct buf *text,
+                 size_t *ret_start, size_t *ret_end, struct err *err) {
+    static const char *const names[] = {"range", "text"};
+    struct span v[2] = {{0}};
+    struct lsp_range range;
+    buf_clear(text);
+    if (!json_pull_members(change, names, v, 2) || json_pull_string(v[1], text) < 0)
+        return err_set(err, text->failed ? ERR_LIMIT : ERR_INVAL, "a change without a text");
+    const char *bytes = text->data ? text->data : "";
+    if (!v[0].data || *v[0].data == 'n') { // null, as some write "absent"
+        *ret_start = 0;
+        *ret_end = text->len;
+        return lsp_text_replace(d->text, 0, lsp_text_bytes(d->text), bytes, text->len, err);
+    }
+    if (!pull_range(v[0], &range))
+        return err_set(err, ERR_INVAL, "a change whose range is none");
+    bool forward =
+        range.start.line < range.end.line ||
+        (range.start.line == range.end.line && range.start.character <= range.end.character);
+    size_t start = lsp_text_offset(d->text, f->encoding, forward ? range.start : range.end);
+    *ret_start = start;
+    *ret_end = start + text->len;
+    return lsp_text_edit(d->text, f->encoding, range, bytes, text->len, err);
+}
+
+static void apply_all(struct lsp_face *f, struct lsp_document *d, struct span changes) {
+    AUTO_BUF text = BUF_INIT(LSP_TEXT_BYTES_MAX);
+    struct span change;
+    struct err err = {0};
+    size_t at = 0, start = 0, end = SIZE_MAX, count = 0;
+    for (; json_pull_each(changes, &at, &change); count++) {
+        if (apply(f, d, change, &text, &start, &end, &err) == 0)
+            continue;
+        // The next whole text puts it right; until then positions may be off.
+        lsp_log(f, LSP_ERROR, "an edit was not applied: %s", err_text(&err));
+    }
+    if (end == SIZE_MAX)
+        return;
+    d->edited = (struct lsp_range){lsp_text_position(d->text, f->encoding, start),
+                                   lsp_text_position(d->text, f->encoding, end)};
+    d->typed = count == 1 && end - start <= TYPED_BYTES_MAX;
+    lsp_document_edited(f, d);
+}
+
+static void did_change(struct lsp_face *f, struct span params, size_t message_bytes) {
+    static const char *const outer[] = {"textDocument", "contentChanges"};
+    static const char *const inner[] = {"uri", "version"};
+    struct span v[2] = {{0}}, id[2] = {{0}};
+    int64_t version;
+    if (json_pull_members(params, outer, v, 2))
+        (void)json_pull_members(v[0], inner, id, 2);
+    AUTO_FREE char *uri = string_of(id[0]);
+    struct lsp_document *d = uri ? lsp_document_find(f, uri, strlen(uri)) : NULL;
+    if (!d || !v[1].data || *v[1].data != '[') {
+        lsp_log(f, LSP_WARNING, "textDocument/didChange: %s",
+                !uri ? "expected textDocument.uri"
+                : !d ? "a document that is not open"
+                     : "expected an array contentChanges");
+        return;
+    }
+    // "The version number points to the version after all provided content changes have been
+    // applied", and it grows. One that does not is the client's mistake; the edits are real.
+    if (json_pull_int(id[1], &version)) {
+        if (version <= d->version)
+            lsp_log(f, LSP_WARNING, "version %lld of a document after %lld", (long long)version,
+                    (long long)d->version);
+        d->version = version;
+    }
+    apply_all(f, d, v[1]);
+    d->journaled += message_bytes + STATE_OVERHEAD;
+    lsp_sync_state(f, d);
+    lsp_tell_document(f, d, LSP_CHANGED);
+}
+
+// --- what the front end keeps --------------------------------------------------------------------
+
+void lsp_sync_state(struct lsp_face *f, struct lsp_document *d) {
+    size_t bytes;
+    if (d->journaled < STATE_BYTES_MIN + 2 * lsp_text_bytes(d->text))
+        return;
+    const char *text = lsp_text_flat(d->text, &bytes);
+    AUTO_BUF m = BUF_INIT(0);
+    (void)buf_reserve(&m, bytes + bytes / 16 + 512);
+    (void)buf_puts(&m, "{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/didOpen\",\"params\":{"
+                       "\"textDocument\":{\"uri\":");
+    (void)buf_put_json_string(&m, d->uri, strlen(d->uri));
+    (void)buf_puts(&m, ",\"languageId\":");
+    (void)buf_put_json_string(&m, d->language, strlen(d->language));
+    (void)buf_printf(&m, ",\"version\":%lld,\"text\":", (long long)d->version);
+    (void)buf_put_json_string(&m, text, bytes);
+    (void)buf_puts(&m, "}}}");
+    if (m.failed)
+        return; // it keeps what it has
+    session_send_state(f->session, f->seq, d->uri, strlen(d->uri), m.data, m.len);
+    d->journaled = m.len;
+}
+
+// --- rows ----------------------------------------------------------------------------------------
+
+bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, size_t message_bytes) {
+    static const char open[] = "textDocument/didOpen", change[] = "textDocument/didChange";
+    bool opens =
+        m->method.len == sizeof open - 1 && memcmp(m->method.data, open, m->method.len) == 0;
+    bool changes =
+        m->method.len == sizeof change - 1 && memcmp(m->method.data, change, m->method.len) == 0;
+    if (opens)
+        did_open(f, m->params, message_bytes);
+    else if (changes)
+        did_change(f, m->params, message_bytes);
+    return opens || changes;
+}
+
+static struct lsp_document *named(struct lsp_face *f, const json_t *params) {
+    const json_t *uri = json_object_get(json_object_get(params, "textDocument"), "uri");
+    struct lsp_document *d =
+        uri ? lsp_document_find(f, json_string_value(uri), json_string_length(uri)) : NULL;
+    if (!d)
+        lsp_log(f, LSP_WARNING, "a notification for a document that is not open");
+    return d;
+}
+
+static void did_save(void *face, json_t *params) {
+    struct lsp_face *f = face;
+    struct lsp_document *d = named(f, params);
+    if (!d)
+        return;
+    d->saved_ns = f->arrival_ns;
+    lsp_tell_document(f, d, LSP_SAVED);
+}
+
+static void did_close(void *face, json_t *params) {
+    struct lsp_document *d = named(face, params);
+    if (d)
+        lsp_document_close(face, d);
+}
+
+static void ignored(void *face, json_t *params) {
+    (void)face;
+    (void)params;
+}
+
+static int advertise(struct lsp_face *f, json_t *capabilities) {
+    enum { INCREMENTAL = 2 };
+    (void)f;
+    return json_object_set_new(capabilities, "textDocumentSync",
+                               json_pack("{s:b, s:i, s:{s:b}}", "openClose", 1, "change",
+                                         INCREMENTAL, "save", "includeText", 0)) < 0
+               ? ERR_NOMEM
+               : 0;
+}
+
+static const struct lsp_method methods[] = {
+    // The first two are taken before (lsp_sync_take); here for what is advertised.
+    {.name = "textDocument/didOpen", .notification = ignored, .advertise = advertise},
+    {.name = "textDocument/didChange", .notification = ignored},
+    {.name = "textDocument/didSave", .notification = did_save},
+    {.name = "textDocument/didClose", .notification = did_close},
+    {.name = "textDocument/willSave", .notification = ignored},
+    {0},
+};
+const struct lsp_feature lsp_feature_sync = {.name = "sync", .methods = methods};
