@@ -68,10 +68,10 @@ static const struct tool tools[] = {
     {.name = "ask",
      .title = "Ask the agents",
      .description =
-         "A question in words to one of seven agents, or to whom it concerns. Or `do` (with "
+         "A question in words to one of the agents, or to whom it concerns. Or `do` (with "
          "`with`): "
          "fix, scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
-         "blockers, retro, a11y.",
+         "blockers, retro, a11y, strings.",
      .search_hint = "status, plan, accessibility, tests",
      .views = {"ask"}},
 };

@@ -24,6 +24,19 @@ static const struct agent_capability capabilities[] = {
      .example = "{\"path\": \"web\"}",
      .asked_by = "a11y a11y accessibility accessibility accessible screen reader keyboard contrast "
                  "wcag aria alt"},
+    {.name = "strings",
+     .title = "Texts that people see: translations, keys, spelling, custom",
+     .description = "Catalogues against each other (missing, extra and untranslated keys, "
+                    "placeholders), against the code (keys nobody has or asks for, texts that are "
+                    "not translated), and messages against the project's own majority (two "
+                    "spellings, two words for one thing, capitals, sentence ends), with counts.",
+     .operand = "path",
+     .input = maya_fields,
+     .input_size = sizeof(struct maya_input),
+     .run = maya_strings,
+     .example = "{\"path\": \"web\"}",
+     .asked_by = "strings texts wording translation translation translated untranslated i18n i18n "
+                 "locale localization language messages catalogue placeholder"},
     {0},
 };
 

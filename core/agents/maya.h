@@ -2,6 +2,8 @@
 #pragma once
 
 #include "core/agents/agents.h"
+#include "core/code/catalogue.h"
+#include "core/code/literals.h"
 #include "core/code/markup.h"
 
 struct maya_input {
@@ -10,6 +12,7 @@ struct maya_input {
 };
 
 int maya_a11y(struct agent_call *call, const void *input, struct report *r, struct err *err);
+int maya_strings(struct agent_call *call, const void *input, struct report *r, struct err *err);
 
 // Calls on_file for every file of the workspace's own below the path, with its text and, where the
 // language has one, its tree. Negative return stops.
@@ -24,10 +27,43 @@ struct maya_file {
 };
 typedef int maya_file_fn(void *ctx, const struct maya_file *f, struct err *err);
 struct maya_walk {
-    bool (*wanted)(enum lang lang); // of languages
+    bool (*wanted)(const char *path, enum lang lang);
     bool tests, trees;
     maya_file_fn *on_file;
     void *ctx;
 };
 int maya_each(struct agent_call *call, struct text path, const struct maya_walk *w,
               struct report *r, uint32_t *ret_files, struct err *err);
+
+// --- findings while they are collected; sorted by rule, path and line when they are told
+enum { MAYA_FINDINGS_MAX = 20000, MAYA_PLACES_MAX = 6, MAYA_POOL_BYTES_MAX = 32 * 1024 * 1024 };
+struct maya_rule {
+    const char *id, *heading; // what it finds
+    const char *instead;      // what to do
+};
+struct maya_place {
+    const char *path; // lives as long as the findings
+    uint32_t line;
+};
+struct maya_finding;
+struct maya_findings {
+    const struct maya_rule *rules;
+    struct maya_finding *list;
+    uint32_t count, capacity, dropped;
+    bool failed; // out of memory
+};
+// `others`: further places of the same thing, said up to MAYA_PLACES_MAX.
+void maya_find(struct maya_findings *fs, unsigned rule, struct maya_place at,
+               const struct maya_place *others, size_t other_count, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+// Adds them all to the report.
+int maya_tell(struct maya_findings *fs, struct report *r, struct err *err);
+void maya_findings_done(struct maya_findings *fs);
+
+// Copies that live until pool_done: paths, texts. NULL: out of memory.
+struct maya_pool {
+    struct maya_block *blocks;
+    size_t bytes;
+};
+char *maya_keep(struct maya_pool *p, const char *s, size_t n);
+void maya_pool_done(struct maya_pool *p);

@@ -530,7 +530,8 @@ static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
     return r;
 }
 
-static bool wanted(enum lang lang) {
+static bool wanted(const char *path, enum lang lang) {
+    (void)path;
     return lang == LANG_HTML || lang == LANG_JAVASCRIPT || lang == LANG_TSX || lang == LANG_CSS;
 }
 

@@ -1,6 +1,7 @@
 #include "core/agents/maya.h"
 
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "core/workspace/index.h"
 
 #include <string.h>
@@ -10,6 +11,17 @@ enum { PATH_BYTES_MAX = 4096 };
 static bool below(const char *path, const char *under) {
     size_t n = under ? strlen(under) : 0;
     return n == 0 || (strncmp(path, under, n) == 0 && (path[n] == '/' || path[n] == '\0'));
+}
+
+// pdfjs-5.2.133/: a release of somebody else's.
+static bool has_version(const char *path) {
+    for (const char *at = path; (at = strchr(at, '-')); at++) {
+        size_t a = strspn(at + 1, "0123456789");
+        size_t b = a && at[1 + a] == '.' ? strspn(at + 2 + a, "0123456789.") : 0;
+        if (b && at[2 + a + b] == '/')
+            return true;
+    }
+    return false;
 }
 
 static int one_file(const struct snapshot *s, uint32_t i, const struct maya_walk *w,
@@ -43,7 +55,8 @@ int maya_each(struct agent_call *call, struct text path, const struct maya_walk 
         const struct snapshot_file *f = snapshot_file(s, i);
         if (agent_cancelled(call))
             code = err_set(err, ERR_CANCELLED, "cancelled");
-        else if (w->wanted(f->lang) && below(f->path, under) &&
+        else if (w->wanted(f->path, f->lang) && utf_valid(f->path, strlen(f->path)) &&
+                 below(f->path, under) && !has_version(f->path) &&
                  !(f->flags & (FILE_VENDORED | FILE_GENERATED | FILE_BINARY | FILE_TOO_LARGE |
                                FILE_UNREADABLE | FILE_SYMLINK | FILE_SUBMODULE)) &&
                  (w->tests || !(f->flags & (FILE_TEST | FILE_EXAMPLE))))

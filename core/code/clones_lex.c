@@ -357,7 +357,7 @@ static bool lex_word(struct clone_lexer *x, struct clone_token *t) {
         lex_prefixed(x, t, start, n);
         return true;
     }
-    if (x->line_start && (begins_import(x, start, n) || is_require(x, start, n))) {
+    if (x->line_start && !x->imports && (begins_import(x, start, n) || is_require(x, start, n))) {
         skip_import(x);
         return false;
     }
@@ -422,6 +422,7 @@ bool clone_lexer_next(struct clone_lexer *x, struct clone_token *t) {
         if (x->at >= x->end)
             return false;
         char c = *x->at;
+        x->from = x->at;
         t->line = x->line & 0x3FFFFFFFU;
         switch (class_of(c)) {
         case WORD:

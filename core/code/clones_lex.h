@@ -15,10 +15,12 @@ struct clone_token {
 
 struct clone_lexer {
     const char *at, *end;
+    const char *from;                  // where the last token begins; it ends at `at`
     const struct clone_syntax *syntax; // of the language
     uint32_t line;                     // of `at`, from 1
     bool line_start;                   // no token on this line yet
     bool value_before;                 // the last token ends an expression: `/` divides
+    bool imports;                      // import statements give tokens like any other
 };
 
 // False when the language has no code that could be copied.
