@@ -15,12 +15,14 @@ enum {
     PARTS_MAX = 1000,
     PLAIN_MAX = 20000,
     RUN_BYTES_MAX = 200,
-    HITS_MIN = 5,             // of a name that translates
-    KNOWN_HITS_MIN = 3,       // of one that does so elsewhere
-    UNUSED_PERCENT_MAX = 40,  // more: the code asks in a way that is not seen here
-    PLAIN_TRANSLATED_MIN = 3, // translations in a file where others are missing
-    NO_ENTRY = UINT32_MAX     // a key that has keys below it, and no text
+    HITS_MIN = 5,            // of a name that translates
+    KNOWN_HITS_MIN = 3,      // of one that does so elsewhere
+    UNUSED_PERCENT_MAX = 40, // more: the code asks in a way that is not seen here
+    PLAIN_TRANSLATED_MIN = 3 // translations in a file where others are missing
 };
+
+// A key that has keys below it, and no text.
+static const uint32_t NO_ENTRY = UINT32_MAX;
 
 // --- the table of keys -------------------------------------------------------------------------
 
