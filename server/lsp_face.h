@@ -72,6 +72,7 @@ struct lsp_feature {
     void (*changed)(struct lsp_face *f, json_t *uris, bool list_changed);
 };
 extern const struct lsp_feature *const lsp_features[]; // lsp_features.c; ends with NULL
+extern const struct lsp_feature lsp_feature_commands;  // lsp_commands.c
 void *lsp_state(const struct lsp_face *f, const struct lsp_feature *feature);
 
 // --- the client ----------------------------------------------------------------------------------
