@@ -115,6 +115,9 @@ static int run_capability(struct call *call, const struct agent_capability *c, j
     buf_done(&answer->text);
     answer->text = made.text;
     answer->structured = made.structured;
+    // A mute, a baseline: editors look again at what they show.
+    if (c->flags & AGENT_WRITES)
+        answer->changed = json_pack("[s]", "paired://findings");
     return 0;
 }
 

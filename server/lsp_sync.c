@@ -210,7 +210,8 @@ bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, size_t m
 static struct lsp_document *named(struct lsp_face *f, const json_t *params) {
     const json_t *uri = json_object_get(json_object_get(params, "textDocument"), "uri");
     struct lsp_document *d =
-        uri ? lsp_document_find(f, json_string_value(uri), json_string_length(uri)) : NULL;
+        json_is_string(uri) ? lsp_document_find(f, json_string_value(uri), json_string_length(uri))
+                            : NULL;
     if (!d)
         lsp_log(f, LSP_WARNING, "a notification for a document that is not open");
     return d;

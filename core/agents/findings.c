@@ -1,5 +1,6 @@
 #include "core/agents/findings.h"
 
+#include "core/agents/maya.h"
 #include "core/base/mem.h"
 
 #include <stdio.h>
@@ -51,7 +52,8 @@ const struct rule *review_rule_find(const char *id, size_t n) {
     for (size_t i = 0; i < COUNT_OF(own); i++)
         if (strlen(own[i]->id) == n && memcmp(own[i]->id, id, n) == 0)
             return own[i];
-    return rules_find(id, n);
+    const struct rule *a11y = maya_rule_find(id, n);
+    return a11y ? a11y : rules_find(id, n);
 }
 
 const char *severity_name(enum severity s) {
@@ -175,6 +177,10 @@ int findings_add(struct findings *f, const struct finding *x, const char *path, 
                            .fix = x->has_fix ? mem_strdup(x->fix_text) : NULL,
                            .line = x->line,
                            .end_line = x->end_line < x->line ? x->line : x->end_line,
+                           .start = x->start,
+                           .end = x->end,
+                           .fix_start = x->fix_start,
+                           .fix_end = x->fix_end,
                            .confidence = x->confidence ? x->confidence : x->rule->confidence,
                            .print = print};
     f->count++;

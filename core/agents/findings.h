@@ -20,6 +20,8 @@ struct reported {
     const struct rule *rule;
     const char *path, *message, *fix; // fix: what it would become; NULL
     uint32_t line, end_line;
+    uint32_t start, end;         // bytes; end 0: not known
+    uint32_t fix_start, fix_end; // bytes that `fix` replaces; both 0 where that is not known
     uint8_t confidence;
     uint64_t print; // stable name: rule, path and the line's text, whatever its number
     bool hot;       // in a file that changes much and is complex

@@ -3,6 +3,7 @@
 
 #include "core/agents/agents.h"
 #include "core/code/catalogue.h"
+#include "core/code/finding.h"
 #include "core/code/literals.h"
 #include "core/code/markup.h"
 
@@ -25,6 +26,18 @@ struct maya_file {
     size_t bytes;
     const struct syntax *tree; // NULL: none
 };
+// What a11y has to say about one place.
+struct maya_found {
+    const char *rule, *criterion, *what, *instead;
+    uint32_t line;
+    uint32_t start, end; // bytes; end 0: the line is all that is known
+};
+typedef void maya_found_fn(void *ctx, const struct maya_found *x);
+// A page, a component (with its tree) or a style sheet; others have nothing. ERR_NOMEM, or what
+// reading it returned.
+int maya_check(const struct maya_file *f, maya_found_fn *fn, void *ctx, struct err *err);
+const struct rule *maya_rule_find(const char *id, size_t n); // NULL unknown
+
 typedef int maya_file_fn(void *ctx, const struct maya_file *f, struct err *err);
 struct maya_walk {
     bool (*wanted)(const char *path, enum lang lang);

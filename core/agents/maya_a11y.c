@@ -23,21 +23,25 @@ struct values {
 };
 
 struct looking {
-    struct report *report;
+    maya_found_fn *fn;
+    void *ctx;
     const struct maya_file *f;
     struct markup *m;
     struct values labelled; // what labels are for
-    uint32_t found;
+    bool cut;               // too many elements
 };
 
 static void put(struct looking *l, uint32_t line, const char *rule, const char *criterion,
                 const char *what, const char *instead) {
-    l->found++;
-    report_item(l->report,
-                json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "rule", rule, "criterion", criterion,
-                          "path", l->f->path, "line", (json_int_t)line, "message", what, "instead",
-                          instead),
-                "%s:%u [%s, WCAG %s] %s\n  %s", l->f->path, line, rule, criterion, what, instead);
+    struct maya_found x = {rule, criterion, what, instead, line, 0, 0};
+    l->fn(l->ctx, &x);
+}
+
+static void put_at(struct looking *l, uint32_t e, const char *rule, const char *criterion,
+                   const char *what, const char *instead) {
+    const struct markup_element *at = &l->m->elements[e];
+    struct maya_found x = {rule, criterion, what, instead, at->line, at->start, at->end};
+    l->fn(l->ctx, &x);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -122,8 +126,8 @@ static bool unknown(const struct markup *m, uint32_t e) {
 static void image(struct looking *l, uint32_t e) {
     if (markup_is(l->m, e, "img") && !markup_attribute(l->m, e, "alt") && !named(l->m, e) &&
         !hidden(l->m, e))
-        put(l, l->m->elements[e].line, "image-alt", "1.1.1", "image without alt",
-            "Say what it shows in alt, or alt=\"\" when it is decoration.");
+        put_at(l, e, "image-alt", "1.1.1", "image without alt",
+               "Say what it shows in alt, or alt=\"\" when it is decoration.");
 }
 
 // <label for=id>, or a label around it.
@@ -154,10 +158,10 @@ static void control(struct looking *l, uint32_t e) {
         if (markup_value_is(l->m, type, quiet[i]))
             return;
     if (!named(l->m, e) && !has_label(l, e) && !hidden(l->m, e))
-        put(l, l->m->elements[e].line, "control-label", "3.3.2", "form control without a label",
-            markup_attribute(l->m, e, "placeholder")
-                ? "Give it a <label for>; a placeholder goes away when one types."
-                : "Give it a <label for>, or aria-label.");
+        put_at(l, e, "control-label", "3.3.2", "form control without a label",
+               markup_attribute(l->m, e, "placeholder")
+                   ? "Give it a <label for>; a placeholder goes away when one types."
+                   : "Give it a <label for>, or aria-label.");
 }
 
 static void name_needed(struct looking *l, uint32_t e) {
@@ -177,9 +181,9 @@ static void name_needed(struct looking *l, uint32_t e) {
         if (markup_attribute(l->m, e, fills[i]))
             return;
     if (!(l->m->elements[e].flags & (MARKUP_TEXT | MARKUP_DYNAMIC | MARKUP_LABELLED)))
-        put(l, l->m->elements[e].line, "name-missing", button ? "4.1.2" : "2.4.4",
-            button ? "button without a name" : "link without a text",
-            "Put words inside, or aria-label for an icon.");
+        put_at(l, e, "name-missing", button ? "4.1.2" : "2.4.4",
+               button ? "button without a name" : "link without a text",
+               "Put words inside, or aria-label for an icon.");
 }
 
 static void clickable(struct looking *l, uint32_t e) {
@@ -198,8 +202,8 @@ static void clickable(struct looking *l, uint32_t e) {
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         key |= markup_attribute(l->m, e, keys[i]) != NULL;
     if (is_plain && click && !key && !markup_attribute(l->m, e, "role") && !hidden(l->m, e))
-        put(l, l->m->elements[e].line, "click-only", "2.1.1", "works by mouse only",
-            "Use a <button>, or add role, tabindex=\"0\" and a key handler.");
+        put_at(l, e, "click-only", "2.1.1", "works by mouse only",
+               "Use a <button>, or add role, tabindex=\"0\" and a key handler.");
 }
 
 static bool zoom_limited(const char *s, size_t n) { // to once its size
@@ -210,31 +214,30 @@ static bool zoom_limited(const char *s, size_t n) { // to once its size
 }
 
 static void page_rules(struct looking *l, uint32_t e) {
-    uint32_t line = l->m->elements[e].line;
     const struct markup_attribute *a;
     if (markup_is(l->m, e, "html") && !markup_attribute(l->m, e, "lang") &&
         !markup_attribute(l->m, e, "xml:lang") && !markup_attribute(l->m, e, "th:lang"))
-        put(l, line, "page-language", "3.1.1", "page without a language",
-            "Write <html lang=\"…\">, so that it is read with the right voice.");
+        put_at(l, e, "page-language", "3.1.1", "page without a language",
+               "Write <html lang=\"…\">, so that it is read with the right voice.");
     if (markup_is(l->m, e, "iframe") && !named(l->m, e) && !hidden(l->m, e))
-        put(l, line, "frame-title", "4.1.2", "frame without a title",
-            "Say in title what it holds.");
+        put_at(l, e, "frame-title", "4.1.2", "frame without a title",
+               "Say in title what it holds.");
     a = markup_attribute(l->m, e, "tabindex");
     if (a && !a->dynamic && a->value_bytes && isdigit((unsigned char)l->m->text[a->value]) &&
         !markup_value_is(l->m, a, "0"))
-        put(l, line, "tab-order", "2.4.3", "tabindex above 0",
-            "It jumps ahead of the whole page: use 0 and the order of the source.");
+        put_at(l, e, "tab-order", "2.4.3", "tabindex above 0",
+               "It jumps ahead of the whole page: use 0 and the order of the source.");
     a = markup_attribute(l->m, e, "content");
     if (markup_is(l->m, e, "meta") && a && !a->dynamic &&
         markup_value_is(l->m, markup_attribute(l->m, e, "name"), "viewport") &&
         (memmem(l->m->text + a->value, a->value_bytes, "user-scalable=no", 16) ||
          zoom_limited(l->m->text + a->value, a->value_bytes)))
-        put(l, line, "zoom-off", "1.4.4", "zooming is switched off",
-            "Leave user-scalable and maximum-scale out.");
+        put_at(l, e, "zoom-off", "1.4.4", "zooming is switched off",
+               "Leave user-scalable and maximum-scale out.");
     if ((markup_is(l->m, e, "audio") || markup_is(l->m, e, "video")) &&
         markup_attribute(l->m, e, "autoplay") && !markup_attribute(l->m, e, "autoplay")->dynamic &&
         !markup_attribute(l->m, e, "muted"))
-        put(l, line, "autoplay", "1.4.2", "plays sound by itself", "Let people start it.");
+        put_at(l, e, "autoplay", "1.4.2", "plays sound by itself", "Let people start it.");
 }
 
 static void aria(struct looking *l, uint32_t e) {
@@ -305,8 +308,8 @@ static void aria(struct looking *l, uint32_t e) {
         char what[120];
         (void)snprintf(what, sizeof what, "there is no attribute %.*s",
                        (int)(a->name_bytes < 60 ? a->name_bytes : 60), name);
-        put(l, l->m->elements[e].line, "aria-unknown", "4.1.2", what,
-            "It does nothing: write the one that was meant.");
+        put_at(l, e, "aria-unknown", "4.1.2", what,
+               "It does nothing: write the one that was meant.");
     }
 }
 
@@ -325,7 +328,7 @@ static void headings(struct looking *l) {
         if (last && level > last + 1) {
             char what[64];
             (void)snprintf(what, sizeof what, "heading h%d follows h%d", level, last);
-            put(l, x->line, "heading-order", "1.3.1", what, "Do not leave levels out.");
+            put_at(l, e, "heading-order", "1.3.1", what, "Do not leave levels out.");
         }
         last = level;
     }
@@ -336,9 +339,8 @@ static int same_ids(struct looking *l) {
     int r = values_of(l->m, "id", NULL, &ids);
     for (uint32_t i = 1; r == 0 && i < ids.count; i++)
         if (by_value(&ids.list[i - 1], &ids.list[i]) == 0)
-            put(l, l->m->elements[ids.list[i].element].line, "same-id", "1.3.1",
-                "an id that is used twice",
-                "Labels and descriptions reach the first only: make them different.");
+            put_at(l, ids.list[i].element, "same-id", "1.3.1", "an id that is used twice",
+                   "Labels and descriptions reach the first only: make them different.");
     mem_free(ids.list);
     return r;
 }
@@ -504,16 +506,14 @@ static int check_page(struct looking *l, struct markup *m, bool jsx, struct err 
         headings(l);
         r = same_ids(l);
     }
-    if (m->cut)
-        report_note(l->report, "%s: too many elements, the rest was not looked at", l->f->path);
+    l->cut |= m->cut;
     mem_free(l->labelled.list);
     l->labelled = (struct values){0};
     l->m = NULL;
     return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
-static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
-    struct looking *l = ctx;
+static int check(struct looking *l, const struct maya_file *f, struct err *err) {
     struct markup m = {0};
     bool jsx = f->lang == LANG_JAVASCRIPT || f->lang == LANG_TSX;
     l->f = f;
@@ -530,6 +530,40 @@ static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
     return r;
 }
 
+int maya_check(const struct maya_file *f, maya_found_fn *fn, void *ctx, struct err *err) {
+    struct looking l = {.fn = fn, .ctx = ctx};
+    return check(&l, f, err);
+}
+
+// --- the answer --------------------------------------------------------------------------------
+
+struct answering {
+    struct report *report;
+    const char *path;
+    uint32_t found;
+};
+
+static void on_found(void *ctx, const struct maya_found *x) {
+    struct answering *a = ctx;
+    a->found++;
+    report_item(a->report,
+                json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "rule", x->rule, "criterion",
+                          x->criterion, "path", a->path, "line", (json_int_t)x->line, "message",
+                          x->what, "instead", x->instead),
+                "%s:%u [%s, WCAG %s] %s\n  %s", a->path, x->line, x->rule, x->criterion, x->what,
+                x->instead);
+}
+
+static int on_file(void *ctx, const struct maya_file *f, struct err *err) {
+    struct answering *a = ctx;
+    struct looking l = {.fn = on_found, .ctx = a};
+    a->path = f->path;
+    int r = check(&l, f, err);
+    if (l.cut)
+        report_note(a->report, "%s: too many elements, the rest was not looked at", f->path);
+    return r;
+}
+
 static bool wanted(const char *path, enum lang lang) {
     (void)path;
     return lang == LANG_HTML || lang == LANG_JAVASCRIPT || lang == LANG_TSX || lang == LANG_CSS;
@@ -537,14 +571,14 @@ static bool wanted(const char *path, enum lang lang) {
 
 int maya_a11y(struct agent_call *call, const void *input, struct report *report, struct err *err) {
     const struct maya_input *in = input;
-    struct looking l = {.report = report};
-    struct maya_walk w = {.wanted = wanted, .trees = true, .on_file = on_file, .ctx = &l};
+    struct answering a = {.report = report};
+    struct maya_walk w = {.wanted = wanted, .trees = true, .on_file = on_file, .ctx = &a};
     uint32_t files = 0;
     int r = maya_each(call, in->path, &w, report, &files, err);
     if (r < 0)
         return r;
-    report_title(report, "%u finding%s in %u pages, components and style sheets", l.found,
-                 l.found == 1 ? "" : "s", files);
+    report_title(report, "%u finding%s in %u pages, components and style sheets", a.found,
+                 a.found == 1 ? "" : "s", files);
     report_nothing(
         report,
         files ? "Nothing that syntax can prove."

@@ -1,0 +1,26 @@
+// What the agents find in one text, saved or not: for editors. The same checks, silences and
+// baseline as review, on bytes instead of a file. Blocks (parses, asks the store); any thread.
+#pragma once
+
+#include "core/agents/findings.h"
+#include "core/code/language.h"
+#include "core/code/syntax.h"
+
+struct store;
+
+struct document_text { // borrows
+    const char *root;  // of the workspace, for mutes and baseline; NULL: in none
+    const char *path;  // below root; NULL: it has no place (an editor's untitled text)
+    enum lang lang;
+    const char *text;
+    size_t bytes;
+    struct store *store; // NULL: cannot be used now: neither muted nor known ones are left out
+    bool (*cancelled)(void *ctx); // may be NULL
+    void *ctx;
+};
+
+enum { DOCUMENT_CHECK_BYTES_MAX = SYNTAX_BYTES_MAX }; // larger ones have no findings, as in review
+
+// Ordered by place. Other people's and generated files, and texts that are too large, have none.
+// ERR_CANCELLED, ERR_NOMEM. findings_done() in any case.
+int document_findings(const struct document_text *d, struct findings *ret, struct err *err);

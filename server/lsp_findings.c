@@ -1,0 +1,277 @@
+#include "server/lsp_findings.h"
+
+#include "core/agents/document.h"
+#include "core/base/mem.h"
+#include "server/lsp_impl.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+// What is kept for one document.
+struct checked {
+    struct lsp_face *face;
+    struct lsp_document *document; // NULL: closed; freed when the job is done
+    struct lsp_findings *now;
+    bool running, again;
+};
+
+struct check {
+    struct checked *for_whom;
+    struct services *services;
+    struct lsp_copy *copy;
+    char *documentation; // address of the rules' descriptions, or NULL
+    bool tags;           // the client knows "unnecessary"
+    struct lsp_findings *result;
+    int r;
+};
+
+static void findings_free(struct lsp_findings *list) {
+    for (uint32_t i = 0; list && i < list->count; i++) {
+        mem_free(list->list[i].message);
+        mem_free(list->list[i].fix);
+        mem_free(list->list[i].json);
+    }
+    if (list)
+        mem_free(list->list);
+    mem_free(list);
+}
+
+// --- on the worker -------------------------------------------------------------------------------
+
+// Where it is to be seen: not the whole of a construct over many lines, and no blanks.
+static void place(const struct lsp_copy *c, const struct reported *x, struct lsp_finding *ret,
+                  bool whole) {
+    size_t from = x->start, to = x->end;
+    if (!to || to > c->bytes || from >= to) {
+        from = lsp_text_line_start(c->lines, x->line ? x->line - 1 : 0);
+        to = lsp_text_line_start(c->lines, x->line);
+    }
+    if (!whole) {
+        const char *eol = memchr(c->text + from, '\n', to - from);
+        to = eol && eol > c->text + from ? (size_t)(eol - c->text) : to;
+    }
+    while (from < to && isspace((unsigned char)c->text[from]))
+        from++;
+    while (to > from && isspace((unsigned char)c->text[to - 1]))
+        to--;
+    ret->from = from;
+    ret->to = to;
+    ret->range = (struct lsp_range){lsp_text_position(c->lines, c->encoding, from),
+                                    lsp_text_position(c->lines, c->encoding, to)};
+    ret->line = ret->range.start.line;
+}
+
+static bool is_unnecessary(const struct rule *rule) {
+    static const char *const ids[] = {"unreachable-code", "dead-export", "self-assignment"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        if (strcmp(rule->id, ids[i]) == 0)
+            return true;
+    return false;
+}
+
+static void put_range(struct buf *out, struct lsp_range r) {
+    (void)buf_printf(out,
+                     "{\"start\":{\"line\":%u,\"character\":%u},\"end\":{\"line\":%u,"
+                     "\"character\":%u}}",
+                     r.start.line, r.start.character, r.end.line, r.end.character);
+}
+
+// LSP 3.17 "Diagnostic".
+static char *diagnostic(const struct check *k, const struct lsp_finding *x) {
+    static const int severities[] = {
+        [SEVERITY_ERROR] = 1, [SEVERITY_WARNING] = 2, [SEVERITY_NOTE] = 3};
+    struct buf out = BUF_INIT(0);
+    (void)buf_puts(&out, "{\"range\":");
+    put_range(&out, x->range);
+    (void)buf_printf(&out, ",\"severity\":%d,\"code\":\"%s\"", severities[x->rule->severity],
+                     x->rule->id);
+    if (k->documentation) {
+        (void)buf_puts(&out, ",\"codeDescription\":{\"href\":");
+        AUTO_BUF href = BUF_INIT(0);
+        (void)buf_printf(&href, "%s#%s", k->documentation, x->rule->id);
+        (void)buf_put_json_string(&out, href.data, href.len);
+        (void)buf_puts(&out, "}");
+        out.failed |= href.failed;
+    }
+    (void)buf_printf(&out, ",\"source\":\"%c%s\",\"message\":", toupper(x->rule->agent[0]),
+                     x->rule->agent + 1);
+    (void)buf_put_json_string(&out, x->message, strlen(x->message));
+    if (k->tags && is_unnecessary(x->rule))
+        (void)buf_puts(&out, ",\"tags\":[1]");
+    (void)buf_printf(&out, ",\"data\":{\"print\":\"%016llx\",\"fix\":%s}}",
+                     (unsigned long long)x->print, x->has_fix ? "true" : "false");
+    return buf_take(&out);
+}
+
+static int take(const struct check *k, const struct reported *x, struct lsp_finding *ret) {
+    const struct lsp_copy *c = k->copy;
+    *ret =
+        (struct lsp_finding){.rule = x->rule, .message = mem_strdup(x->message), .print = x->print};
+    if (!ret->message)
+        return ERR_NOMEM;
+    place(c, x, ret, k->tags && is_unnecessary(x->rule));
+    if (x->fix && x->fix_end <= c->bytes && x->fix_start <= x->fix_end &&
+        (x->fix_end || x->fix[0])) {
+        ret->has_fix = true;
+        ret->fix = mem_strdup(x->fix);
+        ret->fix_range = (struct lsp_range){lsp_text_position(c->lines, c->encoding, x->fix_start),
+                                            lsp_text_position(c->lines, c->encoding, x->fix_end)};
+    }
+    ret->json = diagnostic(k, ret);
+    return ret->json && (ret->fix || !ret->has_fix) ? 0 : ERR_NOMEM;
+}
+
+static void check_run(void *ctx, struct job *job) {
+    struct check *k = ctx;
+    struct lsp_copy *c = k->copy;
+    struct lsp_job as_job = {.job = job};
+    struct findings found = {0};
+    struct store *store = k->services->store ? k->services->store(k->services, NULL) : NULL;
+    struct document_text d = {.root = c->root,
+                              .path = c->relative ? c->relative : c->path,
+                              .lang = c->lang,
+                              .text = c->text,
+                              .bytes = c->bytes,
+                              .store = store && store_state(store) == STORE_OPEN ? store : NULL,
+                              .cancelled = lsp_job_cancelled,
+                              .ctx = &as_job};
+    k->r = document_findings(&d, &found, NULL);
+    k->result = k->r == 0 ? mem_zalloc(sizeof *k->result) : NULL;
+    if (k->result)
+        k->result->list = mem_zalloc((found.count + 1) * sizeof *k->result->list);
+    if (k->r == 0 && (!k->result || !k->result->list))
+        k->r = ERR_NOMEM;
+    for (uint32_t i = 0; k->r == 0 && i < found.count; i++) {
+        k->result->count = i + 1;
+        k->r = take(k, &found.list[i], &k->result->list[i]);
+    }
+    if (k->r == 0) {
+        k->result->edits = c->edits;
+        k->result->version = c->version;
+    }
+    findings_done(&found);
+}
+
+// --- on the loop ---------------------------------------------------------------------------------
+
+static void check_start(struct checked *c);
+
+static void check_free(struct check *k) {
+    findings_free(k->result);
+    lsp_copy_put(k->copy);
+    mem_free(k->documentation);
+    mem_free(k);
+}
+
+static void checked_free(struct checked *c) {
+    findings_free(c->now);
+    mem_free(c);
+}
+
+static void check_done(void *ctx, bool cancelled) {
+    struct check *k = ctx;
+    struct checked *c = k->for_whom;
+    c->running = false;
+    if (!c->document) {
+        checked_free(c);
+        check_free(k);
+        return;
+    }
+    bool stale = k->copy->edits != c->document->edits;
+    // Of an older text: worth showing only if nothing was there at all.
+    if (!cancelled && k->r == 0 && (!stale || !c->now)) {
+        findings_free(c->now);
+        c->now = TAKE(k->result);
+    }
+    check_free(k);
+    if (!cancelled && (stale || c->again)) {
+        check_start(c);
+        return;
+    }
+    lsp_diagnostics_found(c->face, c->document);
+}
+
+static void check_start(struct checked *c) {
+    struct lsp_face *f = c->face;
+    struct check *k = mem_zalloc(sizeof *k);
+    const char *address = json_string_value(lsp_setting(f, "documentation"));
+    if (c->running) {
+        c->again = true;
+        mem_free(k);
+        return;
+    }
+    c->again = false;
+    if (!k)
+        return; // the next edit tries again
+    k->for_whom = c;
+    k->services = session_services(f->session);
+    k->copy = lsp_document_copy(f, c->document);
+    k->documentation = address ? mem_strdup(address) : NULL;
+    const char *const tags[] = {"textDocument.publishDiagnostics.tagSupport",
+                                "textDocument.diagnostic.tagSupport"};
+    k->tags = lsp_client_can(f, tags[0]) || lsp_client_can(f, tags[1]);
+    c->running = k->copy && pool_submit(session_pool(f->session), POOL_NORMAL, check_run,
+                                        check_done, k, NULL) == 0;
+    if (!c->running)
+        check_free(k);
+}
+
+static struct checked *checked_of(struct lsp_document *d) {
+    return *lsp_document_state(d, &lsp_feature_findings);
+}
+
+const struct lsp_findings *lsp_findings_of(const struct lsp_face *f, struct lsp_document *d) {
+    struct checked *c = checked_of(d);
+    (void)f;
+    return c ? c->now : NULL;
+}
+
+void lsp_findings_again(struct lsp_face *f, struct lsp_document *d) {
+    (void)f;
+    if (checked_of(d))
+        check_start(checked_of(d));
+}
+
+static void document(struct lsp_face *f, struct lsp_document *d, enum lsp_event event) {
+    struct checked *c = checked_of(d);
+    if (event == LSP_CLOSED && c) {
+        c->document = NULL;
+        *lsp_document_state(d, &lsp_feature_findings) = NULL;
+        if (!c->running)
+            checked_free(c);
+        return;
+    }
+    if (event == LSP_OPENED) {
+        c = mem_zalloc(sizeof *c);
+        if (c)
+            *c = (struct checked){.face = f, .document = d};
+        *lsp_document_state(d, &lsp_feature_findings) = c;
+    }
+    if (c && (event == LSP_OPENED || event == LSP_CHANGED))
+        check_start(c);
+}
+
+// Its folder, and with it what is muted, may be another.
+static void all_again(struct lsp_face *f) {
+    for (struct lsp_document *d = f->documents; d; d = d->next)
+        lsp_findings_again(f, d);
+}
+
+static void changed(struct lsp_face *f, json_t *uris, bool list_changed) {
+    size_t i;
+    const json_t *uri;
+    (void)list_changed;
+    json_array_foreach(uris, i, uri) {
+        if (strcmp(json_string_value(uri), "paired://findings") == 0) {
+            all_again(f);
+            return;
+        }
+    }
+}
+
+const struct lsp_feature lsp_feature_findings = {.name = "findings",
+                                                 .document = document,
+                                                 .folders = all_again,
+                                                 .configured = all_again,
+                                                 .changed = changed};
