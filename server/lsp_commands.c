@@ -2,6 +2,7 @@
 // few for editors: a question in words, what is kept of the last session, figures. A command's one
 // argument is an object; it answers {"title", "text", "next"?} or what its row says.
 #include "core/agents/agents.h"
+#include "core/agents/document.h"
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
 #include "server/lsp_face.h"
@@ -24,6 +25,7 @@ struct running { // one command that a worker runs
     struct rpc_request *req;
     struct lsp_progress *progress;
     int64_t handle;
+    bool show; // as a page, too
     char title[COMMAND_BYTES_MAX];
 };
 struct commands { // of one session
@@ -66,10 +68,12 @@ static void on_progress(void *ctx, double done, double total, const char *messag
 
 static void on_done(void *ctx, int r, struct answer *a, const struct err *err) {
     struct running *c = ctx;
-    bool alive = c->face != NULL;
+    struct lsp_face *f = c->face;
     leave(c);
-    if (alive)
+    if (f)
         lsp_progress_end(c->progress, NULL);
+    if (f && c->show && r == 0)
+        lsp_page_show(f, c->title, a->text.data ? a->text.data : "", a->text.len);
     if (rpc_request_cancelled(c->req))
         rpc_fail(c->req, LSP_REQUEST_CANCELLED, "cancelled", NULL);
     else if (r == 0)
@@ -101,9 +105,17 @@ static const char *root_of(const struct lsp_face *f, const json_t *argument) {
     return session_workspace(f->session);
 }
 
-// `arguments` is stolen.
+// What a command's argument may hold beside what its capability takes.
+static json_t *own_arguments(const json_t *argument) {
+    json_t *arguments = argument ? json_copy((json_t *)argument) : json_object();
+    (void)json_object_del(arguments, "textDocument");
+    (void)json_object_del(arguments, "show");
+    return arguments;
+}
+
+// `arguments` is stolen; `argument` is the command's.
 static void run(struct lsp_face *f, struct rpc_request *req, const json_t *params,
-                const char *capability, json_t *arguments, const char *root) {
+                const char *capability, json_t *arguments, const json_t *argument) {
     struct commands *all = lsp_state(f, &lsp_feature_commands);
     struct err err = {0};
     struct running *c = mem_zalloc(sizeof *c);
@@ -118,7 +130,7 @@ static void run(struct lsp_face *f, struct rpc_request *req, const json_t *param
                                      .caller = {.face = "lsp",
                                                 .seq = rpc_request_seq(req),
                                                 .client = session_client(f->session),
-                                                .workspace = root},
+                                                .workspace = root_of(f, argument)},
                                      .render = render,
                                      .progress = on_progress,
                                      .done = on_done,
@@ -133,6 +145,7 @@ static void run(struct lsp_face *f, struct rpc_request *req, const json_t *param
         return;
     }
     (void)snprintf(c->title, sizeof c->title, "%s", capability);
+    c->show = json_is_true(json_object_get(argument, "show"));
     c->face = f;
     c->handle = handle;
     c->next = all->running;
@@ -227,7 +240,7 @@ static void on_ask(const struct invocation *i) {
                     : json_pack("{s:s%, s:s*, s:O*, s:O*}", "question", text.data, text.len,
                                 "agent", agent, "cursor", json_object_get(i->argument, "cursor"),
                                 "budget", json_object_get(i->argument, "budget"));
-    run(i->face, i->req, i->params, "team.ask", arguments, root_of(i->face, i->argument));
+    run(i->face, i->req, i->params, "team.ask", arguments, i->argument);
 }
 
 static void on_run(const struct invocation *i) {
@@ -244,13 +257,11 @@ static void on_run(const struct invocation *i) {
     }
     (void)snprintf(row, sizeof row, "%s.%s", agent->name, c->name);
     run(i->face, i->req, i->params, row, given ? json_copy((json_t *)given) : json_object(),
-        root_of(i->face, i->argument));
+        i->argument);
 }
 
 static void on_memory(const struct invocation *i, const char *capability) {
-    json_t *arguments = i->argument ? json_copy((json_t *)i->argument) : json_object();
-    (void)json_object_del(arguments, "textDocument");
-    run(i->face, i->req, i->params, capability, arguments, root_of(i->face, i->argument));
+    run(i->face, i->req, i->params, capability, own_arguments(i->argument), i->argument);
 }
 static void on_resume(const struct invocation *i) {
     on_memory(i, "resume");
@@ -293,6 +304,33 @@ static void on_status(const struct invocation *i) {
                                 (int)i->face->document_count, "live", i->face->live));
 }
 
+// What a finding means: for people who ask, from the table of rules.
+static void on_about(const struct invocation *i) {
+    const char *id = json_string_value(json_object_get(i->argument, "rule"));
+    const char *message = json_string_value(json_object_get(i->argument, "message"));
+    const struct rule *rule = id ? document_rule(id, strlen(id)) : NULL;
+    AUTO_BUF text = BUF_INIT(64 * 1024);
+    if (!rule) {
+        refuse(i, "paired.about: {\"rule\": \"swallowed-error\", \"message\"?: \"…\"}");
+        return;
+    }
+    (void)buf_printf(&text, "# %s\n\n", rule->title);
+    if (message && strlen(message) <= QUESTION_BYTES_MAX)
+        (void)buf_printf(&text, "Here: %s.\n\n", message);
+    (void)buf_printf(&text,
+                     "**Why it matters.** %s\n\n**What to do.** %s\n\n"
+                     "Rule `%s` of %s, held to a precision of %u %%. Silence it at a place by a "
+                     "comment `paired:ignore %s`, in the workspace by `paired mute %s`.\n",
+                     rule->why, rule->fix, rule->id, rule->agent, rule->confidence, rule->id,
+                     rule->id);
+    if (text.failed) {
+        rpc_fail(i->req, JSONRPC_INTERNAL_ERROR, "out of memory", NULL);
+        return;
+    }
+    lsp_page_show(i->face, rule->title, text.data, text.len);
+    rpc_reply(i->req, json_pack("{s:s, s:s%}", "title", rule->title, "text", text.data, text.len));
+}
+
 static const struct {
     const char *name;
     void (*run)(const struct invocation *i);
@@ -300,6 +338,7 @@ static const struct {
     {"ask", on_ask},       {"run", on_run},           {"resume", on_resume},
     {"recall", on_recall}, {"remember", on_remember}, {"handoff", on_handoff},
     {"status", on_status}, {"tokens", on_tokens},     {"capabilities", on_capabilities},
+    {"about", on_about},
 };
 
 // --- the method ----------------------------------------------------------------------------------
@@ -311,9 +350,7 @@ static bool run_by_name(const struct invocation *i, const char *name) {
     size_t n = c ? strlen(agent->name) : 0;
     if (!c || strncmp(name, agent->name, n) != 0 || name[n] != '.')
         return false;
-    json_t *arguments = i->argument ? json_copy((json_t *)i->argument) : json_object();
-    (void)json_object_del(arguments, "textDocument");
-    run(i->face, i->req, i->params, name, arguments, root_of(i->face, i->argument));
+    run(i->face, i->req, i->params, name, own_arguments(i->argument), i->argument);
     return true;
 }
 

@@ -72,7 +72,7 @@ struct lsp_feature {
     void (*changed)(struct lsp_face *f, json_t *uris, bool list_changed);
 };
 extern const struct lsp_feature *const lsp_features[]; // lsp_features.c; ends with NULL
-extern const struct lsp_feature lsp_feature_commands;  // lsp_commands.c
+extern const struct lsp_feature lsp_feature_commands, lsp_feature_actions, lsp_feature_pages;
 void *lsp_state(const struct lsp_face *f, const struct lsp_feature *feature);
 
 // --- the client ----------------------------------------------------------------------------------
@@ -266,6 +266,9 @@ bool lsp_register(struct lsp_face *f, const char *capability, const char *id, co
                   json_t *options);
 // workspace/…/refresh, at most one under way ("workspace.codeLens.refreshSupport" is looked at).
 void lsp_refresh(struct lsp_face *f, const char *capability, const char *method);
+
+// Opens a page with this text (markdown) in the editor, or tells it as a message (lsp_pages.c).
+void lsp_page_show(struct lsp_face *f, const char *title, const char *text, size_t n);
 
 // $/progress. `token`: workDoneToken of the request (borrowed), or NULL: the client is asked for
 // one of ours, if it can (window.workDoneProgress). Never NULL-checked by callers: NULL is accepted

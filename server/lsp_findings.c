@@ -190,6 +190,7 @@ static void check_done(void *ctx, bool cancelled) {
         return;
     }
     lsp_diagnostics_found(c->face, c->document);
+    lsp_actions_found(c->face, c->document);
 }
 
 static void check_start(struct checked *c) {

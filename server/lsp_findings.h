@@ -35,3 +35,4 @@ void lsp_findings_again(struct lsp_face *f, struct lsp_document *d);
 extern const struct lsp_feature lsp_feature_diagnostics; // lsp_diagnostics.c
 // New ones have come.
 void lsp_diagnostics_found(struct lsp_face *f, struct lsp_document *d);
+void lsp_actions_found(struct lsp_face *f, struct lsp_document *d); // lsp_actions.c

@@ -2,7 +2,9 @@
 
 #include "core/agents/maya.h"
 #include "core/agents/sherlock.h"
+#include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "core/code/checks.h"
 #include "core/workspace/classify.h"
 #include "core/workspace/index.h"
 
@@ -85,6 +87,49 @@ static int check(const struct document_text *d, uint16_t flags, struct findings 
         r = check_a11y(d, rv.unparsed ? NULL : rv.syntax, ret, err);
     syntax_free(rv.syntax);
     return r;
+}
+
+const struct rule *document_rule(const char *id, size_t n) {
+    const struct rule *rule = review_rule_find(id, n);
+    return rule ? rule : maya_rule_find(id, n);
+}
+
+static int count_finding(void *ctx, const struct finding *f) {
+    (void)f;
+    ++*(uint32_t *)ctx;
+    return 0;
+}
+
+// false: there is no tree to look at.
+static bool look(struct syntax *s, const struct document_text *d, const char *text, size_t bytes,
+                 uint32_t *ret_findings) {
+    enum { PARSE_MS = 2000 };
+    const struct syntax_limits limits = {.ms = PARSE_MS, .cancelled = d->cancelled, .ctx = d->ctx};
+    *ret_findings = 0;
+    return syntax_parse(s, d->lang, text, bytes, &limits, NULL) == 0 &&
+           checks_run(s, d->path ? d->path : "untitled", count_finding, ret_findings, NULL) == 0;
+}
+
+int document_try(const struct document_text *d, size_t from, size_t to, const char *text,
+                 struct err *err) {
+    struct syntax *s = syntax_new();
+    AUTO_BUF tried = BUF_INIT(DOCUMENT_CHECK_BYTES_MAX + FINDING_FIX_BYTES_MAX);
+    uint32_t before = 0, after = 0;
+    if (s && from <= to && to <= d->bytes) {
+        (void)buf_append(&tried, d->text, from);
+        (void)buf_puts(&tried, text);
+        (void)buf_append(&tried, d->text + to, d->bytes - to);
+    }
+    if (!s || tried.failed) {
+        syntax_free(s);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    bool holds = look(s, d, d->text, d->bytes, &before);
+    uint32_t errors = s->errors;
+    holds =
+        holds && look(s, d, tried.data, tried.len, &after) && s->errors <= errors && after < before;
+    syntax_free(s);
+    return holds;
 }
 
 int document_findings(const struct document_text *given, struct findings *ret, struct err *err) {

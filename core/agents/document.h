@@ -24,3 +24,11 @@ enum { DOCUMENT_CHECK_BYTES_MAX = SYNTAX_BYTES_MAX }; // larger ones have no fin
 // Ordered by place. Other people's and generated files, and texts that are too large, have none.
 // ERR_CANCELLED, ERR_NOMEM. findings_done() in any case.
 int document_findings(const struct document_text *d, struct findings *ret, struct err *err);
+
+// Of any finding that a document can have; NULL: no such rule.
+const struct rule *document_rule(const char *id, size_t n);
+
+// Would this repair hold? Bytes [from, to) replaced by `text`: 1 when the text then parses as well
+// as before and the tree checks say less; 0 when not, or when it cannot be told. ERR_NOMEM.
+int document_try(const struct document_text *d, size_t from, size_t to, const char *text,
+                 struct err *err);
