@@ -48,7 +48,7 @@ function registerModel(paired, context) {
   if (!vscode.lm?.registerLanguageModelChatProvider) return;
   const model = {
     id: 'paired-agents', name: 'paired (local agents)', family: 'paired', version: '1',
-    maxInputTokens: 32000, maxOutputTokens: 8000, capabilities: {},
+    maxInputTokens: 32000, maxOutputTokens: 8000, capabilities: { toolCalling: true }, // without it chat in agent mode does not offer it
     tooltip: 'No model: exact answers of the local agents', detail: 'local',
   };
   const textOf = message => message.content.map(part => part.value ?? '').join('');

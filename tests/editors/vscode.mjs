@@ -1,0 +1,134 @@
+// What a developer does with paired in VS Code, done in the real one. vscode.mjs --modules DIR --vsix FILE --paired FILE
+// [--picture FILE.png]
+import cp from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Workbench, sleep } from './workbench.mjs';
+
+const { values: opt } = parseArgs({ options: {
+  modules: { type: 'string' }, vsix: { type: 'string' }, paired: { type: 'string' }, picture: { type: 'string' } } });
+const CHAT_MS_MAX = 300;
+
+const tally = { passed: 0, failed: 0 };
+async function check(what, action) {
+  try {
+    const detail = await action();
+    tally.passed++;
+    console.log(`ok    ${what}${detail ? `  (${detail})` : ''}`);
+  } catch (e) {
+    tally.failed++;
+    console.log(`FAIL  ${what}  (${String(e.message || e).split('\n')[0].slice(0, 300)})`);
+  }
+}
+
+const shop = `import json
+import os
+
+
+def load(path):
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except Exception:
+        pass
+
+
+def total(prices, rebate):
+    if rebate == None:
+        rebate = 0
+    sum = 0
+    for price in prices:
+        sum += price
+    return sum - rebate
+
+
+def names(rows, found=[]):
+    for row in rows:
+        found.append(row["name"])
+    return found
+`;
+
+function repository() {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-shop-'));
+  fs.writeFileSync(path.join(dir, 'shop.py'), shop);
+  fs.writeFileSync(path.join(dir, 'README.md'), '# Shop\n\nPrices and rebates.\n');
+  const env = { PATH: process.env.PATH, HOME: dir, GIT_AUTHOR_NAME: 'A', GIT_AUTHOR_EMAIL: 'a@example.org',
+    GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@example.org' };
+  for (const args of [['init', '-q'], ['add', '.'], ['commit', '-qm', 'Shop']]) cp.execFileSync('git', args, { cwd: dir, env });
+  return dir;
+}
+
+async function work(w, dir, paired, env) {
+  await check('the extension comes up: status bar', () => w.see('.statusbar-item', 'paired'));
+  await w.openFile('shop.py');
+  w.patience = 12000;
+  await check('findings in the Problems view', async () => {
+    await w.problems();
+    await w.see('.markers-panel .monaco-list-row', 'sherlock');
+  });
+  await check('the finding says why at the place', async () => {
+    await w.goTo(9);
+    const text = await w.hover('Exception');
+    if (!/sherlock/.test(text)) throw new Error(text.slice(0, 200));
+  });
+  await check('a fix is offered, applied, and the finding goes', async () => {
+    await w.goTo(14);
+    await w.fix('is None');
+    if (!(await w.text()).includes('rebate is None')) throw new Error('the text is as before');
+  });
+  await check('a lens above a changed function', async () => {
+    await w.see('.codelens-decoration', 'complexity');
+  });
+  await check('a command of the palette shows an answer', async () => {
+    await w.key('Control+S');
+    await w.command('paired: Review My Changes');
+    await w.seeAnywhere('1 file');
+  });
+  await check('@paired /qa answers, signed out', async () => {
+    const ms = await w.chat('@paired /qa ', 'shop.py');
+    if (ms > CHAT_MS_MAX) throw new Error(`${ms} ms, at most ${CHAT_MS_MAX}`);
+    return `${ms} ms`;
+  });
+  await check('the engine is killed: the editor goes on', async () => {
+    const pid = JSON.parse(cp.execFileSync(paired, ['status', '--json'], { env, encoding: 'utf8' })).engine?.pid;
+    process.kill(pid, 'SIGKILL');
+    const ms = await w.chat('@paired /dev where is the total summed up?', 'shop.py');
+    return `${ms} ms`;
+  });
+  await check("the editor's own MCP support has started paired", async () => {
+    await w.command('MCP: List Servers');
+    await w.seeAnywhere('Running');
+    await w.key('Escape');
+  });
+  if (opt.picture) await w.picture(opt.picture);
+  await check('no error of ours in the console', async () => {
+    const ours = w.console.filter(line => /^error/.test(line) && /paired/i.test(line));
+    if (ours.length) throw new Error(ours[0]);
+  });
+}
+
+async function main() {
+  const dir = repository(), profile = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-profile-'));
+  const env = { PATH: process.env.PATH, PAIRED_PROFILE: profile };
+  const w = new Workbench({ modules: opt.modules, vsix: opt.vsix, env, 
+    settings: { 'paired.lens.enable': true }, machine: { 'paired.path': opt.paired } });
+  try {
+    await check('the package installs', () => w.install());
+    await w.start();
+    await w.open(dir);
+    await work(w, dir, opt.paired, { ...env, HOME: dir });
+  } catch (e) {
+    await check('the editor runs', () => { throw e; });
+  } finally {
+    await w.stop();
+    cp.spawnSync(opt.paired, ['stop'], { env: { ...env, HOME: dir } });
+    await sleep(200);
+    fs.rmSync(dir, { recursive: true, force: true });
+    fs.rmSync(profile, { recursive: true, force: true });
+  }
+  console.log(`${tally.passed} passed, ${tally.failed} failed, 0 skipped`);
+  process.exit(tally.failed ? 1 : 0);
+}
+main();

@@ -1,0 +1,217 @@
+// A real VS Code (code-server) in headless Chromium: starts, drives, ends it. Loopback only; the gallery's address is a
+// closed port, and the browser resolves no name.
+import { createRequire } from 'node:module';
+import cp from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+const plain = text => text.replace(/[\u00a0\u200b]/g, ' ');
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const s = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => {
+      const { port } = s.address();
+      s.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port) {
+  return new Promise(resolve => {
+    http.get({ host: '127.0.0.1', port, path: '/healthz' }, r => { r.resume(); resolve(r.statusCode < 500); })
+      .on('error', () => resolve(false));
+  });
+}
+
+export class Workbench {
+  // machine: settings of the machine, which the user's own cannot set in a remote window such as this one.
+  constructor({ modules, vsix, settings, machine, env, patience = 30000 }) {
+    this.require = createRequire(path.join(modules, 'x.js'));
+    this.entry = path.join(modules, 'code-server', 'out', 'node', 'entry.js');
+    this.vsix = vsix;
+    this.patience = patience;
+    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-vscode-'));
+    this.data = path.join(this.dir, 'data');
+    this.extensions = path.join(this.dir, 'extensions');
+    this.log = path.join(this.dir, 'server.log');
+    this.console = [];
+    fs.mkdirSync(path.join(this.data, 'User'), { recursive: true });
+    fs.mkdirSync(this.extensions);
+    fs.writeFileSync(path.join(this.data, 'User', 'settings.json'), JSON.stringify({
+      'security.workspace.trust.enabled': false, 'workbench.startupEditor': 'none', 'telemetry.telemetryLevel': 'off',
+      'update.mode': 'none', 'extensions.autoCheckUpdates': false, 'extensions.autoUpdate': false,
+      'workbench.tips.enabled': false, 'files.autoSave': 'off', 'editor.inlineSuggest.enabled': true,
+      'chat.mcp.access': 'all', 'chat.mcp.autostart': 'newAndOutdated', 'editor.minimap.enabled': false,
+      'workbench.colorTheme': 'Default Dark Modern', ...settings,
+    }));
+    fs.mkdirSync(path.join(this.data, 'Machine'));
+    fs.writeFileSync(path.join(this.data, 'Machine', 'settings.json'), JSON.stringify(machine));
+    this.env = {
+      ...env, HOME: this.dir, XDG_CONFIG_HOME: path.join(this.dir, 'config'), XDG_DATA_HOME: path.join(this.dir, 'share'),
+      EXTENSIONS_GALLERY: '{"serviceUrl":"http://127.0.0.1:9/"}',
+    };
+  }
+
+  args() {
+    return ['--user-data-dir', this.data, '--extensions-dir', this.extensions];
+  }
+
+  install() {
+    const r = cp.spawnSync(process.execPath, [this.entry, ...this.args(), '--install-extension', this.vsix],
+      { env: this.env, encoding: 'utf8', timeout: 120000 });
+    if (r.status !== 0 || !/successfully installed/.test(r.stdout)) throw new Error((r.stdout + r.stderr).trim().split('\n').pop());
+  }
+
+  async start() {
+    this.port = await freePort();
+    const log = fs.openSync(this.log, 'w');
+    this.server = cp.spawn(process.execPath, [this.entry, '--bind-addr', `127.0.0.1:${this.port}`, '--auth', 'none',
+      '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', ...this.args()],
+    { env: this.env, stdio: ['ignore', log, log], detached: true });
+    for (let i = 0; i < 300 && !await answers(this.port); i++) await sleep(100);
+  }
+
+  async open(folder) {
+    const { chromium } = this.require('playwright-core');
+    this.browser = await chromium.launch({ executablePath: '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1'] });
+    this.page = await this.browser.newPage({ viewport: { width: 1400, height: 900 } });
+    this.page.on('console', m => this.console.push(`${m.type()} ${m.text()}`));
+    await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURI(folder)}`, { waitUntil: 'domcontentloaded' });
+    await this.page.locator('.monaco-workbench .statusbar').waitFor({ timeout: this.patience });
+    await sleep(1500);
+  }
+
+  key(name) { return this.page.keyboard.press(name); }
+  type(text, delay = 20) { return this.page.keyboard.type(text, { delay }); }
+
+  async see(selector, text) {
+    await this.page.locator(selector, { hasText: text }).first().waitFor({ timeout: this.patience });
+  }
+
+  async seeAnywhere(text) {
+    await this.page.waitForFunction(t => document.body.innerText.replace(/[\u00a0\u200b]/g, ' ').includes(t), text,
+      { timeout: this.patience });
+  }
+
+  async pick(text) { // in a quick input that is open
+    await this.type(text);
+    await sleep(600);
+    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor({ timeout: this.patience });
+    await this.key('Enter');
+  }
+
+  async openFile(name) {
+    for (let i = 0; i < 5; i++) {
+      await this.key('Control+P');
+      await this.page.locator('.quick-input-widget input').waitFor({ timeout: this.patience });
+      await this.pick(name);
+      try {
+        await this.page.locator('.tab', { hasText: name }).first().waitFor({ timeout: 3000 });
+        break;
+      } catch {
+        await this.key('Escape');
+      }
+    }
+    await this.page.locator('.editor-instance .view-line').first().waitFor({ timeout: this.patience });
+  }
+
+  async command(title) {
+    await this.key('Control+Shift+P');
+    await this.page.locator('.quick-input-widget input').waitFor({ timeout: this.patience });
+    await this.pick(title);
+  }
+
+  async goTo(line) {
+    await this.key('Control+1');
+    await this.key('Control+G');
+    await this.page.locator('.quick-input-widget input').waitFor({ timeout: this.patience });
+    await this.type(String(line));
+    await this.key('Enter');
+    await sleep(200);
+  }
+
+  async text() { // of the editor, as far as it is drawn
+    return plain((await this.page.locator('.editor-instance .view-lines').first().innerText()));
+  }
+
+  async problems() {
+    if (!await this.page.locator('.markers-panel').isVisible().catch(() => false)) await this.key('Control+Shift+M');
+  }
+
+  async hover(token) {
+    const spot = this.page.locator('.editor-instance .view-line span span', { hasText: token }).first();
+    const box = await spot.boundingBox();
+    await this.page.mouse.move(5, 5);
+    await this.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 4 });
+    const hover = this.page.locator('.monaco-hover').filter({ visible: true }).first();
+    await hover.waitFor({ timeout: 5000 });
+    await sleep(500);
+    const text = plain(await hover.innerText());
+    await this.page.mouse.move(5, 5);
+    await this.key('Escape');
+    return text;
+  }
+
+  // The entries of the quick-fix menu at the cursor; takes the one with this text.
+  async fix(text) {
+    await this.key('Control+.');
+    const menu = this.page.locator('.action-widget').filter({ visible: true }).first();
+    await menu.waitFor({ timeout: this.patience });
+    const entry = menu.locator('.monaco-list-row', { hasText: text }).first();
+    try {
+      await entry.waitFor({ timeout: 5000 });
+    } catch {
+      throw new Error(`offered: ${(await menu.innerText()).replace(/\n/g, ' / ')}`);
+    }
+    await entry.click();
+    await sleep(500);
+  }
+
+  // Milliseconds until the answer to a prompt holds the text.
+  async chat(prompt, text) {
+    const box = this.page.locator('.interactive-input-part .monaco-editor').first();
+    if (!await box.isVisible().catch(() => false)) {
+      await this.key('Control+Alt+I');
+      await box.waitFor({ timeout: this.patience });
+    }
+    await box.click();
+    await this.key('Control+A');
+    await this.key('Delete');
+    await this.type(prompt, 30);
+    await sleep(800);
+    await this.key('Escape');
+    await sleep(200);
+    await box.click();
+    await this.key('End');
+    const begin = Date.now();
+    await this.key('Enter');
+    const answer = this.page.locator('.interactive-session .interactive-response').last();
+    let said = '';
+    while (Date.now() - begin < this.patience) {
+      said = plain(await answer.innerText({ timeout: 200 }).catch(() => ''));
+      if (said.includes(text)) return Date.now() - begin;
+      await sleep(20);
+    }
+    throw new Error(`answer: ${said.replace(/\n/g, ' | ').slice(0, 200)}`);
+  }
+
+  async picture(file) {
+    await sleep(500);
+    await this.page.screenshot({ path: file });
+  }
+
+  async stop() {
+    if (this.browser) await this.browser.close().catch(() => {});
+    if (this.server) {
+      try { process.kill(-this.server.pid, 'SIGTERM'); } catch { /* has gone */ }
+      await sleep(1500);
+      try { process.kill(-this.server.pid, 'SIGKILL'); } catch { /* has gone */ }
+    }
+    fs.rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
