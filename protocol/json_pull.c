@@ -12,13 +12,17 @@ static const char *skip_space(const char *p, const char *end) {
 
 // At the opening quote; gives the place behind the closing one.
 static const char *skip_string(const char *p, const char *end) {
-    for (p++; p < end;) {
-        p = chars_skip_plain(p, end);
-        if (p >= end)
+    const char *begin = ++p;
+    while (p < end) {
+        const char *quote = memchr(p, '"', (size_t)(end - p));
+        const char *slash = quote;
+        if (!quote)
             break;
-        if (*p == '"')
-            return p + 1;
-        p += *p == '\\' ? 2 : 1;
+        while (slash > begin && slash[-1] == '\\')
+            slash--;
+        p = quote + 1;
+        if ((quote - slash) % 2 == 0) // pairs of backslashes stand for one each
+            return p;
     }
     return end;
 }
@@ -113,7 +117,7 @@ static uint32_t read_hex4(const char *p) {
     return code;
 }
 
-static size_t put_code_point(char out[4], uint32_t c) {
+static size_t put_code_point(char *out, uint32_t c) {
     if (c < 0x80) {
         out[0] = (char)c;
         return 1;
@@ -151,24 +155,30 @@ int json_pull_string(struct span value, struct buf *out) {
     if (!value.data || value.len < 2 || *value.data != '"')
         return ERR_INVAL;
     const char *p = value.data + 1, *end = value.data + value.len - 1;
-    int r =
-        buf_reserve(out, (size_t)(end - p)); // an escape is never shorter than what it stands for
-    while (r == 0 && p < end) {
+    // What an escape stands for is never longer than the escape: room is asked for once.
+    int r = buf_reserve(out, (size_t)(end - p));
+    if (r < 0)
+        return r;
+    char *to = out->data + out->len;
+    while (p < end) {
         const char *slash = memchr(p, '\\', (size_t)(end - p));
-        r = buf_append(out, p, (size_t)((slash ? slash : end) - p));
+        size_t n = (size_t)((slash ? slash : end) - p);
+        memcpy(to, p, n);
+        to += n;
         if (!slash)
             break;
         p = slash + 2;
         if (slash[1] == 'u') {
-            char utf[4];
             uint32_t code;
             p = read_unicode(p, end, &code);
-            r = r == 0 ? buf_append(out, utf, put_code_point(utf, code)) : r;
+            to += put_code_point(to, code);
         } else {
-            r = r == 0 ? buf_putc(out, plain[(unsigned char)slash[1]]) : r;
+            *to++ = plain[(unsigned char)slash[1]];
         }
     }
-    return r;
+    *to = '\0';
+    out->len = (size_t)(to - out->data);
+    return 0;
 }
 
 bool json_pull_int(struct span value, int64_t *ret) {

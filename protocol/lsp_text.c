@@ -212,15 +212,32 @@ static int reserve_lines(struct lsp_text *t, uint32_t n) {
 static uint32_t find_lines(int before, const char *text, size_t n, int after, uint32_t base,
                            uint32_t *ret) {
     uint32_t count = 0;
-    int last = before;
-    for (size_t i = 0; i <= n; i++) {
-        int now = i < n ? (unsigned char)text[i] : after;
-        if (last == '\n' || (last == '\r' && now != '\n')) {
-            if (ret)
-                ret[count] = base + (uint32_t)i;
-            count++;
-        }
-        last = now;
+    const char *p = text, *end = n ? text + n : text, *lf = NULL, *cr = NULL;
+    int now = n ? (unsigned char)*text : after;
+    if (before == '\n' || (before == '\r' && now != '\n')) {
+        if (ret)
+            ret[count] = base;
+        count++;
+    }
+    while (p < end) {
+        // Each of the two is looked for again only when it has been passed.
+        if (!lf || lf < p)
+            lf = memchr(p, '\n', (size_t)(end - p));
+        if (!lf)
+            lf = end;
+        if (!cr || cr < p)
+            cr = memchr(p, '\r', (size_t)(end - p));
+        if (!cr)
+            cr = end;
+        p = lf < cr ? lf : cr;
+        if (p++ == end)
+            break;
+        now = p < end ? (unsigned char)*p : after;
+        if (p[-1] == '\r' && now == '\n')
+            continue;
+        if (ret)
+            ret[count] = base + (uint32_t)(p - text);
+        count++;
     }
     return count;
 }
@@ -314,6 +331,33 @@ int lsp_text_new(const char *text, size_t n, struct lsp_text **ret, struct err *
         lsp_text_free(t);
         return r;
     }
+    *ret = t;
+    return 0;
+}
+
+int lsp_text_take(struct buf *text, struct lsp_text **ret, struct err *err) {
+    struct lsp_text *t;
+    if (text->len > LSP_TEXT_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "a document may have at most %d MB",
+                       LSP_TEXT_BYTES_MAX / (1024 * 1024));
+    int r = lsp_text_new("", 0, &t, err);
+    if (r < 0 || !text->len) {
+        if (r == 0)
+            *ret = t;
+        return r;
+    }
+    uint32_t count = find_lines(-1, text->data, text->len, -1, 0, NULL);
+    if (reserve_lines(t, count) < 0) {
+        lsp_text_free(t);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    (void)find_lines(-1, text->data, text->len, -1, 0, t->lines + t->lines_gap_start);
+    t->lines_gap_start += count;
+    mem_free(t->data);
+    t->data = text->data;
+    t->gap_start = text->len;
+    t->gap_end = t->capacity = text->cap;
+    *text = BUF_INIT(text->max);
     *ret = t;
     return 0;
 }

@@ -29,6 +29,8 @@ struct lsp_text;
 // `text` is copied. Invalid UTF-8 is kept byte for byte; each such byte counts as one character.
 // ERR_LIMIT, ERR_NOMEM.
 int lsp_text_new(const char *text, size_t n, struct lsp_text **ret, struct err *err);
+// The same, without a copy: takes the buffer's memory when it succeeds.
+int lsp_text_take(struct buf *text, struct lsp_text **ret, struct err *err);
 void lsp_text_free(struct lsp_text *t); // accepts NULL
 
 size_t lsp_text_bytes(const struct lsp_text *t);

@@ -113,13 +113,13 @@ int lsp_document_open(struct lsp_face *f, const struct lsp_opening *o, struct ls
                       struct err *err) {
     struct lsp_document *d = NULL;
     if (f->document_count >= LSP_DOCUMENTS_MAX ||
-        o->bytes > LSP_DOCUMENTS_BYTES_MAX - f->document_bytes)
+        o->text->len > LSP_DOCUMENTS_BYTES_MAX - f->document_bytes)
         return err_set(err, ERR_LIMIT, "%zu documents with %zu MB are open: this one is left alone",
                        f->document_count, f->document_bytes / (1024 * 1024));
     d = mem_zalloc(sizeof *d);
     if (!d)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int r = lsp_text_new(o->text, o->bytes, &d->text, err);
+    int r = lsp_text_take(o->text, &d->text, err);
     d->uri = mem_strdup(o->uri);
     d->language = mem_strdup(o->language);
     d->path = lsp_uri_path(o->uri, strlen(o->uri));
@@ -132,7 +132,6 @@ int lsp_document_open(struct lsp_face *f, const struct lsp_opening *o, struct ls
     d->lang = language(d->language, d->path, d->text);
     d->id = ++f->last_document;
     d->version = o->version;
-    d->journaled = o->bytes;
     d->counted = lsp_text_bytes(d->text);
     f->document_bytes += d->counted;
     f->document_count++;

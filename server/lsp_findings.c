@@ -193,16 +193,32 @@ static void check_done(void *ctx, bool cancelled) {
     lsp_actions_found(c->face, c->document);
 }
 
+// Nothing is looked for in it: no need to copy it for a worker.
+static bool too_large(struct checked *c) {
+    struct lsp_document *d = c->document;
+    if (lsp_text_bytes(d->text) <= DOCUMENT_CHECK_BYTES_MAX)
+        return false;
+    struct lsp_findings *none = mem_zalloc(sizeof *none);
+    if (none) {
+        *none = (struct lsp_findings){.edits = d->edits, .version = d->version};
+        findings_free(c->now);
+        c->now = none;
+    }
+    lsp_diagnostics_found(c->face, d);
+    return true;
+}
+
 static void check_start(struct checked *c) {
     struct lsp_face *f = c->face;
-    struct check *k = mem_zalloc(sizeof *k);
     const char *address = json_string_value(lsp_setting(f, "documentation"));
     if (c->running) {
         c->again = true;
-        mem_free(k);
         return;
     }
     c->again = false;
+    if (too_large(c))
+        return;
+    struct check *k = mem_zalloc(sizeof *k);
     if (!k)
         return; // the next edit tries again
     k->for_whom = c;

@@ -29,8 +29,7 @@ void lsp_workspace_done(struct lsp_face *f);
 struct lsp_opening { // borrows
     const char *uri, *language;
     int64_t version;
-    const char *text;
-    size_t bytes;
+    struct buf *text; // taken when it succeeds
 };
 // ERR_LIMIT, ERR_NOMEM. Tells nobody.
 int lsp_document_open(struct lsp_face *f, const struct lsp_opening *o, struct lsp_document **ret,

@@ -23,7 +23,9 @@ static char *string_of(struct span value) {
         buf_done(&text);
         return NULL;
     }
-    return text.len ? buf_take(&text) : mem_strdup("");
+    char *string = text.len ? buf_take(&text) : mem_strdup("");
+    buf_done(&text);
+    return string;
 }
 
 static void open_text(struct lsp_face *f, const char *uri, const char *language, int64_t version,
@@ -39,18 +41,13 @@ static void open_text(struct lsp_face *f, const char *uri, const char *language,
     int r = json_pull_string(text, &decoded);
     if (r < 0)
         (void)err_set(&err, r, "its text cannot be kept");
-    struct lsp_opening o = {.uri = uri,
-                            .language = language,
-                            .version = version,
-                            .text = decoded.data ? decoded.data : "",
-                            .bytes = decoded.len};
+    struct lsp_opening o = {.uri = uri, .language = language, .version = version, .text = &decoded};
     if (r == 0)
         r = lsp_document_open(f, &o, &d, &err);
     if (r < 0) {
         lsp_log(f, LSP_WARNING, "a document was not taken: %s", err_text(&err));
         return;
     }
-    buf_done(&decoded); // features may want the memory
     d->journaled = message_bytes;
     lsp_tell_document(f, d, LSP_OPENED);
 }
@@ -65,7 +62,7 @@ static void did_open(struct lsp_face *f, struct span params, size_t message_byte
     AUTO_FREE char *uri = string_of(v[0]);
     AUTO_FREE char *language = string_of(v[1]);
     (void)json_pull_int(v[2], &version); // some clients leave it out
-    if (!uri || !v[3].data || *v[3].data != '"') {
+    if (!uri || !*uri || !v[3].data || *v[3].data != '"') {
         lsp_log(f, LSP_ERROR, "textDocument/didOpen: expected textDocument.uri and .text");
         return;
     }

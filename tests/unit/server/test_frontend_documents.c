@@ -1,0 +1,149 @@
+// The executable's half of server/ is not part of the library that these tests link: its source is
+// taken in directly.
+#include "server/frontend_documents.c"
+
+#include "core/base/buf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+// cmocka wants those three before it.
+#include <cmocka.h>
+
+#define DOC(method, uri, rest)                                                                     \
+    "{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/" method                                       \
+    "\",\"params\":{\"textDocument\":{\"uri\":\"" uri "\"" rest "}}}"
+
+static int note(struct documents *d, uint64_t seq, const char *text) {
+    struct jsonrpc_message m;
+    assert_int_equal(jsonrpc_read(text, strlen(text), &m, NULL), 0);
+    return documents_note(d, &m, seq, text, strlen(text));
+}
+
+static int put(void *ctx, uint64_t seq, const char *body, size_t n) {
+    (void)body;
+    return buf_printf(ctx, "%llu/%zu ", (unsigned long long)seq, n);
+}
+
+static void expect(const struct documents *d, const char *want) {
+    AUTO_BUF got = BUF_INIT(0);
+    assert_int_equal(documents_each(d, put, &got), 0);
+    assert_string_equal(got.data ? got.data : "", want);
+}
+
+static int state(struct documents *d, uint64_t seq, const char *uri, const char *text) {
+    AUTO_BUF body = BUF_INIT(0);
+    uint32_t n = (uint32_t)strlen(uri);
+    uint8_t head[4] = {(uint8_t)n, (uint8_t)(n >> 8), 0, 0};
+    (void)buf_append(&body, head, sizeof head);
+    (void)buf_puts(&body, uri);
+    (void)buf_puts(&body, text);
+    return documents_state(d, seq, body.data, body.len, NULL);
+}
+
+static void a_document_is_its_opening_and_what_came_after(void **unused) {
+    struct documents *d = documents_new();
+    (void)unused;
+    assert_int_equal(note(d, 1, DOC("didChange", "a", "")), 0); // never opened
+    expect(d, "");
+    assert_int_equal(note(d, 2, DOC("didOpen", "a", "")), 0);
+    assert_int_equal(note(d, 3, DOC("didChange", "a", "")), 0);
+    assert_int_equal(note(d, 4, DOC("didSave", "a", "")), 0);
+    assert_int_equal(note(d, 5, DOC("didChange", "b", "")), 0);
+    assert_int_equal(note(d, 6, DOC("didChange", "a", "")), 0);
+    expect(d, "2/87 3/89 6/89 ");
+    assert_int_equal(documents_messages(d), 3);
+    assert_int_equal(note(d, 7, DOC("didOpen", "a", "")), 0); // anew
+    expect(d, "7/87 ");
+    assert_int_equal(note(d, 8, DOC("didClose", "a", "")), 0);
+    expect(d, "");
+    assert_int_equal(documents_bytes(d), 0);
+    assert_int_equal(documents_messages(d), 0);
+    documents_free(d);
+}
+
+static void the_same_uri_however_it_is_escaped(void **unused) {
+    struct documents *d = documents_new();
+    (void)unused;
+    assert_int_equal(note(d, 1, DOC("didOpen", "file:\\/\\/\\/\\u00e4", "")), 0);
+    assert_int_equal(note(d, 2, DOC("didChange", "file:///ä", "")), 0);
+    assert_int_equal(documents_messages(d), 2);
+    assert_int_equal(state(d, 2, "file:///ä", "new"), 0);
+    expect(d, "2/3 ");
+    documents_free(d);
+}
+
+static void what_the_engine_says_takes_the_place_of_what_it_has_seen(void **unused) {
+    struct documents *d = documents_new();
+    (void)unused;
+    assert_int_equal(note(d, 10, DOC("didOpen", "a", "")), 0);
+    for (uint64_t seq = 11; seq < 20; seq++)
+        assert_int_equal(note(d, seq, DOC("didChange", "a", "")), 0);
+    assert_int_equal(state(d, 15, "a", "12345"), 0);
+    expect(d, "15/5 16/89 17/89 18/89 19/89 ");
+    assert_int_equal(state(d, 15, "b", "12345"), 0); // closed meanwhile
+    assert_int_equal(state(d, 9, "a", "12345"), 0);  // of an opening before
+    expect(d, "15/5 16/89 17/89 18/89 19/89 ");
+    assert_int_equal(state(d, 19, "a", "123"), 0);
+    expect(d, "19/3 ");
+    assert_int_equal(note(d, 20, DOC("didChange", "a", "")), 0); // the list has its end
+    expect(d, "19/3 20/89 ");
+    assert_int_equal(documents_bytes(d), 92);
+    assert_int_equal(documents_state(d, 21, "abc", 3, NULL), ERR_PARSE);
+    assert_int_equal(documents_state(d, 21, "\xff\xff\xff\xff", 4, NULL), ERR_PARSE);
+    documents_free(d);
+}
+
+static void there_are_limits(void **unused) {
+    char text[200];
+    struct documents *d = documents_new();
+    (void)unused;
+    for (unsigned i = 0; i < DOCUMENTS_MAX; i++) {
+        (void)snprintf(text, sizeof text, DOC("didOpen", "a%u", ""), i);
+        assert_int_equal(note(d, i + 1, text), 0);
+    }
+    assert_int_equal(note(d, 5000, DOC("didOpen", "one more", "")), ERR_LIMIT);
+    assert_int_equal(note(d, 5001, DOC("didChange", "one more", "")), 0);
+    assert_int_equal(documents_messages(d), DOCUMENTS_MAX);
+    documents_free(d);
+    // Half of a document's edits is worse than none of it.
+    d = documents_new();
+    assert_int_equal(note(d, 1, DOC("didOpen", "a", "")), 0);
+    d->bytes = DOCUMENTS_BYTES_MAX - 10;
+    assert_int_equal(note(d, 2, DOC("didChange", "a", "")), ERR_LIMIT);
+    expect(d, "");
+    d->bytes = 0;
+    documents_free(d);
+}
+
+static void every_failed_allocation_is_survived(void **unused) {
+    (void)unused;
+    for (uint64_t nth = 1;; nth++) {
+        mem_fail_at(nth);
+        struct documents *d = documents_new();
+        if (d) {
+            (void)note(d, 1, DOC("didOpen", "a", ""));
+            (void)note(d, 2, DOC("didChange", "a", ""));
+            (void)state(d, 2, "a", "x");
+            if (note(d, 3, DOC("didClose", "a", "")) == 0)
+                assert_int_equal(documents_bytes(d), 0);
+        }
+        bool reached = mem_count() >= nth;
+        mem_fail_at(0);
+        documents_free(d);
+        if (!reached)
+            break;
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_document_is_its_opening_and_what_came_after),
+        cmocka_unit_test(the_same_uri_however_it_is_escaped),
+        cmocka_unit_test(what_the_engine_says_takes_the_place_of_what_it_has_seen),
+        cmocka_unit_test(there_are_limits),
+        cmocka_unit_test(every_failed_allocation_is_survived),
+    };
+    return cmocka_run_group_tests_name("server/frontend_documents", tests, NULL, NULL);
+}
