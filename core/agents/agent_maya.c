@@ -37,6 +37,19 @@ static const struct agent_capability capabilities[] = {
      .example = "{\"path\": \"web\"}",
      .asked_by = "strings texts wording translation translation translated untranslated i18n i18n "
                  "locale localization language messages catalogue placeholder"},
+    {.name = "cli_ux",
+     .title = "Command lines: options, help, errors, exit codes",
+     .description = "The options and commands that programs declare (argparse, click, commander, "
+                    "yargs, flag, cobra, urfave/cli, clap, getopt_long, OptionParser, picocli …): "
+                    "without help, named against the custom, one letter twice, documented and not "
+                    "there; errors on stdout or with exit code 0; destroying without a question.",
+     .operand = "path",
+     .input = maya_fields,
+     .input_size = sizeof(struct maya_input),
+     .run = maya_cli_ux,
+     .example = "{\"path\": \"cmd\"}",
+     .asked_by = "cli cli command commandline line options options flags help usage stderr exit "
+                 "arguments subcommand subcommands"},
     {0},
 };
 

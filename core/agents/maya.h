@@ -13,6 +13,7 @@ struct maya_input {
 };
 
 int maya_a11y(struct agent_call *call, const void *input, struct report *r, struct err *err);
+int maya_cli_ux(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int maya_strings(struct agent_call *call, const void *input, struct report *r, struct err *err);
 
 // Calls on_file for every file of the workspace's own below the path, with its text and, where the
@@ -41,7 +42,7 @@ const struct rule *maya_rule_find(const char *id, size_t n); // NULL unknown
 typedef int maya_file_fn(void *ctx, const struct maya_file *f, struct err *err);
 struct maya_walk {
     bool (*wanted)(const char *path, enum lang lang);
-    bool tests, trees;
+    bool tests, trees, generated; // those too
     maya_file_fn *on_file;
     void *ctx;
 };

@@ -113,7 +113,8 @@ static void done(struct strings *s) {
 }
 
 static int look(struct agent_call *call, struct text path, struct strings *s, struct err *err) {
-    struct maya_walk w = {.wanted = wants_catalogue, .on_file = on_catalogue, .ctx = s};
+    struct maya_walk w = {
+        .wanted = wants_catalogue, .generated = true, .on_file = on_catalogue, .ctx = s};
     uint32_t files;
     int r = maya_each(call, path, &w, s->report, &files, err);
     if (r == 0)
@@ -121,6 +122,7 @@ static int look(struct agent_call *call, struct text path, struct strings *s, st
     if (r == 0)
         r = strings_make_keys(s);
     w.wanted = wants_code;
+    w.generated = false;
     w.on_file = on_code;
     if (r == 0)
         r = maya_each(call, path, &w, s->report, &files, err);

@@ -329,7 +329,8 @@ static bool is_text(const char *s, size_t n) { // two words or more, and nothing
             letters = 0;
         }
     }
-    return words >= 2 && isalpha((unsigned char)s[0]);
+    return words >= 2 && isalpha((unsigned char)s[0]) && !memmem(s, n, "return", 6) &&
+           !memmem(s, n, "case ", 5);
 }
 
 static int keep_plain(struct strings *s, const struct maya_file *f, const char *text, size_t n,
@@ -378,6 +379,14 @@ static bool speaks(const char *t, size_t at) {
     return true;
 }
 
+// Markup in a text of code: "press <b>x</b> to go".
+static bool in_quotes(const char *t, size_t at) {
+    unsigned quotes = 0;
+    for (size_t i = at; i && at - i < 400 && t[i - 1] != '\n'; i--)
+        quotes += t[i - 1] == '\'' || t[i - 1] == '`';
+    return quotes % 2;
+}
+
 static int plain_texts(struct strings *s, const struct maya_file *f) {
     const char *t = f->text;
     uint32_t line = 1;
@@ -389,7 +398,7 @@ static int plain_texts(struct strings *s, const struct maya_file *f) {
         size_t rest = f->bytes - i - 1, max = rest < RUN_BYTES_MAX ? rest : RUN_BYTES_MAX;
         const char *end = memchr(t + i + 1, '<', max);
         if (end && end + 1 < t + f->bytes && (end[1] == '/' || isalpha((unsigned char)end[1])) &&
-            end > t + i + 4 && speaks(t, i))
+            end > t + i + 4 && speaks(t, i) && (f->lang == LANG_HTML || !in_quotes(t, i)))
             r = keep_plain(s, f, t + i + 1, (size_t)(end - t) - i - 1, line);
     }
     return r;

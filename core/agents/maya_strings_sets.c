@@ -184,6 +184,29 @@ static int keep_gap(struct strings *s, enum strings_rule rule, const char *base,
     return 0;
 }
 
+static void without_braces(char *list) { // words that begin with {
+    char *to = list;
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, " ");
+        if (*at != '{') {
+            if (to > list)
+                *to++ = ' ';
+            memmove(to, at, n);
+            to += n;
+        }
+        at += n + (at[n] == ' ');
+    }
+    *to = '\0';
+}
+
+static void without_sign(char *list) { // %{x} becomes {x}
+    char *to = list;
+    for (const char *at = list; *at; at++)
+        if (at[0] != '%' || at[1] != '{')
+            *to++ = *at;
+    *to = '\0';
+}
+
 // Numbers may be spelled out in plurals, and only %…% of printf has an order to keep.
 static int compare_placeholders(struct strings *s, const struct strings_catalogue *c,
                                 const struct catalogue_entry *e, const char *key,
@@ -194,6 +217,12 @@ static int compare_placeholders(struct strings *s, const struct strings_catalogu
         return 0;
     catalogue_placeholders(original, strlen(original), a, sizeof a);
     catalogue_placeholders(text, e->text_bytes, b, sizeof b);
+    if ((e->flags & CATALOGUE_SOURCE) && !(e->flags & CATALOGUE_BRACES)) {
+        without_braces(a); // what people fill in, in a usage text
+        without_braces(b);
+    }
+    if (!strstr(a, "%{")) // Turkish writes %50
+        without_sign(b);
     if (strcmp(a, b) == 0 || !e->text_bytes || (!a[0] && strstr(b, "$@")))
         return 0;
     (void)snprintf(message, sizeof message, "%.80s%s: %.200s in the original, %.200s here", key,

@@ -56,6 +56,15 @@ static bool is_exception(const char *text, struct span name) {
            (name.bytes > 9 && memcmp(text + name.at + name.bytes - 9, "Exception", 9) == 0);
 }
 
+// log.error(…), mlog.Warn(…): for developers.
+static bool is_log(const char *text, struct span chain, struct span name) {
+    size_t n = chain.bytes - name.bytes;
+    for (size_t i = 0; i + 3 <= n; i++)
+        if (strncasecmp(text + chain.at + i, "log", 3) == 0)
+            return true;
+    return false;
+}
+
 // The name under which messages are compared; bytes 0: not for people.
 static struct span family_of(const struct literals *l, const struct literal *x) {
     const struct literal_group *g = &l->groups[x->group];
@@ -66,7 +75,7 @@ static struct span family_of(const struct literals *l, const struct literal *x) 
         return g->key; // help=_("…")
     if (x->key.bytes)
         return (struct span){0};
-    if (x->group && g->bracket == '(' && x->argument <= 1 &&
+    if (x->group && g->bracket == '(' && x->argument <= 1 && !is_log(l->text, g->name, name) &&
         (in_list(l->text, name, speakers, COUNT_OF(speakers)) || is_exception(l->text, name)))
         return name;
     return in_list(l->text, before, speakers, COUNT_OF(speakers)) ? before : (struct span){0};
@@ -136,13 +145,16 @@ int strings_texts_of_file(struct strings *s, const struct maya_file *f, const st
 }
 
 int strings_texts_of_catalogues(struct strings *s) {
-    bool po = false;
+    const struct strings_catalogue *po = NULL; // the msgids of one stand for all
+    for (uint32_t i = 0; i < s->catalogue_count; i++)
+        if (s->catalogues[i].format == CATALOGUE_PO &&
+            (!po || s->catalogues[i].c.count > po->c.count))
+            po = &s->catalogues[i];
     for (uint32_t i = 0; i < s->catalogue_count; i++) {
         const struct strings_catalogue *c = &s->catalogues[i];
         bool english = !c->language[0] || strncasecmp(c->language, "en", 2) == 0;
-        if (c->format == CATALOGUE_PO ? po : !c->base || !english)
+        if (c->format == CATALOGUE_PO ? c != po : !c->base || !english)
             continue;
-        po |= c->format == CATALOGUE_PO; // the msgids of one stand for all
         for (uint32_t k = 0; k < c->c.count; k++) {
             const struct catalogue_entry *e = &c->c.entries[k];
             struct strings_text text = {
@@ -169,7 +181,7 @@ struct folded {
 static size_t body(const char *t) { // without what a menu or a form adds at the end
     size_t n = strlen(t);
     for (;;) {
-        if (n && strchr(".:!? *,", t[n - 1]))
+        if (n && strchr(".:!? *,-", t[n - 1]))
             n--;
         else if (n >= 3 && memcmp(t + n - 3, "\xE2\x80\xA6", 3) == 0)
             n -= 3;
@@ -191,9 +203,19 @@ static bool all_caps(const char *t, size_t n) {
     return true;
 }
 
+// The same but for what stands at the end, and for brackets.
 static bool same_body(const char *a, const char *b) {
-    size_t n = body(a);
-    return n == body(b) && memcmp(a, b, n) == 0;
+    const char *a_end = a + body(a), *b_end = b + body(b);
+    for (;;) {
+        while (a < a_end && strchr("()[]", *a))
+            a++;
+        while (b < b_end && strchr("()[]", *b))
+            b++;
+        if (a == a_end || b == b_end)
+            return a == a_end && b == b_end;
+        if (*a++ != *b++)
+            return false;
+    }
 }
 
 // Texts with one fold and more than one spelling: the usual one against the others.
@@ -237,7 +259,7 @@ static int two_spellings(struct strings *s) {
         size_t m = 0, words = 0;
         for (const char *at = t; *at && m < TEXT_BYTES_MAX; at++) {
             words += at > t && *at == ' ' && isalpha((unsigned char)at[1]);
-            if (strchr("%{}$<>\\", *at)) // what is filled in matters with its signs
+            if (strchr("%{}$<>\\*", *at)) // what is filled in matters with its signs
                 fold[m++] = *at;
             else if (isalnum((unsigned char)*at) || (unsigned char)*at >= 0x80)
                 fold[m++] = (char)tolower((unsigned char)*at);
@@ -289,8 +311,8 @@ static const char *const terms[][VARIANTS_MAX] = {
     {"real-time", "realtime"},
     {"subfolder|subfolders", "sub-folder|sub-folders"},
     {"subdirectory|subdirectories", "sub-directory|sub-directories"},
-    {"URL|URLs", "Url|Urls", "url|urls"},
-    {"JSON", "Json", "json"},
+    {"URL|URLs", "Url|Urls"},
+    {"JSON", "Json"},
     {"GitHub", "Github"},
     {"JavaScript", "Javascript"},
     {"OAuth", "Oauth"},
@@ -299,7 +321,8 @@ static const char *const terms[][VARIANTS_MAX] = {
 };
 
 static bool word_edge(char c) {
-    return !isalnum((unsigned char)c) && c != '_' && c != '-' && c != '.' && c != '/' && c != '%';
+    return !isalnum((unsigned char)c) && c != '`' && c != '_' && c != '-' && c != '.' && c != '/' &&
+           c != '%';
 }
 
 static bool has_word(const char *text, const char *word, size_t n, bool cased) {
@@ -420,6 +443,18 @@ static void name_of(const struct trait *t, char letter, char *ret, size_t max) {
             (void)snprintf(ret, max, "%.*s", (int)strcspn(at + 2, ";"), at + 2);
 }
 
+// Tables, progress and results go the same way as messages: they have no common custom.
+static bool prints_anything(const char *family) {
+    static const char *const names[] = {"print",    "println", "printf",   "puts",   "fprintf",
+                                        "echo",     "write",   "Println",  "Printf", "Fprintf",
+                                        "Fprintln", "log",     "eprintln", "New",    "text",
+                                        "secho",    "title",   "label"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], family) == 0)
+            return true;
+    return false;
+}
+
 static void custom_of(struct strings *s, const uint32_t *order, uint32_t n, const struct trait *t) {
     uint32_t counts[128] = {0}, all = 0;
     unsigned best = 0;
@@ -469,8 +504,10 @@ static int customs(struct strings *s) {
                     strcmp(s->texts[order[i]].family, s->texts[order[i + n]].family) == 0;
              n++)
             ;
+        bool any = prints_anything(s->texts[order[i]].family);
         for (size_t t = 0; t < COUNT_OF(traits); t++)
-            custom_of(s, order + i, n, &traits[t]);
+            if (!any || traits[t].rule == RULE_ELLIPSIS)
+                custom_of(s, order + i, n, &traits[t]);
     }
     mem_free(order);
     return 0;

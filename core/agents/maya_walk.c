@@ -57,8 +57,9 @@ int maya_each(struct agent_call *call, struct text path, const struct maya_walk 
             code = err_set(err, ERR_CANCELLED, "cancelled");
         else if (w->wanted(f->path, f->lang) && utf_valid(f->path, strlen(f->path)) &&
                  below(f->path, under) && !has_version(f->path) &&
-                 !(f->flags & (FILE_VENDORED | FILE_GENERATED | FILE_BINARY | FILE_TOO_LARGE |
-                               FILE_UNREADABLE | FILE_SYMLINK | FILE_SUBMODULE)) &&
+                 !(f->flags & (FILE_VENDORED | FILE_BINARY | FILE_TOO_LARGE | FILE_UNREADABLE |
+                               FILE_SYMLINK | FILE_SUBMODULE)) &&
+                 (w->generated || !(f->flags & FILE_GENERATED)) &&
                  (w->tests || !(f->flags & (FILE_TEST | FILE_EXAMPLE))))
             code = one_file(s, i, w, syntax, ret_files, err);
     }

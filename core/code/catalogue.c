@@ -345,7 +345,7 @@ static void keep(struct placeholders *p, const char *s, size_t n) {
 }
 
 // %s, %5.2f, %1$s, %(name)s, %{name}, %-5ld; bytes, 0: none.
-static size_t percent(struct placeholders *p, const char *s, size_t n) {
+static size_t percent(struct placeholders *p, const char *s, size_t n, bool behind_digit) {
     size_t i = 1;
     char order[PLACEHOLDER_BYTES_MAX];
     if (n < 2 || s[1] == '%')
@@ -377,7 +377,7 @@ static size_t percent(struct placeholders *p, const char *s, size_t n) {
     while (i < n && strchr("hlLqjzt", s[i]))
         i++;
     if (i >= n || !strchr("sdiufgxXcpv", s[i]) ||
-        (i == 1 && i + 1 < n && isalpha((unsigned char)s[2]))) // "100%discount"
+        (behind_digit && i == 1 && i + 1 < n && isalpha((unsigned char)s[2]))) // "100%discount"
         return 0;
     char kind = s[i] == 'i' || s[i] == 'u' ? 'd' : s[i];
     if (numbered)
@@ -416,8 +416,10 @@ void catalogue_placeholders(const char *text, size_t n, char *ret, size_t max) {
     size_t len = 0;
     for (size_t i = 0; i < n;) {
         size_t step = 0;
-        if (text[i] == '%')
-            step = percent(&p, text + i, n - i);
+        if (text[i] == '\\' && i + 1 < n && text[i + 1] == '%')
+            step = 2;
+        else if (text[i] == '%')
+            step = percent(&p, text + i, n - i, i && isdigit((unsigned char)text[i - 1]));
         else if (text[i] == '{')
             step = braces(&p, text + i, n - i);
         i += step ? step : 1;

@@ -40,10 +40,11 @@ bool catalogue_place_of(const char *path, struct catalogue_place *ret);
 bool catalogue_language(const char *s, size_t n);
 
 enum catalogue_flags {
-    CATALOGUE_PLURAL = 1, // one form of several: its numbers may be spelled out
-    CATALOGUE_FUZZY = 2,  // marked as not certain, or empty: falls back to the original
-    CATALOGUE_SOURCE = 4, // key and text are the same by nature (msgid of PO)
-    CATALOGUE_FIXED = 8   // marked as not to be translated
+    CATALOGUE_PLURAL = 1,  // one form of several: its numbers may be spelled out
+    CATALOGUE_FUZZY = 2,   // marked as not certain, or empty: falls back to the original
+    CATALOGUE_SOURCE = 4,  // key and text are the same by nature (msgid of PO)
+    CATALOGUE_BRACES = 16, // PO: says that braces are placeholders
+    CATALOGUE_FIXED = 8    // marked as not to be translated
 };
 struct catalogue_entry {
     uint32_t key, key_bytes, text, text_bytes; // in pool

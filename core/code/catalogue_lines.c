@@ -44,7 +44,7 @@ static int quoted(struct catalogue_reader *r, bool lines) {
 struct po {
     struct buf id;
     uint32_t line;
-    bool fuzzy, has_id;
+    bool fuzzy, has_id, braces, fixed;
 };
 
 // The strings behind a keyword, on its line and those that follow.
@@ -78,6 +78,7 @@ static int po_keep(struct catalogue_reader *r, struct po *p, bool plural) {
     bool empty = r->text.len == 0;
     const struct buf *key = &p->id;
     uint32_t flags = (plural ? CATALOGUE_PLURAL : 0) | (p->fuzzy || empty ? CATALOGUE_FUZZY : 0) |
+                     (p->braces ? CATALOGUE_BRACES : 0) | (p->fixed ? CATALOGUE_FIXED : 0) |
                      CATALOGUE_SOURCE;
     return catalogue_add(r, key->data, key->len, empty ? "" : r->text.data, r->text.len, p->line,
                          flags);
@@ -87,7 +88,11 @@ static int po_line(struct catalogue_reader *r, struct po *p) {
     uint32_t line = r->line;
     int code = 0;
     if (begins(r, "#,")) {
-        p->fuzzy |= memmem(r->t + r->at, line_end(r) - r->at, "fuzzy", 5) != NULL;
+        const char *line_at = r->t + r->at;
+        size_t n = line_end(r) - r->at;
+        p->fuzzy |= memmem(line_at, n, "fuzzy", 5) != NULL;
+        p->braces |= memmem(line_at, n, "brace-format", 12) != NULL;
+        p->fixed |= memmem(line_at, n, "no-c-format", 11) != NULL;
         next_line(r);
     } else if (begins(r, "msgid_plural")) {
         r->at += 12;
@@ -96,6 +101,8 @@ static int po_line(struct catalogue_reader *r, struct po *p) {
         bool id = begins(r, "msgid");
         r->at += id ? 5 : 7;
         code = po_strings(r);
+        if (code == 0 && !id)
+            p->has_id = false;
         if (code == 0 && id) {
             buf_clear(&p->id);
             code = buf_append(&p->id, r->text.data ? r->text.data : "", r->text.len);
@@ -111,8 +118,7 @@ static int po_line(struct catalogue_reader *r, struct po *p) {
         if (code == 0)
             code = po_keep(r, p, plural);
         if (!plural)
-            p->has_id = false;
-        p->fuzzy = plural && p->fuzzy;
+            p->has_id = p->fuzzy = p->braces = p->fixed = false;
     } else {
         next_line(r);
     }

@@ -90,6 +90,9 @@ static void new_statement(struct reading *r) {
     r->statement = true;
     r->chain = r->key = r->target = (struct span){0};
     r->in_chain = r->after_literal = r->after_plus = false;
+    char bracket = r->l->groups[top(r)].bracket;
+    if (bracket != '(' && bracket != '[')
+        r->arguments[r->depth - 1] = 0;
 }
 
 static int open_group(struct reading *r, uint32_t at, uint32_t line, char bracket) {
