@@ -223,6 +223,15 @@ int index_get(struct index *ix, const struct index_want *want, struct snapshot *
     return r;
 }
 
+struct snapshot *index_newest(struct index *ix) {
+    (void)pthread_mutex_lock(&ix->lock);
+    struct snapshot *s = NULL;
+    if (ix->ready)
+        (void)take_snapshot(ix, &s, NULL);
+    (void)pthread_mutex_unlock(&ix->lock);
+    return s;
+}
+
 // --- figures ------------------------------------------------------------------------------------
 
 static void count_entry(const struct entry *e, struct index_figures *f) {

@@ -48,6 +48,9 @@ struct index_want {
 // ERR_CANCELLED, ERR_NOT_FOUND (root is gone), ERR_NOMEM.
 int index_get(struct index *ix, const struct index_want *want, struct snapshot **ret,
               struct err *err);
+// What is known now, without looking for changes: for those who must not wait. NULL: nothing yet,
+// or out of memory. Put it back.
+struct snapshot *index_newest(struct index *ix);
 void snapshot_put(struct snapshot *s); // accepts NULL
 
 // An editor's unsaved text of a file stands for the one on disk until it is given back (NULL).

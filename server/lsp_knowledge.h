@@ -1,0 +1,33 @@
+// What is known of an open document's file beside its text: what its commits say, and how it was at
+// HEAD. Worked out in the background when the document is opened and when it is saved, so that a
+// hover or a lens reads it and waits for nothing. Main loop, except where said.
+#pragma once
+
+#include "core/code/facts.h"
+#include "server/lsp_face.h"
+
+struct lsp_knowledge { // immutable; any thread
+    atomic_uint holders;
+    bool tracked;             // its repository has commits
+    const struct facts *base; // of the text at HEAD; NULL: it was not there
+    uint32_t commits, fixes, authors;
+    int64_t last_s; // of its newest commit
+    char *with;     // the file that most often changes along; NULL: none does
+    unsigned with_percent, with_support;
+    char *main_author; // NULL unless names are wanted (hover.owners)
+    unsigned main_percent;
+};
+struct lsp_knowledge *lsp_knowledge_hold(struct lsp_knowledge *k); // accepts NULL
+void lsp_knowledge_put(struct lsp_knowledge *k);                   // accepts NULL
+// Of the newest save; NULL: nothing yet. Borrowed until the next message.
+struct lsp_knowledge *lsp_knowledge_of(struct lsp_document *d);
+
+struct snapshot;
+struct lsp_uses {
+    uint32_t calls, files, tests; // tests: files of tests among them
+};
+void lsp_uses_of(const struct snapshot *s, const char *name, struct lsp_uses *ret); // any thread
+
+extern const struct lsp_feature lsp_feature_knowledge; // lsp_knowledge.c
+extern const struct lsp_feature lsp_feature_lens;      // lsp_lens.c
+extern const struct lsp_feature lsp_feature_hover;     // lsp_hover.c

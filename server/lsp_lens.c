@@ -1,0 +1,160 @@
+// textDocument/codeLens: above each function that is not as it was at HEAD, what the change did and
+// what hangs on it. Off unless asked for (setting lens.enable): the language's own server has
+// lenses too. Source: LSP 3.17 "Code Lens Request".
+#include "core/base/mem.h"
+#include "core/code/syntax.h"
+#include "core/workspace/workspace.h"
+#include "server/lsp_knowledge.h"
+
+#include <string.h>
+
+enum { LENSES_MAX = 200 };
+
+struct lens_data {
+    struct lsp_knowledge *known;
+};
+
+static bool is_function(const struct fact_symbol *s) {
+    return (s->kind == SYMBOL_FUNCTION || s->kind == SYMBOL_METHOD) &&
+           !(s->flags & SYMBOL_DECLARATION);
+}
+
+static const char *scope_name(const struct facts *f, const struct fact_symbol *s) {
+    return s->scope ? facts_text(f, facts_symbol(f, s->scope - 1)->name) : "";
+}
+
+// The same function in the other text: by its name, and that of what it is in.
+static const struct fact_symbol *find_base(const struct facts *base, const struct facts *now,
+                                           const struct fact_symbol *s) {
+    for (uint32_t i = 0; base && i < base->symbol_count; i++) {
+        const struct fact_symbol *b = facts_symbol(base, i);
+        if (is_function(b) && strcmp(facts_text(base, b->name), facts_text(now, s->name)) == 0 &&
+            strcmp(scope_name(base, b), scope_name(now, s)) == 0)
+            return b;
+    }
+    return NULL;
+}
+
+static bool is_changed(const struct fact_symbol *was, const struct fact_symbol *is) {
+    return !was || was->shape_low != is->shape_low || was->shape_high != is->shape_high ||
+           was->code_lines != is->code_lines || was->cyclomatic != is->cyclomatic ||
+           was->parameters != is->parameters;
+}
+
+static void put_title(struct buf *out, const struct fact_symbol *was, const struct fact_symbol *is,
+                      const struct lsp_uses *uses, const struct lsp_knowledge *known) {
+    if (!was)
+        (void)buf_printf(out, "new, complexity %u", is->cyclomatic);
+    else if (was->cyclomatic != is->cyclomatic)
+        (void)buf_printf(out, "complexity %u → %u", was->cyclomatic, is->cyclomatic);
+    else
+        (void)buf_printf(out, "changed, complexity %u", is->cyclomatic);
+    if (uses->calls)
+        (void)buf_printf(out, " · %u call%s in %u file%s", uses->calls, uses->calls == 1 ? "" : "s",
+                         uses->files, uses->files == 1 ? "" : "s");
+    if (uses->tests)
+        (void)buf_printf(out, ", %u of tests", uses->tests);
+    if (known->with)
+        (void)buf_printf(out, " · changes with %s", known->with);
+}
+
+static void put_lens(struct lsp_job *job, const struct facts *now, const struct fact_symbol *s,
+                     const struct fact_symbol *was, const struct snapshot *snapshot, bool first) {
+    const struct lens_data *data = job->data;
+    struct lsp_uses uses = {0};
+    AUTO_BUF title = BUF_INIT(1024);
+    struct buf *out = &job->result;
+    if (snapshot)
+        lsp_uses_of(snapshot, facts_text(now, s->name), &uses);
+    put_title(&title, was, s, &uses, data->known);
+    uint32_t line = s->line ? s->line - 1 : 0;
+    (void)buf_printf(out,
+                     "%s{\"range\":{\"start\":{\"line\":%u,\"character\":0},\"end\":{\"line\":%u,"
+                     "\"character\":0}},\"command\":{\"title\":",
+                     first ? "" : ",", line, line);
+    (void)buf_put_json_string(out, title.data, title.len);
+    (void)buf_puts(out, ",\"command\":\"paired.leonardo.impact\",\"arguments\":[{\"symbol\":");
+    const char *name = facts_text(now, s->name);
+    (void)buf_put_json_string(out, name, strlen(name));
+    (void)buf_puts(out, ",\"show\":true}]}}");
+}
+
+static struct snapshot *newest(struct lsp_job *job, struct workspace **ret_ws) {
+    struct snapshot *s = NULL;
+    *ret_ws = NULL;
+    if (job->root && workspaces_get(job->services->workspaces, job->root, ret_ws, NULL) == 0)
+        s = index_newest(workspace_index(*ret_ws));
+    return s;
+}
+
+static int make_lenses(struct lsp_job *job, struct err *err) {
+    const struct lens_data *data = job->data;
+    const struct lsp_copy *c = job->copy;
+    const struct facts_options o = {
+        .path = c->relative, .no_findings = true, .no_words = true, .no_clones = true};
+    struct workspace *ws = NULL;
+    struct facts *now = NULL;
+    struct syntax *syntax = syntax_new();
+    int r = syntax ? facts_build(syntax, c->lang, c->text, c->bytes, &o, &now, err)
+                   : err_set(err, ERR_NOMEM, "out of memory");
+    syntax_free(syntax);
+    if (r < 0)
+        return r;
+    struct snapshot *snapshot = newest(job, &ws);
+    unsigned count = 0;
+    (void)buf_putc(&job->result, '[');
+    for (uint32_t i = 0; i < now->symbol_count && count < LENSES_MAX; i++) {
+        const struct fact_symbol *s = facts_symbol(now, i);
+        const struct fact_symbol *was =
+            is_function(s) ? find_base(data->known->base, now, s) : NULL;
+        if (is_function(s) && is_changed(was, s))
+            put_lens(job, now, s, was, snapshot, count++ == 0);
+    }
+    (void)buf_putc(&job->result, ']');
+    snapshot_put(snapshot);
+    workspace_put(ws);
+    mem_free(now);
+    return job->result.failed ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
+static void free_data(void *ctx) {
+    struct lens_data *data = ctx;
+    lsp_knowledge_put(data->known);
+    mem_free(data);
+}
+
+static void on_lens(void *face, struct rpc_request *req, json_t *params) {
+    struct lsp_face *f = face;
+    struct lsp_document *d = lsp_document_of(f, req, params);
+    if (!d)
+        return;
+    struct lsp_knowledge *known = lsp_knowledge_of(d);
+    struct lens_data *data = NULL;
+    // Without commits everything would be new: that is no news.
+    if (!lsp_setting_bool(f, "lens.enable", false) || !known || !known->tracked ||
+        !language_is_code(d->lang) || !(data = mem_zalloc(sizeof *data))) {
+        rpc_reply_raw(req, "[]", 2);
+        return;
+    }
+    data->known = lsp_knowledge_hold(known);
+    lsp_work_start(f, req, d, LSP_FRESH, make_lenses, data, free_data);
+}
+
+static void configured(struct lsp_face *f) {
+    lsp_refresh(f, "workspace.codeLens.refreshSupport", "workspace/codeLens/refresh");
+}
+
+static int advertise(struct lsp_face *f, json_t *capabilities) {
+    (void)f;
+    return json_object_set_new(capabilities, "codeLensProvider",
+                               json_pack("{s:b}", "resolveProvider", 0)) < 0
+               ? ERR_NOMEM
+               : 0;
+}
+
+static const struct lsp_method methods[] = {
+    {.name = "textDocument/codeLens", .request = on_lens, .advertise = advertise},
+    {0},
+};
+const struct lsp_feature lsp_feature_lens = {
+    .name = "lens", .methods = methods, .configured = configured};
