@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TREES_MAX = 4 }; // syntax trees kept for the next keystroke
+
 // What is kept for one document.
 struct checked {
     struct lsp_face *face;
     struct lsp_document *document; // NULL: closed; freed when the job is done
     struct lsp_findings *now;
     bool running, again;
+    struct syntax_kept *kept; // of the last text; NULL while the job has it
+    uint64_t used;            // when that was: the one unused for longest gives its memory back
 };
 
 struct check {
@@ -22,6 +26,8 @@ struct check {
     struct lsp_copy *copy;
     char *documentation; // address of the rules' descriptions, or NULL
     bool tags;           // the client knows "unnecessary"
+    struct syntax_kept *kept;
+    bool partly, errors; // parsed from a kept tree; the text has errors
     struct lsp_findings *result;
     int r;
 };
@@ -135,7 +141,10 @@ static void check_run(void *ctx, struct job *job) {
                               .bytes = c->bytes,
                               .store = store && store_state(store) == STORE_OPEN ? store : NULL,
                               .cancelled = lsp_job_cancelled,
-                              .ctx = &as_job};
+                              .ctx = &as_job,
+                              .kept = &k->kept,
+                              .ret_errors = &k->errors};
+    k->partly = k->kept != NULL;
     k->r = document_findings(&d, &found, NULL);
     k->result = k->r == 0 ? mem_zalloc(sizeof *k->result) : NULL;
     if (k->result)
@@ -159,12 +168,51 @@ static void check_start(struct checked *c);
 
 static void check_free(struct check *k) {
     findings_free(k->result);
+    syntax_kept_free(k->kept);
     lsp_copy_put(k->copy);
     mem_free(k->documentation);
     mem_free(k);
 }
 
+static struct checked *checked_of(struct lsp_document *d) {
+    return *lsp_document_state(d, &lsp_feature_findings);
+}
+
+// Trees cost memory: only those of the documents that are being worked on stay.
+static void keep_tree(struct checked *c, struct syntax_kept *kept) {
+    struct checked *oldest = c;
+    unsigned count = 0;
+    syntax_kept_free(c->kept);
+    c->kept = kept;
+    c->used = env_mono_ns(session_env(c->face->session));
+    for (struct lsp_document *d = c->face->documents; d; d = d->next) {
+        struct checked *other = checked_of(d);
+        if (!other || !other->kept)
+            continue;
+        count++;
+        if (other->used < oldest->used)
+            oldest = other;
+    }
+    if (count > TREES_MAX) {
+        syntax_kept_free(oldest->kept);
+        oldest->kept = NULL;
+    }
+}
+
+// A tree that was mended around errors may be another one than a fresh parse makes, and what the
+// user is left with is to be what review says.
+static void look_afresh(void *ctx, uint64_t key) {
+    struct checked *c = ctx;
+    (void)key;
+    if (c->running)
+        return; // an edit came first
+    syntax_kept_free(c->kept);
+    c->kept = NULL;
+    check_start(c);
+}
+
 static void checked_free(struct checked *c) {
+    syntax_kept_free(c->kept);
     findings_free(c->now);
     mem_free(c);
 }
@@ -184,13 +232,18 @@ static void check_done(void *ctx, bool cancelled) {
         findings_free(c->now);
         c->now = TAKE(k->result);
     }
+    bool afresh = k->partly && k->errors;
+    keep_tree(c, TAKE(k->kept));
     check_free(k);
     if (!cancelled && (stale || c->again)) {
         check_start(c);
         return;
     }
-    lsp_diagnostics_found(c->face, c->document);
-    lsp_actions_found(c->face, c->document);
+    struct lsp_face *f = c->face;
+    lsp_diagnostics_found(f, c->document);
+    lsp_actions_found(f, c->document);
+    if (afresh)
+        lsp_when_calm(f, look_afresh, c, c->document->id);
 }
 
 // Nothing is looked for in it: no need to copy it for a worker.
@@ -228,14 +281,11 @@ static void check_start(struct checked *c) {
     const char *const tags[] = {"textDocument.publishDiagnostics.tagSupport",
                                 "textDocument.diagnostic.tagSupport"};
     k->tags = lsp_client_can(f, tags[0]) || lsp_client_can(f, tags[1]);
+    k->kept = TAKE(c->kept);
     c->running = k->copy && pool_submit(session_pool(f->session), POOL_NORMAL, check_run,
                                         check_done, k, NULL) == 0;
     if (!c->running)
         check_free(k);
-}
-
-static struct checked *checked_of(struct lsp_document *d) {
-    return *lsp_document_state(d, &lsp_feature_findings);
 }
 
 const struct lsp_findings *lsp_findings_of(const struct lsp_face *f, struct lsp_document *d) {
@@ -253,6 +303,7 @@ void lsp_findings_again(struct lsp_face *f, struct lsp_document *d) {
 static void document(struct lsp_face *f, struct lsp_document *d, enum lsp_event event) {
     struct checked *c = checked_of(d);
     if (event == LSP_CLOSED && c) {
+        lsp_forget_calm(f, c, d->id);
         c->document = NULL;
         *lsp_document_state(d, &lsp_feature_findings) = NULL;
         if (!c->running)

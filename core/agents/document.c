@@ -73,7 +73,7 @@ static int by_place(const void *a, const void *b) {
 
 static int check(const struct document_text *d, uint16_t flags, struct findings *ret,
                  struct err *err) {
-    struct reviewer rv = {.syntax = syntax_new(), .findings = ret, .whole = true};
+    struct reviewer rv = {.syntax = syntax_new(), .findings = ret, .whole = true, .kept = d->kept};
     struct review_text x = {.path = d->path,
                             .lang = d->lang,
                             .text = d->text,
@@ -82,6 +82,8 @@ static int check(const struct document_text *d, uint16_t flags, struct findings 
     int r = rv.syntax ? review_text(&rv, &x, err) : err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0 && d->cancelled && d->cancelled(d->ctx))
         r = err_set(err, ERR_CANCELLED, "cancelled");
+    if (d->ret_errors)
+        *d->ret_errors = rv.syntax && !rv.unparsed && rv.syntax->errors;
     // The tree is still that of the text.
     if (r == 0 && !(flags & (FILE_TEST | FILE_EXAMPLE)))
         r = check_a11y(d, rv.unparsed ? NULL : rv.syntax, ret, err);

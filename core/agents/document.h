@@ -17,6 +17,8 @@ struct document_text { // borrows
     struct store *store; // NULL: cannot be used now: neither muted nor known ones are left out
     bool (*cancelled)(void *ctx); // may be NULL
     void *ctx;
+    struct syntax_kept **kept; // for the next keystroke (syntax.h); NULL: a fresh parse
+    bool *ret_errors;          // does the text have errors of syntax? May be NULL
 };
 
 enum { DOCUMENT_CHECK_BYTES_MAX = SYNTAX_BYTES_MAX }; // larger ones have no findings, as in review

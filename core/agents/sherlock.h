@@ -74,10 +74,11 @@ struct review_text {
 struct reviewer { // one thread's
     struct syntax *syntax;
     struct findings *findings;
-    bool whole;         // review_only rules are left out
-    uint32_t functions; // looked at
-    uint32_t unparsed;  // files without a tree
-    int confidence;     // percent: what is below is left out
+    bool whole;                // review_only rules are left out
+    uint32_t functions;        // looked at
+    uint32_t unparsed;         // files without a tree
+    int confidence;            // percent: what is below is left out
+    struct syntax_kept **kept; // of the text before the last edit; NULL: none is kept
 };
 int review_text(struct reviewer *rv, const struct review_text *x, struct err *err);
 

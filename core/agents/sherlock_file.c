@@ -128,6 +128,8 @@ static int on_secret(void *ctx, const struct secret_finding *s) {
 
 static int parse(struct reviewer *rv, const struct review_text *x, bool old) {
     struct syntax_limits limits = {.ms = PARSE_MS};
+    if (!old && rv->kept)
+        return syntax_parse_kept(rv->syntax, x->lang, x->text, x->bytes, &limits, rv->kept, NULL);
     return syntax_parse(rv->syntax, x->lang, old ? x->old : x->text, old ? x->old_bytes : x->bytes,
                         &limits, NULL);
 }

@@ -178,30 +178,118 @@ static int prepare(struct syntax *s, enum lang lang, const char *text, size_t by
     return 0;
 }
 
-int syntax_parse(struct syntax *s, enum lang lang, const char *text, size_t bytes,
-                 const struct syntax_limits *limits, struct err *err) {
-    int r = prepare(s, lang, text, bytes, err);
-    if (r < 0)
-        return r;
+static int parse_tree(struct syntax *s, const TSTree *old, const struct syntax_limits *limits,
+                      TSTree **ret, struct err *err) {
     unsigned ms = limits && limits->ms ? limits->ms : SYNTAX_BACKGROUND_MS;
     struct watch watch = {.limits = limits,
                           .end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) + (int64_t)ms * 1000000,
                           .ask_ns = clock_ns(CLOCK_MONOTONIC) + (int64_t)ms * 1000000};
     TSInput input = {.payload = s, .read = read_whole, .encoding = TSInputEncodingUTF8};
     TSParseOptions options = {.payload = &watch, .progress_callback = watch_stop};
-    TSTree *tree = ts_parser_parse_with_options(s->parser, NULL, input, options);
+    TSTree *tree = ts_parser_parse_with_options(s->parser, old, input, options);
     if (!tree) {
         ts_parser_reset(s->parser);
         return err_set(err, watch.reason ? watch.reason : ERR_NOMEM,
                        watch.reason == ERR_CANCELLED ? "cancelled" : "not parsed within %u ms", ms);
     }
-    r = flatten(s, tree);
+    int r = flatten(s, tree);
+    if (r == 0) {
+        *ret = tree;
+        return 0;
+    }
     ts_tree_delete(tree);
+    s->count = 0;
+    return r == ERR_LIMIT ? err_set(err, r, "more than %d nodes: not parsed", SYNTAX_NODES_MAX)
+                          : err_set(err, r, "out of memory");
+}
+
+int syntax_parse(struct syntax *s, enum lang lang, const char *text, size_t bytes,
+                 const struct syntax_limits *limits, struct err *err) {
+    TSTree *tree;
+    int r = prepare(s, lang, text, bytes, err);
+    if (r == 0)
+        r = parse_tree(s, NULL, limits, &tree, err);
+    if (r == 0)
+        ts_tree_delete(tree);
+    return r;
+}
+
+// --- again after an edit -------------------------------------------------------------------------
+
+struct syntax_kept {
+    TSTree *tree;
+    enum lang lang;
+    uint32_t bytes;
+    char text[];
+};
+
+void syntax_kept_free(struct syntax_kept *k) {
+    if (!k)
+        return;
+    ts_tree_delete(k->tree);
+    mem_free(k);
+}
+
+static TSPoint point_at(const char *text, uint32_t offset) {
+    TSPoint p = {0, offset};
+    for (const char *at = text, *end = text + offset, *eol;
+         at < end && (eol = memchr(at, '\n', (size_t)(end - at)));) {
+        at = eol + 1;
+        p.row++;
+        p.column = (uint32_t)(end - at);
+    }
+    return p;
+}
+
+static bool is_inside(const char *text, uint32_t at, uint32_t bytes) { // … a character
+    return at < bytes && ((unsigned char)text[at] & 0xC0) == 0x80;
+}
+
+// Tells the tree what has changed: everything between the bytes that are the same at the beginning
+// and those at the end.
+static void edit_tree(struct syntax_kept *k, const char *text, uint32_t bytes) {
+    uint32_t least = k->bytes < bytes ? k->bytes : bytes, front = 0, back = 0;
+    while (front < least && k->text[front] == text[front])
+        front++;
+    while (front && (is_inside(text, front, bytes) || is_inside(k->text, front, k->bytes)))
+        front--;
+    while (back < least - front && k->text[k->bytes - 1 - back] == text[bytes - 1 - back])
+        back++;
+    while (back && is_inside(text, bytes - back, bytes))
+        back--;
+    TSInputEdit edit = {.start_byte = front,
+                        .old_end_byte = k->bytes - back,
+                        .new_end_byte = bytes - back,
+                        .start_point = point_at(text, front),
+                        .old_end_point = point_at(k->text, k->bytes - back),
+                        .new_end_point = point_at(text, bytes - back)};
+    ts_tree_edit(k->tree, &edit);
+}
+
+int syntax_parse_kept(struct syntax *s, enum lang lang, const char *text, size_t bytes,
+                      const struct syntax_limits *limits, struct syntax_kept **kept,
+                      struct err *err) {
+    struct syntax_kept *old = *kept;
+    TSTree *tree;
+    *kept = NULL;
+    int r = prepare(s, lang, text, bytes, err);
+    if (r == 0 && old && old->lang == lang)
+        edit_tree(old, text, (uint32_t)bytes);
+    if (r == 0)
+        r = parse_tree(s, old && old->lang == lang ? old->tree : NULL, limits, &tree, err);
+    syntax_kept_free(old);
     if (r < 0)
-        s->count = 0;
-    if (r == ERR_LIMIT)
-        return err_set(err, r, "more than %d nodes: not parsed", SYNTAX_NODES_MAX);
-    return r < 0 ? err_set(err, r, "out of memory") : 0;
+        return r;
+    struct syntax_kept *k = mem_alloc(sizeof *k + bytes);
+    if (!k) { // the next parse is a fresh one
+        ts_tree_delete(tree);
+        return 0;
+    }
+    *k = (struct syntax_kept){tree, lang, (uint32_t)bytes};
+    if (bytes)
+        memcpy(k->text, text, bytes);
+    *kept = k;
+    return 0;
 }
 
 #else // no grammar in this build
@@ -219,5 +307,16 @@ int syntax_parse(struct syntax *s, enum lang lang, const char *text, size_t byte
     (void)text, (void)bytes, (void)limits;
     s->count = 0;
     return err_set(err, ERR_UNSUPPORTED, "no grammar for %s in this build", language_name(lang));
+}
+
+int syntax_parse_kept(struct syntax *s, enum lang lang, const char *text, size_t bytes,
+                      const struct syntax_limits *limits, struct syntax_kept **kept,
+                      struct err *err) {
+    *kept = NULL;
+    return syntax_parse(s, lang, text, bytes, limits, err);
+}
+
+void syntax_kept_free(struct syntax_kept *k) {
+    (void)k;
 }
 #endif
