@@ -1,6 +1,7 @@
 // Finding, electing, starting and greeting the user's engine. Blocking, with one deadline over all;
 // used by the front end and by the command line. Election: two locks in the runtime directory.
-// start.lock is held by whoever starts (or replaces) an engine, engine.lock by the engine for life;
+// start.lock is held by whoever starts (or replaces) an engine, engine.lock by the engine until it
+// drains (its store has a lock of its own, which the next engine waits for);
 // only the holder of engine.lock unlinks and binds the socket. Any thread, one call at a time.
 #pragma once
 

@@ -29,6 +29,12 @@ static uint64_t now_ns(struct engine *e) {
 
 // --- ending --------------------------------------------------------------------------------------
 
+static void give_lock(struct engine *e) {
+    if (e->lock_fd >= 0)
+        (void)close(e->lock_fd);
+    e->lock_fd = -1;
+}
+
 void engine_drain(struct engine *e, const char *why) {
     if (e->state == ENGINE_DRAINING)
         return;
@@ -40,6 +46,10 @@ void engine_drain(struct engine *e, const char *why) {
     engine_socket_unlink(&e->socket);
     listener_close(e->listener);
     e->listener = NULL;
+    // The next one serves from here on what asks no store; for the store it waits (owner.lock).
+    // What is being written here may take a slow disk's time, and would keep everybody waiting.
+    give_lock(e);
+    e->awaited = !e->owned && e->session_count > 0;
     for (struct session *s = e->sessions, *next; s; s = next) {
         next = session_next(s);
         session_leave(s);
@@ -370,7 +380,7 @@ static void stop(struct engine *e) {
     pool_free(e->pool);
     workspaces_free(e->services.workspaces); // before the store that its indexes write to
     if (e->store_ready)
-        engine_store_close(&e->store);
+        engine_store_close(&e->store, e->awaited);
     if (e->loop)
         loop_free(e->loop);
     while (e->retired) {
@@ -397,6 +407,7 @@ int paired_engine_main(const struct engine_start *how) {
     if (r == 0) {
         e->dirs = how->dirs;
         e->owned = how->client_fd >= 0;
+        e->lock_fd = how->lock_fd;
         e->figures.start_ms = env_now_wall_ms();
         e->last_request_ns = e->housekept_ns = env_now_mono_ns();
         new_engine_id(e->id);
@@ -419,8 +430,11 @@ int paired_engine_main(const struct engine_start *how) {
         stop(e);
     log_line(LOG_INFO, "engine", "ended");
     log_close();
+    if (e)
+        give_lock(e);
+    else
+        (void)close(how->lock_fd);
     mem_free(e);
-    (void)close(how->lock_fd); // last: the next engine may open the store from here on
     return exit_code;
 }
 

@@ -40,6 +40,7 @@ struct engine_store {
     pthread_cond_t changed;
     struct store *store;
     bool opening;
+    bool opened; // tried once: from then on nobody waits for another process
     atomic_bool stopping;
     struct err failure; // of the last opening
     uint64_t failed_ns; // when that was
@@ -47,11 +48,13 @@ struct engine_store {
 };
 int engine_store_init(struct engine_store *s, const struct dirs *dirs, const struct conf *conf,
                       struct err *err);
-void engine_store_open(struct engine_store *s);                          // on a pool worker
+// On a pool worker. Waits for an engine that is leaving to let go of the store.
+void engine_store_open(struct engine_store *s);
 struct store *engine_store_get(struct engine_store *s, struct err *err); // waits for the opening
 int engine_store_repair(struct engine_store *s, struct err *err); // store_accept, open or not
 struct store *engine_store_peek(struct engine_store *s);          // NULL when not open
-void engine_store_close(struct engine_store *s);                  // after the pool's end
+// After the pool's end. `awaited`: clients were sent on to the next engine, which waits for it.
+void engine_store_close(struct engine_store *s, bool awaited);
 
 // --- the socket (engine_socket.c)
 struct engine_socket {
@@ -63,7 +66,7 @@ struct engine_socket {
 };
 int engine_socket_open(struct engine_socket *s, const struct dirs *dirs, struct err *err);
 bool engine_socket_ours(const struct engine_socket *s);
-void engine_socket_unlink(struct engine_socket *s);     // when it is still ours
+void engine_socket_unlink(struct engine_socket *s);     // when it is still ours; once
 void engine_notify(const char *text);                   // sd_notify(3) by hand
 void engine_ready(int *fd, int code, const char *text); // tells who started us, once; takes *fd
 
@@ -101,6 +104,8 @@ struct engine {
     struct loop_signal *signals[3];
     uint64_t last_request_ns, housekept_ns;
     bool store_ready, housekeeping, owned; // owned: runs for one client (--standalone)
+    bool awaited;                          // sessions were sent on to the next engine
+    int lock_fd;                           // engine.lock; -1: given away
     uint64_t idle_ms;
 };
 

@@ -77,6 +77,7 @@ bool engine_socket_ours(const struct engine_socket *s) {
 void engine_socket_unlink(struct engine_socket *s) {
     if (s->path[0] && !s->given && engine_socket_ours(s))
         (void)unlink(s->path);
+    s->path[0] = '\0'; // the next engine's may well get the number of this one's inode
 }
 
 void engine_notify(const char *text) {

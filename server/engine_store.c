@@ -5,7 +5,15 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_MS = 30000, WAIT_STEP_MS = 100, RETRY_MS = 1000 };
+enum {
+    WAIT_MS = 30000,
+    WAIT_STEP_MS = 100,
+    RETRY_MS = 1000,
+    LEAVE_MS = 7000, // an engine that leaves needs ENGINE_DRAIN_MS, and closes its store
+    LEAVE_STEP_MS = 1,
+    LEAVE_SLOW_MS = 10,
+    LEAVE_STEPS = 50 // then slower
+};
 static const uint64_t NS_PER_MS = 1000000;
 
 int engine_store_init(struct engine_store *s, const struct dirs *dirs, const struct conf *conf,
@@ -24,17 +32,33 @@ int engine_store_init(struct engine_store *s, const struct dirs *dirs, const str
     return e ? err_errno(err, e, "cannot prepare the store") : 0;
 }
 
+static void sleep_ms(long ms) {
+    (void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+// The engine before this one gives its socket away first and its store last.
+static int open_when_free(struct engine_store *s, struct store **ret, struct err *err) {
+    uint64_t until = env_now_mono_ns() + (s->opened ? 0 : LEAVE_MS * NS_PER_MS);
+    s->opened = true;
+    for (unsigned step = 0;; step++) {
+        int r = store_open(&s->config, ret, err);
+        if (r != ERR_BUSY || atomic_load(&s->stopping) || env_now_mono_ns() >= until)
+            return r;
+        sleep_ms(step < LEAVE_STEPS ? LEAVE_STEP_MS : LEAVE_SLOW_MS);
+    }
+}
+
 // `opening` is set by the caller, so that only one thread is here.
 void engine_store_open(struct engine_store *s) {
     struct store *store = NULL;
     struct err err = {0};
-    int r = store_open(&s->config, &store, &err);
+    int r = open_when_free(s, &store, &err);
     if (r < 0)
         log_line(LOG_ERROR, "store", "opening failed code=%s", err_name(r));
     (void)pthread_mutex_lock(&s->lock);
     s->opening = false;
     s->store = r < 0 ? NULL : store;
-    s->failure = err;
+    s->failure = r < 0 ? err : (struct err){0}; // not what there was to wait for
     s->failed_ns = env_now_mono_ns();
     (void)pthread_cond_broadcast(&s->changed);
     (void)pthread_mutex_unlock(&s->lock);
@@ -110,8 +134,11 @@ struct store *engine_store_peek(struct engine_store *s) {
     return store;
 }
 
-void engine_store_close(struct engine_store *s) {
-    store_close(s->store);
+void engine_store_close(struct engine_store *s, bool awaited) {
+    if (awaited)
+        store_close_soon(s->store);
+    else
+        store_close(s->store);
     s->store = NULL;
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);

@@ -516,6 +516,9 @@ void session_send(struct session *s, const char *json, size_t n, uint64_t seq) {
                                                  s->started[seq % STARTED_SLOTS].ns);
     }
     send_frame(s, HOP_MESSAGE, seq, json, n);
+    // Perhaps the last thing that an ending was waiting for.
+    if (s->state == SESSION_FINISHING || s->state == SESSION_LEAVING)
+        engine_want_tick(s->engine);
 }
 
 void session_send_state(struct session *s, uint64_t seq, const char *uri, size_t uri_bytes,

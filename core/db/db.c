@@ -482,6 +482,10 @@ void db_set_cancel(struct db *db, bool (*fn)(void *ctx), void *ctx) {
     sqlite3_progress_handler(db->handle, fn ? DB_CANCEL_STEPS : 0, fn ? on_progress : NULL, db);
 }
 
+void db_keep_log(struct db *db) {
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 int db_checkpoint(struct db *db, bool truncate, struct err *err) {
     int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, NULL, NULL);

@@ -132,7 +132,12 @@ void store_stop(struct store *s) {
     writer_stop(s->writer);
     store_readers_close(s);
     store_cache_close(s);
-    if (s->write_db)
+    struct vfs_info info = {0};
+    if (s->leave_log && s->vfs)
+        vfs_info(s->vfs, &info);
+    if (s->write_db && s->leave_log && info.wal_bytes <= STORE_LOG_LEFT_BYTES)
+        db_keep_log(s->write_db);
+    else if (s->write_db)
         (void)db_checkpoint(s->write_db, true, NULL); // the log serves as well at the next start
     db_close(s->write_db);
     vfs_close(s->vfs);
@@ -237,6 +242,12 @@ void store_close(struct store *s) {
     if (was_open)
         store_stop(s);
     store_free(s);
+}
+
+void store_close_soon(struct store *s) {
+    if (s)
+        s->leave_log = true;
+    store_close(s);
 }
 
 enum store_state store_state(struct store *s) {

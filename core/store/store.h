@@ -32,6 +32,10 @@ int store_open(const struct store_config *config, struct store **ret, struct err
 // again. Pages that cannot be read stay so. ERR_LOCKED.
 int store_accept(struct store *s, struct err *err);
 void store_close(struct store *s); // drains the writer, checkpoints, wipes keys; accepts NULL
+// The same for a process that is waited for: a log of up to STORE_LOG_LEFT_BYTES stays as it is, so
+// that closing needs no sync of the disk.
+enum { STORE_LOG_LEFT_BYTES = 1024 * 1024 };
+void store_close_soon(struct store *s);
 enum store_state store_state(struct store *s);
 const char *store_state_name(enum store_state state); // "closed", "locked", "open", "failed"
 

@@ -43,6 +43,7 @@ struct store {
     int64_t (*wall_ms)(void);
     int64_t rotate_days;
     bool accept_damage; // for the next opening
+    bool leave_log;     // set by who closes: see store_close_soon
     unsigned readers_max;
     const struct schema_step *steps;
     struct keyring *keys;
