@@ -164,7 +164,7 @@ static int advertise(struct lsp_face *f, json_t *capabilities) {
     (void)f;
     return json_object_set_new(capabilities, "diagnosticProvider",
                                json_pack("{s:s, s:b, s:b}", "identifier", "paired",
-                                         "interFileDependencies", 0, "workspaceDiagnostics", 0)) < 0
+                                         "interFileDependencies", 0, "workspaceDiagnostics", 1)) < 0
                ? ERR_NOMEM
                : 0;
 }

@@ -102,7 +102,9 @@ struct lsp_face {
     struct lsp_document *documents; // all open ones, by `next`
     size_t document_count, document_bytes;
     uint64_t last_document;
-    int trace; // 0 off, 1 messages, 2 verbose
+    size_t
+        resting; // requests that wait for something to happen: an ending engine does not for them
+    int trace;   // 0 off, 1 messages, 2 verbose
     // of lsp_work.c, lsp_talk.c, lsp_calm.c
     struct lsp_work *works;
     struct lsp_progress *progresses;

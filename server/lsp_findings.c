@@ -24,8 +24,7 @@ struct check {
     struct checked *for_whom;
     struct services *services;
     struct lsp_copy *copy;
-    char *documentation; // address of the rules' descriptions, or NULL
-    bool tags;           // the client knows "unnecessary"
+    struct lsp_style style;
     struct syntax_kept *kept;
     bool partly, errors; // parsed from a kept tree; the text has errors
     struct lsp_findings *result;
@@ -84,7 +83,7 @@ static void put_range(struct buf *out, struct lsp_range r) {
 }
 
 // LSP 3.17 "Diagnostic".
-static char *diagnostic(const struct check *k, const struct lsp_finding *x) {
+static char *diagnostic(const struct lsp_style *k, const struct lsp_finding *x) {
     static const int severities[] = {
         [SEVERITY_ERROR] = 1, [SEVERITY_WARNING] = 2, [SEVERITY_NOTE] = 3};
     struct buf out = BUF_INIT(0);
@@ -110,8 +109,8 @@ static char *diagnostic(const struct check *k, const struct lsp_finding *x) {
     return buf_take(&out);
 }
 
-static int take(const struct check *k, const struct reported *x, struct lsp_finding *ret) {
-    const struct lsp_copy *c = k->copy;
+static int take(const struct lsp_copy *c, const struct lsp_style *k, const struct reported *x,
+                struct lsp_finding *ret) {
     *ret =
         (struct lsp_finding){.rule = x->rule, .message = mem_strdup(x->message), .print = x->print};
     if (!ret->message)
@@ -153,7 +152,7 @@ static void check_run(void *ctx, struct job *job) {
         k->r = ERR_NOMEM;
     for (uint32_t i = 0; k->r == 0 && i < found.count; i++) {
         k->result->count = i + 1;
-        k->r = take(k, &found.list[i], &k->result->list[i]);
+        k->r = take(c, &k->style, &found.list[i], &k->result->list[i]);
     }
     if (k->r == 0) {
         k->result->edits = c->edits;
@@ -162,7 +161,52 @@ static void check_run(void *ctx, struct job *job) {
     findings_done(&found);
 }
 
+static void finding_done(struct lsp_finding *x) {
+    mem_free(x->message);
+    mem_free(x->fix);
+    mem_free(x->json);
+}
+
+int lsp_findings_of_text(const struct lsp_copy *c, const struct lsp_style *style,
+                         struct store *store, struct lsp_job *job, struct buf *out,
+                         struct err *err) {
+    struct findings found = {0};
+    struct document_text d = {.root = c->root,
+                              .path = c->relative,
+                              .lang = c->lang,
+                              .text = c->text,
+                              .bytes = c->bytes,
+                              .store = store,
+                              .cancelled = lsp_job_cancelled,
+                              .ctx = job};
+    int r = document_findings(&d, &found, err);
+    for (uint32_t i = 0; r == 0 && i < found.count; i++) {
+        struct lsp_finding x;
+        r = take(c, style, &found.list[i], &x);
+        if (r < 0)
+            (void)err_set(err, r, "out of memory");
+        else
+            (void)buf_printf(out, "%s%s", i ? "," : "", x.json);
+        finding_done(&x);
+    }
+    findings_done(&found);
+    return r;
+}
+
 // --- on the loop ---------------------------------------------------------------------------------
+
+int lsp_style_init(const struct lsp_face *f, struct lsp_style *ret) {
+    const char *address = json_string_value(lsp_setting(f, "documentation"));
+    *ret = (struct lsp_style){.documentation = address ? mem_strdup(address) : NULL,
+                              .tags =
+                                  lsp_client_can(f, "textDocument.publishDiagnostics.tagSupport") ||
+                                  lsp_client_can(f, "textDocument.diagnostic.tagSupport")};
+    return address && !ret->documentation ? ERR_NOMEM : 0;
+}
+
+void lsp_style_done(struct lsp_style *s) {
+    mem_free(s->documentation);
+}
 
 static void check_start(struct checked *c);
 
@@ -170,7 +214,7 @@ static void check_free(struct check *k) {
     findings_free(k->result);
     syntax_kept_free(k->kept);
     lsp_copy_put(k->copy);
-    mem_free(k->documentation);
+    lsp_style_done(&k->style);
     mem_free(k);
 }
 
@@ -263,7 +307,6 @@ static bool too_large(struct checked *c) {
 
 static void check_start(struct checked *c) {
     struct lsp_face *f = c->face;
-    const char *address = json_string_value(lsp_setting(f, "documentation"));
     if (c->running) {
         c->again = true;
         return;
@@ -277,13 +320,10 @@ static void check_start(struct checked *c) {
     k->for_whom = c;
     k->services = session_services(f->session);
     k->copy = lsp_document_copy(f, c->document);
-    k->documentation = address ? mem_strdup(address) : NULL;
-    const char *const tags[] = {"textDocument.publishDiagnostics.tagSupport",
-                                "textDocument.diagnostic.tagSupport"};
-    k->tags = lsp_client_can(f, tags[0]) || lsp_client_can(f, tags[1]);
     k->kept = TAKE(c->kept);
-    c->running = k->copy && pool_submit(session_pool(f->session), POOL_NORMAL, check_run,
-                                        check_done, k, NULL) == 0;
+    c->running =
+        k->copy && lsp_style_init(f, &k->style) == 0 &&
+        pool_submit(session_pool(f->session), POOL_NORMAL, check_run, check_done, k, NULL) == 0;
     if (!c->running)
         check_free(k);
 }
@@ -331,7 +371,7 @@ static void changed(struct lsp_face *f, json_t *uris, bool list_changed) {
     const json_t *uri;
     (void)list_changed;
     json_array_foreach(uris, i, uri) {
-        if (strcmp(json_string_value(uri), "paired://findings") == 0) {
+        if (strcmp(json_string_value(uri), LSP_FINDINGS_URI) == 0) {
             all_again(f);
             return;
         }

@@ -257,7 +257,7 @@ static void face_oversize(void *face, const char *head, size_t n, size_t total, 
 
 static size_t face_open_requests(void *face) {
     const struct lsp_face *f = face;
-    return rpc_open_requests(f->rpc);
+    return rpc_open_requests(f->rpc) - f->resting;
 }
 
 // The client will say no more: what is still being worked on, nobody waits for.

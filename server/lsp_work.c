@@ -141,7 +141,7 @@ void lsp_work_start(struct lsp_face *f, struct rpc_request *req, struct lsp_docu
     w->fn = fn;
     w->flags = flags;
     int r = pool_submit(session_pool(f->session),
-                        flags & LSP_BACKGROUND ? POOL_NORMAL : POOL_INTERACTIVE, work_run,
+                        flags & LSP_BACKGROUND ? POOL_BACKGROUND : POOL_INTERACTIVE, work_run,
                         work_done, w, &w->job);
     if (r < 0) {
         work_free(w);

@@ -439,6 +439,59 @@ def test_a_pull_is_cancelled():
         assert c.leave() == 0
 
 
+def write(w, name, text):
+    os.makedirs(os.path.dirname(os.path.join(w.dir, name)), exist_ok=True)
+    with open(os.path.join(w.dir, name), "w") as f:
+        f.write(text)
+
+
+def test_the_whole_workspace_is_pulled():
+    with World() as w:
+        write(w, "ws/.git/HEAD", "ref: refs/heads/main\n")
+        write(w, "ws/src/a.c", ASSIGNS)
+        write(w, "ws/src/b.c", "int x;\n")
+        write(w, "ws/page.html", "<html lang=\"en\"><body><img src=\"a.png\"></body></html>\n")
+        write(w, "ws/vendor/c.c", ASSIGNS)
+        write(w, "ws/key.py", "x = 'ghp_%s'\n" % "16C7e42F292c6912E7710c838347Ae178B4a")
+        root = os.path.join(w.dir, "ws")
+        c = Lsp(w)
+        assert c.initialize(root, capabilities=PULL)["capabilities"]["diagnosticProvider"]["workspaceDiagnostics"]
+        first = c.call("workspace/diagnostic", {"previousResultIds": []}, 30)["items"]
+        found = {os.path.relpath(i["uri"][7:], root): codes(i["items"]) for i in first}
+        assert found["src/a.c"] == ["assignment-in-condition"] and found["page.html"] == ["image-alt"], found
+        assert "src/b.c" not in found and "vendor/c.c" not in found, found
+        assert all(i["kind"] == "full" and i["version"] is None and i["resultId"] for i in first)
+        ids = [{"uri": i["uri"], "value": i["resultId"]} for i in first]
+        # Nothing has happened: it stays open until something does.
+        n = c.post("workspace/diagnostic", {"previousResultIds": ids})
+        time.sleep(0.3)
+        assert c.error("nothing/at/all") and str(n) not in c.answers
+        write(w, "ws/src/a.c", ASSIGNS.replace("a = 1", "a == 1"))
+        write(w, "ws/src/b.c", "\n" + ASSIGNS)
+        c.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": "file://%s/src/a.c" % root, "type": 2}]})
+        now = {os.path.relpath(i["uri"][7:], root): i for i in c.result(n, 30)["items"]}
+        assert now["src/a.c"]["kind"] == "full" and now["src/a.c"]["items"] == []
+        assert codes(now["src/b.c"]["items"]) == ["assignment-in-condition"]
+        assert now["page.html"]["kind"] == "unchanged"
+        # A mute is news; cancelling is answered; an ending engine does not wait for it.
+        ids = [{"uri": i["uri"], "value": i["resultId"]} for i in now.values()]
+        n = c.post("workspace/diagnostic", {"previousResultIds": ids})
+        p = w.run("mute", "--workspace", root, "--rule", "assignment-in-condition", "--reason", "test")
+        assert p.returncode == 0, p
+        b = [i for i in c.result(n, 30)["items"] if i["uri"].endswith("b.c")]
+        assert b[0]["kind"] == "full" and b[0]["items"] == [], b
+        n = c.post("workspace/diagnostic", {"previousResultIds": ids})
+        c.notify("$/cancelRequest", {"id": n})
+        assert c.wait(n)["error"]["code"] == -32800
+        assert c.error("workspace/diagnostic", {}) == -32602
+        n = c.post("workspace/diagnostic", {"previousResultIds": ids})
+        start = time.monotonic()
+        assert w.run("stop").returncode == 0
+        assert time.monotonic() - start < 2 * SLOW
+        c.notify("workspace/didChangeWatchedFiles", {"changes": []})
+        assert c.leave() == 0
+
+
 def test_new_findings_wait_until_the_user_looks_up():
     with World() as w:
         for pull in (False, True):
