@@ -71,7 +71,7 @@ static const struct tool tools[] = {
          "A question in words to one of the agents, or to whom it concerns. Or `do` (with "
          "`with`): "
          "fix, scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
-         "blockers, retro, a11y, strings, cli_ux.",
+         "blockers, retro, a11y, strings, cli_ux, flows.",
      .search_hint = "status, plan, accessibility, tests",
      .views = {"ask"}},
 };

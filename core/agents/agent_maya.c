@@ -11,6 +11,22 @@ static const struct field maya_fields[] = {
     {0},
 };
 
+static const char *const formats[] = {"text", "mermaid", NULL};
+static const struct field flows_fields[] = {
+    {.name = "path",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct maya_flows_input, path),
+     .description = "file or folder",
+     .max = 4096},
+    {.name = "format",
+     .type = FIELD_ENUM,
+     .offset = offsetof(struct maya_flows_input, format),
+     .values = formats,
+     .default_json = "\"text\""},
+    AGENT_PAGE_FIELDS,
+    {0},
+};
+
 static const struct agent_capability capabilities[] = {
     {.name = "a11y",
      .title = "What a screen reader, a keyboard or weak eyes will miss",
@@ -50,6 +66,20 @@ static const struct agent_capability capabilities[] = {
      .example = "{\"path\": \"cmd\"}",
      .asked_by = "cli cli command commandline line options options flags help usage stderr exit "
                  "arguments subcommand subcommands"},
+    {.name = "flows",
+     .title = "Where people can go: routes, links, forms, commands",
+     .description = "Routes of servers and clients (Express, Flask, Django, Rails, Sinatra, Go, "
+                    "Spring, React, Vue, Angular, Next) with what leads to them: dead links, forms "
+                    "that nobody handles, pages that nothing leads to, dead ends, no page for what "
+                    "is not there; of command lines, the commands. Text or Mermaid.",
+     .operand = "path",
+     .input = flows_fields,
+     .input_size = sizeof(struct maya_flows_input),
+     .run = maya_flows,
+     .example = "{\"format\": \"mermaid\"}",
+     .asked_by =
+         "flows flows routes routes route pages page links link dead unreachable navigation "
+         "screens forms redirect redirects 404"},
     {0},
 };
 

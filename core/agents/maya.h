@@ -12,8 +12,16 @@ struct maya_input {
     struct text path;
 };
 
+enum maya_format { MAYA_TEXT, MAYA_MERMAID };
+struct maya_flows_input {
+    struct agent_page page;
+    struct text path;
+    int format; // enum maya_format
+};
+
 int maya_a11y(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int maya_cli_ux(struct agent_call *call, const void *input, struct report *r, struct err *err);
+int maya_flows(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int maya_strings(struct agent_call *call, const void *input, struct report *r, struct err *err);
 
 // Calls on_file for every file of the workspace's own below the path, with its text and, where the

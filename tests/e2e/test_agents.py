@@ -21,7 +21,7 @@ CASES = {
     "fix": ["tools/report.py"], "scaffold-test": ["rebate"], "patterns": [], "metrics": [], "hotspots": [],
     "coupling": [], "owners": [], "explain": ["src/till.c"], "backlog": [], "milestone": ["round the total", "show cents"],
     "changelog": [], "digest": [], "flow": [], "forecast": ["5"], "blockers": [], "retro": ["--weeks", "4"],
-    "a11y": [], "strings": [], "cli-ux": [], "ask": ["where are the hotspots?"],
+    "a11y": [], "strings": [], "cli-ux": [], "flows": [], "ask": ["where are the hotspots?"],
 }
 NEEDS_PLACE = {"fix", "scaffold-test", "explain", "impact", "similar"}  # of nothing there is nothing to ask
 
