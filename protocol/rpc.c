@@ -16,6 +16,7 @@ struct rpc_request {
     struct rpc_request *next, *prev;
     struct rpc_batch *batch;
     uint64_t seq;
+    unsigned place;
     json_t *params;
     void *data;
     void (*cancelled_fn)(void *data);
@@ -140,6 +141,7 @@ static struct rpc_request *request_new(const struct rpc_place *at, const struct 
     *q = (struct rpc_request){.rpc = r,
                               .batch = at->batch,
                               .seq = at->seq,
+                              .place = at->place,
                               .silent = at->silent,
                               .hash = hash,
                               .id_bytes = m->id.len};
@@ -172,7 +174,7 @@ static struct rpc_place unlink_request(struct rpc_request *q) {
         r->open--;
         rpc_enter(r);
     }
-    return (struct rpc_place){r, q->batch, q->seq, q->silent};
+    return (struct rpc_place){r, q->batch, q->seq, q->silent, q->place};
 }
 
 static void request_free(struct rpc_request *q, const struct rpc_place *at) {
@@ -240,6 +242,10 @@ const char *rpc_request_method(const struct rpc_request *req) {
 
 uint64_t rpc_request_seq(const struct rpc_request *req) {
     return req->seq;
+}
+
+unsigned rpc_request_place(const struct rpc_request *req) {
+    return req->place;
 }
 
 void rpc_request_set_data(struct rpc_request *req, void *data, void (*cancelled)(void *data)) {
@@ -416,10 +422,11 @@ static void receive_one(const struct rpc_place *at, const struct jsonrpc_message
 }
 
 static int receive_element(void *ctx, const char *element, size_t n) {
-    const struct rpc_place *at = ctx;
+    struct rpc_place *at = ctx;
     struct jsonrpc_message m;
     if (at->rpc->closed)
         return ERR_CLOSED;
+    at->place++;
     int code = jsonrpc_read(element, n, &m, NULL);
     if (code == 0)
         receive_one(at, &m);
@@ -445,6 +452,7 @@ static void receive_batch(const struct rpc_place *outer, const char *body, size_
                             .silent = outer->silent};
     struct rpc_place at = *outer;
     at.batch = b;
+    at.place = 0;
     (void)jsonrpc_each(body, n, receive_element, &at);
     if (r->closed)
         b->rpc = NULL;
@@ -463,7 +471,7 @@ static void receive_unreadable(const struct rpc_place *at, struct span id, int c
 void rpc_receive(struct rpc *r, const char *body, size_t n, uint64_t seq, bool silent) {
     if (r->closed)
         return;
-    struct rpc_place at = {.rpc = r, .seq = seq, .silent = silent};
+    struct rpc_place at = {.rpc = r, .seq = seq, .silent = silent, .place = 1};
     struct jsonrpc_message m;
     struct err e = {0};
     rpc_enter(r);
@@ -480,7 +488,7 @@ void rpc_receive_read(struct rpc *r, const char *body, size_t n, const struct js
                       uint64_t seq, bool silent) {
     if (r->closed)
         return;
-    struct rpc_place at = {.rpc = r, .seq = seq, .silent = silent};
+    struct rpc_place at = {.rpc = r, .seq = seq, .silent = silent, .place = 1};
     rpc_enter(r);
     if (m->kind == JSONRPC_BATCH)
         receive_batch(&at, body, n);

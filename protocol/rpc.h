@@ -67,6 +67,8 @@ struct span rpc_request_id(const struct rpc_request *req);
 json_t *rpc_request_params(const struct rpc_request *req); // borrowed; lives until the answer
 const char *rpc_request_method(const struct rpc_request *req);
 uint64_t rpc_request_seq(const struct rpc_request *req);
+// 1, in a batch the element's place in it: the same at every replay, whatever is refused before it.
+unsigned rpc_request_place(const struct rpc_request *req);
 void rpc_request_set_data(struct rpc_request *req, void *data,
                           void (*cancelled)(void *data)); // cancelled: at most once
 void *rpc_request_data(const struct rpc_request *req);

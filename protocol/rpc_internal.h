@@ -41,6 +41,7 @@ struct rpc_place {
     struct rpc_batch *batch;
     uint64_t seq;
     bool silent;
+    unsigned place; // of the message among those of its batch, from 1
 };
 
 // Around everything that may run a callback: a callback may call rpc_free.

@@ -115,7 +115,7 @@ struct mcp_face {
     struct mcp_view now;
     bool silent;
     uint64_t seq;
-    unsigned nth; // within the message: batches carry several requests
+    unsigned place; // within the message: batches carry several requests
 };
 
 // mcp.tools of the user, tightened by the session's workspace (mcp_settings.c).

@@ -109,7 +109,7 @@ uint64_t mcp_origin(const struct mcp_face *f) {
     enum { PER_MESSAGE = 1 << 16 };
     static_assert((int)JSONRPC_MEMBERS_MAX < (int)PER_MESSAGE,
                   "a batch has fewer requests than members");
-    return f->seq * PER_MESSAGE + f->nth;
+    return f->seq * PER_MESSAGE + f->place;
 }
 
 // --- which era
@@ -185,7 +185,7 @@ static bool before(void *ctx, struct rpc_request *req, const char *method, json_
     struct mcp_face *f = ctx;
     struct mcp_meta m;
     struct err err = {0};
-    f->nth++;
+    f->place = rpc_request_place(req);
     if (f->finishing) { // unanswered: the front end sends it to the next engine
         rpc_drop(req);
         return true;
@@ -360,7 +360,6 @@ static int face_open(struct session *s, void **ret, struct err *err) {
 static void face_message(void *face, const char *body, size_t n, uint64_t seq, unsigned flags) {
     struct mcp_face *f = face;
     f->seq = seq;
-    f->nth = 0;
     f->silent = (flags & HOP_SILENT) != 0;
     rpc_receive(f->rpc, body, n, seq, f->silent);
     f->silent = false;

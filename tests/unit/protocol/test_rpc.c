@@ -192,6 +192,23 @@ static void an_id_in_use_is_refused_and_free_again_after_the_answer(void **state
     bench_close(&b);
 }
 
+static void a_request_knows_its_place_in_a_batch(void **state) {
+    struct bench b;
+    (void)state;
+    assert_int_equal(bench_open(&b, true), 0);
+    bench_tell(&b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\"}");
+    // What is refused, notified or faulty has a place too.
+    bench_tell(&b, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\"},"
+                   "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"hold\"},"
+                   "{\"jsonrpc\":\"2.0\",\"method\":\"note\"},[],"
+                   "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"hold\"}]");
+    assert_int_equal(b.held_count, 3);
+    assert_int_equal(rpc_request_place(b.held[0]), 1);
+    assert_int_equal(rpc_request_place(b.held[1]), 2);
+    assert_int_equal(rpc_request_place(b.held[2]), 5);
+    bench_close(&b);
+}
+
 static void requests_may_be_answered_in_any_order(void **state) {
     enum { COUNT = 1000 };
     struct bench b;
@@ -482,6 +499,7 @@ int main(void) {
         cmocka_unit_test(requests_may_be_answered_in_any_order),
         cmocka_unit_test(each_of_many_methods_is_found),
         cmocka_unit_test(a_batch_within_a_batch_is_refused),
+        cmocka_unit_test(a_request_knows_its_place_in_a_batch),
         cmocka_unit_test(a_large_answer_arrives_whole_and_its_memory_is_given_back),
         cmocka_unit_test(more_than_1024_open_requests_are_refused_as_busy),
         cmocka_unit_test(notifications_and_odd_responses_are_never_answered),

@@ -365,6 +365,60 @@ static void two_writes_of_one_batch_are_two_writes(void **state) {
     }
 }
 
+// Until it is an answer: list_changed may come first.
+static json_t *next_answer(struct mcp_client *c) {
+    json_t *a = mcp_client_next(c, MCP_CLIENT_WAIT_MS, NULL);
+    while (a && json_object_get(a, "method")) {
+        json_decref(a);
+        a = mcp_client_next(c, MCP_CLIENT_WAIT_MS, NULL);
+    }
+    return a;
+}
+
+static void what_was_refused_in_a_batch_does_not_move_the_writes_behind_it(void **state) {
+    struct mcp_client *c = *state;
+    struct mcp_client *front = mcp_client_join(c, NULL, true);
+    AUTO_FREE char *session = mem_strdup(mcp_client_session(front));
+    mcp_client_initialize(front, "2025-03-26", "{\"sampling\":{}}");
+    // Open as long as its question is: the first element of the batch has its id, and is refused.
+    mcp_client_send(front,
+                    "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"tools/call\",\"params\":{"
+                    "\"name\":\"test_sampling\",\"arguments\":{\"prompt\":\"?\"}}}",
+                    0, 499);
+    json_decref(mcp_client_kept(front, "sampling/createMessage", MCP_CLIENT_WAIT_MS));
+    static const char batch[] =
+        "[{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"tools/call\",\"params\":{\"name\":"
+        "\"remember\",\"arguments\":{\"text\":\"bettong number one\"}}},"
+        "{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"method\":\"tools/call\",\"params\":{\"name\":"
+        "\"remember\",\"arguments\":{\"text\":\"bettong number two\"}}}]";
+    mcp_client_send(front, batch, 0, 500);
+    json_t *first = next_answer(front);
+    assert_int_equal(code(json_array_get(first, 0)), -32600);
+    assert_true(*mcp_text(first, "1.result.structuredContent.uid"));
+    // The answer was lost on its way, and the batch comes again. Now the id is free.
+    struct mcp_client *again = mcp_client_join(c, session, true);
+    mcp_client_initialize(again, "2025-03-26", "{\"sampling\":{}}");
+    mcp_client_send(again, batch, HOP_REPLAY, 500);
+    json_t *second = next_answer(again);
+    assert_int_equal(json_array_size(second), 2);
+    const json_t *a = json_array_get(second, 0), *b = json_array_get(second, 1);
+    if (strcmp(mcp_text(a, "id"), "a") != 0) { // in the order in which they were done
+        const json_t *other = a;
+        a = b;
+        b = other;
+    }
+    assert_string_equal(mcp_text(b, "result.structuredContent.uid"),
+                        mcp_text(first, "1.result.structuredContent.uid"));
+    assert_true(*mcp_text(a, "result.structuredContent.uid"));
+    assert_string_not_equal(mcp_text(a, "result.structuredContent.uid"),
+                            mcp_text(b, "result.structuredContent.uid"));
+    assert_int_equal(notes_with(c, "bettong"), 2);
+    json_decref(first);
+    json_decref(second);
+    mcp_client_stop(again, false);
+    mcp_client_stop(front, false);
+}
+
 #define FRESH(test)    cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define FIXTURES(test) cmocka_unit_test_setup_teardown(test, setup_fixtures, teardown)
 
@@ -384,6 +438,7 @@ int main(void) {
         FRESH(silent_messages_rebuild_the_session_without_a_word),
         FRESH(a_replayed_write_returns_its_first_result_and_happens_once),
         FRESH(two_writes_of_one_batch_are_two_writes),
+        FIXTURES(what_was_refused_in_a_batch_does_not_move_the_writes_behind_it),
     };
     return cmocka_run_group_tests_name("server/mcp_changes", tests, NULL, NULL);
 }
