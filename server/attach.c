@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,7 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STOP_FDS_MAX = 8, RETRY_MS = 2, RETRY_SLOW_MS = 20, READY_POLL_MS = 5 };
+enum {
+    STOP_FDS_MAX = 8,
+    RETRY_MS = 2,
+    RETRY_SLOW_MS = 20,
+    RETRY_FAST_MAX = 100, // then slowly
+    WATCH_MS = 25,        // for the socket to appear; whoever starts the engine may have died
+    WATCH_SOON = 10,      // looks after it has: it is bound a moment before it listens
+    READY_POLL_MS = 5
+};
 static const uint64_t NS_PER_MS = 1000000;
 
 int attach_wait(const struct attach *a, int fd, short events, uint64_t until_ns, struct err *err) {
@@ -242,7 +251,8 @@ static int on_older(struct attach *a, int fd, int64_t pid, struct err *err) {
 
 static int attempt(struct attach *a, struct attach_result *ret, struct err *err) {
     int fd = connect_socket(a, err);
-    if (fd == ERR_NOT_FOUND)
+    a->absent = fd == ERR_NOT_FOUND;
+    if (a->absent)
         return on_absent(a, err);
     if (fd < 0)
         return fd;
@@ -257,8 +267,42 @@ static int attempt(struct attach *a, struct attach_result *ret, struct err *err)
     return 1;
 }
 
+// Without one (their number is limited for each user) the waiting is by looking.
+static void watch_runtime(struct attach *a) {
+    a->watched = true;
+    a->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (a->watch >= 0 &&
+        inotify_add_watch(a->watch, a->dirs.runtime, IN_CREATE | IN_MOVED_TO) < 0) {
+        (void)close(a->watch);
+        a->watch = -1;
+    }
+}
+
+// Before the next attempt. While somebody else starts the engine, the appearance of its socket says
+// when to look again: dozens that looked every few milliseconds took the processors from it.
+static int pause_between(struct attach *a, bool busy, unsigned tries, struct err *err) {
+    if (!busy && tries < 4)
+        return 0;
+    if (busy && a->absent && !a->watched) {
+        watch_runtime(a);
+        return 0; // what appeared before the watch did
+    }
+    bool look = !busy || !a->absent || a->watch < 0 || a->soon;
+    uint64_t ms = !look ? WATCH_MS : tries < RETRY_FAST_MAX ? RETRY_MS : RETRY_SLOW_MS;
+    int r = attach_wait(a, look ? -1 : a->watch, POLLIN, in_ms(ms), err);
+    if (a->soon)
+        a->soon--;
+    if (r > 0) {
+        char events[4096];
+        while (read(a->watch, events, sizeof events) > 0)
+            ;
+        a->soon = WATCH_SOON;
+    }
+    return r < 0 ? r : 0;
+}
+
 int attach_connect(const struct attach_config *config, struct attach_result *ret, struct err *err) {
-    struct attach a = {.config = config, .start_lock = -1};
+    struct attach a = {.config = config, .start_lock = -1, .watch = -1};
     uint64_t deadline_ms = config->deadline_ms ? config->deadline_ms : ATTACH_DEADLINE_MS;
     a.deadline_ns = in_ms(deadline_ms);
     int r = attach_dirs(config->profile, &a.dirs, err);
@@ -284,14 +328,14 @@ int attach_connect(const struct attach_config *config, struct attach_result *ret
                         why.message[0] ? why.message : "engines start and end again");
             break;
         }
-        // Waiting for the lock's holder: first in small steps, the start takes a few milliseconds.
-        uint64_t pause = r == 0 && tries < 4 ? 0 : tries < 100 ? RETRY_MS : RETRY_SLOW_MS;
-        tries++;
-        if (pause && (r = attach_wait(&a, -1, 0, in_ms(pause), err)) < 0)
+        r = pause_between(&a, r == ERR_BUSY, tries++, err);
+        if (r < 0)
             break;
     }
     if (a.start_lock >= 0)
         (void)close(a.start_lock);
+    if (a.watch >= 0)
+        (void)close(a.watch);
     if (r < 0)
         return r;
     *ret = found;

@@ -15,6 +15,10 @@ struct attach {
     pid_t child;    // started last; leaves at once, the engine is its child
     unsigned starts;
     bool started;
+    bool absent;   // at the last look nobody listened
+    bool watched;  // `watch` was tried
+    int watch;     // inotify of the runtime directory, or -1
+    unsigned soon; // the socket has just appeared: so many looks in short steps
 };
 
 // Waits until fd has `events`, a stop descriptor is readable, or `until_ns`. fd -1: only waits.

@@ -377,6 +377,30 @@ def test_no_engine_is_possible():
             assert c.end() == 0
 
 
+def switches(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", f.read(), re.M).group(1))
+
+
+def test_waiting_for_an_engine_costs_next_to_nothing():
+    """Dozens wait while one starts the engine; what they do meanwhile, the start has to share the processors with."""
+    with World() as w:
+        os.makedirs(w.runtime, 0o700)
+        with open(os.path.join(w.runtime, "start.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            c = w.client()
+            id = c.request("ping")
+            wait_until(lambda: switches(c.process.pid) > 3, 10, "it waits")
+            before = switches(c.process.pid)
+            time.sleep(1)
+            looked = switches(c.process.pid) - before
+            report("woken %d times in a second" % looked)
+            assert looked <= 60, looked  # by itself every 25 ms
+        # Whoever held the lock is gone without an engine: it starts one.
+        assert "result" in c.wait(id)
+        assert w.engines_started() == 1
+
+
 def test_lock_held_for_ever_is_an_error_in_time():
     with World() as w:
         os.makedirs(w.runtime, 0o700)
