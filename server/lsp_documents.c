@@ -5,7 +5,7 @@
 #include <string.h>
 
 // Two spellings of one file are one document: "%3A" and ":", "file:/x" and "file:///x".
-struct lsp_document *lsp_document_find(const struct lsp_face *f, const char *uri, size_t n) {
+struct lsp_document *lsp_document_find_any(const struct lsp_face *f, const char *uri, size_t n) {
     for (struct lsp_document *d = f->documents; d; d = d->next)
         if (strncmp(d->uri, uri, n) == 0 && d->uri[n] == '\0')
             return d;
@@ -14,6 +14,11 @@ struct lsp_document *lsp_document_find(const struct lsp_face *f, const char *uri
         if (d->path && strcmp(d->path, path) == 0)
             return d;
     return NULL;
+}
+
+struct lsp_document *lsp_document_find(const struct lsp_face *f, const char *uri, size_t n) {
+    struct lsp_document *d = lsp_document_find_any(f, uri, n);
+    return d && !d->lost ? d : NULL;
 }
 
 struct lsp_document *lsp_document_of(struct lsp_face *f, struct rpc_request *req,
@@ -153,8 +158,23 @@ void lsp_document_edited(struct lsp_face *f, struct lsp_document *d) {
     d->copy = NULL;
 }
 
-void lsp_document_close(struct lsp_face *f, struct lsp_document *d) {
+void lsp_document_lose(struct lsp_face *f, struct lsp_document *d) {
+    if (d->lost)
+        return;
     lsp_tell_document(f, d, LSP_CLOSED);
+    memset(d->states, 0, sizeof d->states);
+    d->lost = true;
+}
+
+void lsp_document_recover(struct lsp_face *f, struct lsp_document *d) {
+    d->lost = false;
+    d->id = ++f->last_document; // for the features it is another one
+    lsp_tell_document(f, d, LSP_OPENED);
+}
+
+void lsp_document_close(struct lsp_face *f, struct lsp_document *d) {
+    if (!d->lost)
+        lsp_tell_document(f, d, LSP_CLOSED);
     *(d->prev ? &d->prev->next : &f->documents) = d->next;
     if (d->next)
         d->next->prev = d->prev;

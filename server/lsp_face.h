@@ -151,6 +151,9 @@ struct lsp_document {
     uint64_t saved_ns;
     struct lsp_range edited; // what the last message replaced, in the new text
     bool typed;              // … and it looks like the user's own hand: one small change
+    // An edit could not be applied: what the editor has is not known until it sends all of it. For
+    // features such a document is closed.
+    bool lost;
     struct lsp_text *text;
     struct lsp_copy *copy;          // of the text as it is now, if somebody asked for one
     size_t journaled;               // bytes that the front end keeps of it

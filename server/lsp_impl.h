@@ -34,9 +34,13 @@ struct lsp_opening { // borrows
 // ERR_LIMIT, ERR_NOMEM. Tells nobody.
 int lsp_document_open(struct lsp_face *f, const struct lsp_opening *o, struct lsp_document **ret,
                       struct err *err);
-void lsp_document_edited(struct lsp_face *f, struct lsp_document *d); // its text is another
-void lsp_document_close(struct lsp_face *f, struct lsp_document *d);  // tells the features; frees
-int lsp_document_place(struct lsp_face *f, struct lsp_document *d);   // root, relative. ERR_NOMEM
+// Also one that is lost.
+struct lsp_document *lsp_document_find_any(const struct lsp_face *f, const char *uri, size_t n);
+void lsp_document_lose(struct lsp_face *f, struct lsp_document *d);    // idempotent
+void lsp_document_recover(struct lsp_face *f, struct lsp_document *d); // its text is known again
+void lsp_document_edited(struct lsp_face *f, struct lsp_document *d);  // its text is another
+void lsp_document_close(struct lsp_face *f, struct lsp_document *d);   // tells the features; frees
+int lsp_document_place(struct lsp_face *f, struct lsp_document *d);    // root, relative. ERR_NOMEM
 
 // --- didOpen, didChange … (lsp_sync.c)
 extern const struct lsp_feature lsp_feature_sync;

@@ -30,7 +30,7 @@ static char *string_of(struct span value) {
 
 static void open_text(struct lsp_face *f, const char *uri, const char *language, int64_t version,
                       struct span text, size_t message_bytes) {
-    struct lsp_document *old = lsp_document_find(f, uri, strlen(uri)), *d = NULL;
+    struct lsp_document *old = lsp_document_find_any(f, uri, strlen(uri)), *d = NULL;
     struct err err = {0};
     AUTO_BUF decoded = BUF_INIT(LSP_TEXT_BYTES_MAX);
     if (old) {
@@ -90,10 +90,15 @@ static bool pull_range(struct span value, struct lsp_range *ret) {
            pull_position(v[1], &ret->end);
 }
 
-// One of contentChanges: a range and its text, or a whole text. *ret_start, *ret_end: where the new
-// text stands.
+// Where a change put its text.
+struct applied {
+    bool whole; // all of the text was replaced
+    size_t start, end;
+};
+
+// One of contentChanges: a range and its text, or a whole text.
 static int apply(struct lsp_face *f, struct lsp_document *d, struct span change, struct buf *text,
-                 size_t *ret_start, size_t *ret_end, struct err *err) {
+                 struct applied *ret, struct err *err) {
     static const char *const names[] = {"range", "text"};
     struct span v[2] = {{0}};
     struct lsp_range range;
@@ -102,8 +107,7 @@ static int apply(struct lsp_face *f, struct lsp_document *d, struct span change,
         return err_set(err, text->failed ? ERR_LIMIT : ERR_INVAL, "a change without a text");
     const char *bytes = text->data ? text->data : "";
     if (!v[0].data || *v[0].data == 'n') { // null, as some write "absent"
-        *ret_start = 0;
-        *ret_end = text->len;
+        *ret = (struct applied){true, 0, text->len};
         return lsp_text_replace(d->text, 0, lsp_text_bytes(d->text), bytes, text->len, err);
     }
     if (!pull_range(v[0], &range))
@@ -112,28 +116,42 @@ static int apply(struct lsp_face *f, struct lsp_document *d, struct span change,
         range.start.line < range.end.line ||
         (range.start.line == range.end.line && range.start.character <= range.end.character);
     size_t start = lsp_text_offset(d->text, f->encoding, forward ? range.start : range.end);
-    *ret_start = start;
-    *ret_end = start + text->len;
+    *ret = (struct applied){false, start, start + text->len};
     return lsp_text_edit(d->text, f->encoding, range, bytes, text->len, err);
 }
 
+// After an edit that could not be applied the text is not the editor's: nothing is said about it,
+// and nothing offered to write into it, until a change replaces all of it.
 static void apply_all(struct lsp_face *f, struct lsp_document *d, struct span changes) {
     AUTO_BUF text = BUF_INIT(LSP_TEXT_BYTES_MAX);
     struct span change;
+    struct applied last = {0};
     struct err err = {0};
-    size_t at = 0, start = 0, end = SIZE_MAX, count = 0;
+    size_t at = 0, count = 0, done = 0;
+    bool lost = d->lost;
     for (; json_pull_each(changes, &at, &change); count++) {
-        if (apply(f, d, change, &text, &start, &end, &err) == 0)
+        struct applied one = {0};
+        if (apply(f, d, change, &text, &one, &err) == 0) {
+            lost = lost && !one.whole;
+            last = one;
+            done++;
             continue;
-        // The next whole text puts it right; until then positions may be off.
+        }
+        lost = true;
         lsp_log(f, LSP_ERROR, "an edit was not applied: %s", err_text(&err));
     }
-    if (end == SIZE_MAX)
-        return;
-    d->edited = (struct lsp_range){lsp_text_position(d->text, f->encoding, start),
-                                   lsp_text_position(d->text, f->encoding, end)};
-    d->typed = count == 1 && end - start <= TYPED_BYTES_MAX;
-    lsp_document_edited(f, d);
+    if (done) {
+        d->edited = (struct lsp_range){lsp_text_position(d->text, f->encoding, last.start),
+                                       lsp_text_position(d->text, f->encoding, last.end)};
+        d->typed = count == 1 && last.end - last.start <= TYPED_BYTES_MAX;
+        lsp_document_edited(f, d);
+    }
+    if (lost)
+        lsp_document_lose(f, d);
+    else if (d->lost)
+        lsp_document_recover(f, d);
+    else if (done)
+        lsp_tell_document(f, d, LSP_CHANGED);
 }
 
 static void did_change(struct lsp_face *f, struct span params, size_t message_bytes) {
@@ -144,7 +162,7 @@ static void did_change(struct lsp_face *f, struct span params, size_t message_by
     if (json_pull_members(params, outer, v, 2))
         (void)json_pull_members(v[0], inner, id, 2);
     AUTO_FREE char *uri = string_of(id[0]);
-    struct lsp_document *d = uri ? lsp_document_find(f, uri, strlen(uri)) : NULL;
+    struct lsp_document *d = uri ? lsp_document_find_any(f, uri, strlen(uri)) : NULL;
     if (!d || !v[1].data || *v[1].data != '[') {
         lsp_log(f, LSP_WARNING, "textDocument/didChange: %s",
                 !uri ? "expected textDocument.uri"
@@ -163,14 +181,13 @@ static void did_change(struct lsp_face *f, struct span params, size_t message_by
     apply_all(f, d, v[1]);
     d->journaled += message_bytes + STATE_OVERHEAD;
     lsp_sync_state(f, d);
-    lsp_tell_document(f, d, LSP_CHANGED);
 }
 
 // --- what the front end keeps --------------------------------------------------------------------
 
 void lsp_sync_state(struct lsp_face *f, struct lsp_document *d) {
     size_t bytes;
-    if (d->journaled < STATE_BYTES_MIN + 2 * lsp_text_bytes(d->text))
+    if (d->lost || d->journaled < STATE_BYTES_MIN + 2 * lsp_text_bytes(d->text))
         return;
     const char *text = lsp_text_flat(d->text, &bytes);
     AUTO_BUF m = BUF_INIT(0);
@@ -206,9 +223,9 @@ bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, size_t m
 
 static struct lsp_document *named(struct lsp_face *f, const json_t *params) {
     const json_t *uri = json_object_get(json_object_get(params, "textDocument"), "uri");
-    struct lsp_document *d =
-        json_is_string(uri) ? lsp_document_find(f, json_string_value(uri), json_string_length(uri))
-                            : NULL;
+    struct lsp_document *d = json_is_string(uri) ? lsp_document_find_any(f, json_string_value(uri),
+                                                                         json_string_length(uri))
+                                                 : NULL;
     if (!d)
         lsp_log(f, LSP_WARNING, "a notification for a document that is not open");
     return d;
@@ -220,7 +237,8 @@ static void did_save(void *face, json_t *params) {
     if (!d)
         return;
     d->saved_ns = f->arrival_ns;
-    lsp_tell_document(f, d, LSP_SAVED);
+    if (!d->lost)
+        lsp_tell_document(f, d, LSP_SAVED);
 }
 
 static void did_close(void *face, json_t *params) {

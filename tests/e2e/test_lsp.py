@@ -253,7 +253,14 @@ def test_changes_that_are_odd():
             {"range": None, "rangeLength": 4, "text": ASSIGNS.replace("a = 1", "a == 1")}]})
         c.diagnostics(name, lambda d: d == [])
         c.notify("textDocument/didChange", {"textDocument": {"uri": name, "version": 10}, "contentChanges": [
-            {"range": {"start": {"line": -1}}, "text": "x"}, {"text": 5}, 7]})
+            {"range": {"start": {"line": -1}}, "text": "x"}]})
+        # What the editor has now is not known: nothing is said of it until all of it comes.
+        c.change(name, 11, (at(0, 0), at(0, 0), ASSIGNS))
+        c.change(name, 12, (at(0, 0), at(0, 0), "int "), ASSIGNS, (at(0, 0), at(0, 0), "\n"))
+        assert c.diagnostics(name, lambda d: len(d) == 1)[0]["range"]["start"]["line"] == 2
+        c.notify("textDocument/didChange", {"textDocument": {"uri": name, "version": 13}, "contentChanges": [
+            {"text": 5}, 7]})
+        c.diagnostics(name, lambda d: d == [])
         for bad in ({}, {"textDocument": {}}, {"textDocument": {"uri": 5}}, {"textDocument": {"uri": name}},
                     [], {"contentChanges": []}):
             c.notify("textDocument/didChange", bad)
@@ -507,9 +514,11 @@ def test_new_findings_wait_until_the_user_looks_up():
             if not pull:
                 c.diagnostics(name)
             now()
+            typed = time.monotonic()
             c.change(name, 2, (at(1, 10), at(1, 11), ""))  # if (a = 1)
             time.sleep(0.3)
-            assert now() == []
+            seen = now()
+            assert seen == [] or time.monotonic() - typed > 0.7  # a pause has come: a machine that is busy
             c.notify("textDocument/didSave", {"textDocument": {"uri": name}})
             if pull:
                 c.until(lambda: [m for _, m, _ in c.asked if m == "workspace/diagnostic/refresh"])

@@ -1,5 +1,6 @@
 // The language server's face: any messages of an editor, one on each line; a line that begins with
-// "~" is said silently, as after the death of an engine, one with "." lets time pass. What it sends
+// "~" is said silently, as after the death of an engine, one with "." lets time pass, "!" and a
+// letter lets one of the next allocations fail (a: the first). What it sends
 // is JSON-RPC each time, every request is answered at most once, and what it counts of the open
 // documents is what they hold.
 #include "server/lsp_impl.h"
@@ -169,7 +170,7 @@ static void on_hover(void *face, struct rpc_request *req, json_t *params) {
         lsp_text_offset(d->text, f->encoding, p) > lsp_text_bytes(d->text))
         abort();
     struct lsp_copy *c = lsp_document_copy(f, d);
-    if (!c || c->bytes != lsp_text_bytes(d->text))
+    if (c && c->bytes != lsp_text_bytes(d->text))
         abort();
     lsp_copy_put(c);
     lsp_work_start(f, req, d, LSP_FRESH, nothing, NULL, NULL);
@@ -221,6 +222,10 @@ static void step(struct lsp_face *f, const char *line, size_t n) {
         pass_time(f->session, n * 100);
         return;
     }
+    if (n > 1 && *line == '!') {
+        mem_fail_at((uint64_t)(unsigned char)line[1] - 'a' + 1);
+        return;
+    }
     f->session->now_ns += 50 * 1000000;
     line += silent;
     n -= silent;
@@ -233,6 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct session s = {.now_ns = 1000000000};
     void *face = NULL;
     s.env = (struct env){&ops, &s};
+    mem_init_json();
     if (session_face_lsp.open(&s, &face, NULL) < 0)
         return 0;
     const char *p = (const char *)data, *end = p + size;
@@ -241,6 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         step(face, p, (size_t)((lf ? lf : end) - p));
         p = lf ? lf + 1 : end;
     }
+    mem_fail_at(0);
     session_face_lsp.finish(face);
     session_face_lsp.close(face);
     if (s.timers)
