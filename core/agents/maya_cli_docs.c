@@ -74,7 +74,7 @@ int cli_document(struct cli *c, const struct maya_file *f) {
             else
                 plain[m++] = at[i];
         plain[m] = '\0';
-        bool lists = plain[0] == '-' && (plain[1] == '-' || isalpha((unsigned char)plain[1]));
+        bool lists = plain[0] == '-' && (plain[1] == '-' || isalnum((unsigned char)plain[1]));
         for (char *p = plain; lists && (p = strstr(p, "--"));) { // -n, --name
             size_t k = 0;
             bool starts = p == plain || !isalnum((unsigned char)p[-1]);

@@ -21,7 +21,7 @@ struct maya_finding {
 
 struct maya_block {
     struct maya_block *next;
-    size_t used;
+    size_t used, room;
     char bytes[16 * 1024];
 };
 
@@ -29,12 +29,13 @@ char *maya_keep(struct maya_pool *p, const char *s, size_t n) {
     struct maya_block *b = p->blocks;
     if (p->bytes + n + 1 > MAYA_POOL_BYTES_MAX)
         return NULL;
-    if (!b || sizeof b->bytes - b->used <= n) {
+    if (!b || b->room - b->used <= n) {
         size_t more = n + 1 > sizeof b->bytes ? n + 1 - sizeof b->bytes : 0;
         b = mem_alloc(sizeof *b + more);
         if (!b)
             return NULL;
         b->used = 0;
+        b->room = sizeof b->bytes + more;
         b->next = p->blocks;
         p->blocks = b;
     }

@@ -329,7 +329,10 @@ static bool is_text(const char *s, size_t n) { // two words or more, and nothing
             letters = 0;
         }
     }
-    return words >= 2 && isalpha((unsigned char)s[0]) && !memmem(s, n, "return", 6) &&
+    bool lower = false;
+    for (size_t i = 0; i < n; i++)
+        lower |= islower((unsigned char)s[i]) != 0;
+    return words >= 2 && lower && isupper((unsigned char)s[0]) && !memmem(s, n, "return", 6) &&
            !memmem(s, n, "case ", 5);
 }
 

@@ -238,8 +238,9 @@ static void tell_spellings(struct strings *s, const struct folded *list, uint32_
         bool told = false;
         for (uint32_t k = 0; k < i; k++)
             told |= same_body(s->texts[list[k].index].text, x->text);
-        if (told || same_body(x->text, usual->text) || all_caps(x->text, body(x->text)) ||
-            all_caps(usual->text, body(usual->text)))
+        // an interface and a log have customs of their own
+        if (told || !x->key != !usual->key || same_body(x->text, usual->text) ||
+            all_caps(x->text, body(x->text)) || all_caps(usual->text, body(usual->text)))
             continue;
         struct maya_place at = {usual->path, usual->line};
         maya_find(&s->findings, RULE_TWO_SPELLINGS, (struct maya_place){x->path, x->line}, &at, 1,
@@ -259,7 +260,8 @@ static int two_spellings(struct strings *s) {
         size_t m = 0, words = 0;
         for (const char *at = t; *at && m < TEXT_BYTES_MAX; at++) {
             words += at > t && *at == ' ' && isalpha((unsigned char)at[1]);
-            if (strchr("%{}$<>\\*", *at)) // what is filled in matters with its signs
+            if (strchr("%{}$<>\\*", *at) ||
+                strncmp(at, "...", 3) == 0) // what is filled in matters with its signs
                 fold[m++] = *at;
             else if (isalnum((unsigned char)*at) || (unsigned char)*at >= 0x80)
                 fold[m++] = (char)tolower((unsigned char)*at);
@@ -408,7 +410,7 @@ static char first_letter(const char *t) {
 
 static char last_sign(const char *t) {
     size_t n = strlen(t);
-    if (n < 12 || !strchr(t, ' '))
+    if (n < 12 || !strchr(t, ' ') || t[n - 2] == '%') // what is filled in ends it
         return 0;
     if (t[n - 1] == '.')
         return n > 3 && t[n - 2] != '.' && strcmp(t + n - 4, "etc.") != 0 ? '.' : 0;
@@ -517,7 +519,9 @@ static int customs(struct strings *s) {
 
 // "the the": the same word twice, which few words may be.
 static const char *doubled(const char *t, size_t *ret_n) {
-    static const char *const may[] = {"that", "had", "is", "in", "ha", "bla", "no", "bye", "so"};
+    static const char *const may[] = {"that", "had",     "is",      "in",      "ha",
+                                      "bla",  "no",      "bye",     "so",      "very",
+                                      "much", "million", "billion", "trillion"};
     for (const char *at = t; *at;) {
         size_t n = 0;
         while (isalpha((unsigned char)at[n]))

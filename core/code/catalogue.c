@@ -372,14 +372,19 @@ static size_t percent(struct placeholders *p, const char *s, size_t n, bool behi
     bool numbered = digits && digits < 3 && close < n && s[close] == (open ? ']' : '$');
     if (numbered)
         i = close + 1;
-    while (i < n && strchr("-+#0123456789.*'", s[i]))
-        i++;
+    for (; i < n && strchr(numbered ? "-+#0123456789.*'$" : "-+#0123456789.*'", s[i]); i++)
+        p->printf_count += s[i] == '*' && !numbered; // takes an argument of its own
+    const char *macro = i < n && s[i] == '<' ? memchr(s + i, '>', n - i < 20 ? n - i : 20) : NULL;
+    if (macro) // %<PRIuMAX> of gettext
+        i = (size_t)(macro - s) - 1;
     while (i < n && strchr("hlLqjzt", s[i]))
         i++;
-    if (i >= n || !strchr("sdiufgxXcpv", s[i]) ||
-        (behind_digit && i == 1 && i + 1 < n && isalpha((unsigned char)s[2]))) // "100%discount"
+    if (!macro &&
+        (i >= n || !strchr("sdiufgxXcpv", s[i]) ||
+         (behind_digit && i == 1 && i + 1 < n && isalpha((unsigned char)s[2])))) // "100%discount"
         return 0;
-    char kind = s[i] == 'i' || s[i] == 'u' ? 'd' : s[i];
+    char kind = macro || s[i] == 'i' || s[i] == 'u' ? 'd' : s[i];
+    i += macro ? 1 : 0;
     if (numbered)
         (void)snprintf(order, sizeof order, "%%%.*s$%c", (int)digits, s + 1 + open, kind);
     else
