@@ -66,6 +66,8 @@ int lsp_document_place(struct lsp_face *f, struct lsp_document *d) {
             return ERR_NOMEM;
         }
     }
+    lsp_copy_put(d->copy); // it says where it was
+    d->copy = NULL;
     mem_free(d->root);
     mem_free(d->relative);
     d->root = root;

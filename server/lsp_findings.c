@@ -127,6 +127,12 @@ static int take(const struct lsp_copy *c, const struct lsp_style *k, const struc
     return ret->json && (ret->fix || !ret->has_fix) ? 0 : ERR_NOMEM;
 }
 
+// In no folder of the editor's: what stands above it says nothing about it.
+static const char *last_part(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
 static void check_run(void *ctx, struct job *job) {
     struct check *k = ctx;
     struct lsp_copy *c = k->copy;
@@ -134,7 +140,7 @@ static void check_run(void *ctx, struct job *job) {
     struct findings found = {0};
     struct store *store = k->services->store ? k->services->store(k->services, NULL) : NULL;
     struct document_text d = {.root = c->root,
-                              .path = c->relative ? c->relative : c->path,
+                              .path = c->relative ? c->relative : last_part(c->path),
                               .lang = c->lang,
                               .text = c->text,
                               .bytes = c->bytes,

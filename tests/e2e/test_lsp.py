@@ -331,6 +331,7 @@ def test_folders_come_and_go():
         c.open(inside, ASSIGNS)
         c.open(outside, ASSIGNS)
         assert c.diagnostics(inside) == []  # other people's
+        assert codes(c.diagnostics(outside)) == ["assignment-in-condition"]
         c.notify("workspace/didChangeWorkspaceFolders", {"event": {
             "added": [{"uri": uri(w, "two"), "name": "two"}], "removed": [{"uri": uri(w, "one"), "name": "one"}]}})
         c.diagnostics(outside, lambda d: d == [])

@@ -234,6 +234,58 @@ static void numbers_of_requests_and_bytes_are_bounded(void **state) {
     journal_free(j);
 }
 
+static void an_editors_session_is_told_before_its_open_requests(void **state) {
+    static const char *const lines[] = {
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"initialized\",\"params\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/"
+        "didOpen\",\"params\":{\"textDocument\":{\"uri\":"
+        "\"a\"}}}",
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"textDocument/hover\"}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":2}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/"
+        "didChange\",\"params\":{\"textDocument\":{\"uri\":"
+        "\"a\"}}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"workspace/didChangeConfiguration\",\"params\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"workspace/didChangeConfiguration\",\"params\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"workspace/didChangeWorkspaceFolders\",\"params\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"workspace/didChangeWorkspaceFolders\",\"params\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/"
+        "didSave\",\"params\":{\"textDocument\":{\"uri\":"
+        "\"a\"}}}"};
+    // Each kind at its place: settings once, folders each time; then documents; then what is open,
+    // which LSP answers although it was cancelled.
+    static const uint64_t want[] = {1, 2, 8, 9, 10, 3, 6, 4};
+    struct journal *j = journal_new_lsp();
+    AUTO_BUF answers = BUF_INIT(0);
+    struct err err;
+    (void)state;
+    for (uint64_t i = 0; i < COUNT_OF(lines); i++)
+        (void)add(j, i + 1, lines[i]);
+    journal_answered(j, 1);
+    assert_int_equal(journal_open(j), 1);
+    lose(j, true, &answers);
+    struct told t = replay(j);
+    assert_int_equal(t.count, COUNT_OF(want));
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        assert_int_equal(t.seq[i], want[i]);
+        assert_int_equal(t.flags[i], want[i] == 4 ? HOP_REPLAY : HOP_REPLAY | HOP_SILENT);
+    }
+    // What the engine says of the document takes the place of both of its messages.
+    assert_int_equal(journal_document_state(j, 6, "\1\0\0\0a{}", 7, &err), 0);
+    lose(j, false, &answers);
+    t = replay(j);
+    assert_int_equal(t.count, COUNT_OF(want) - 1);
+    assert_int_equal(t.seq[5], 6);
+    assert_string_equal(t.first[5], "{}");
+    assert_int_equal(journal_document_state(j, 6, "\1", 1, &err), ERR_PARSE);
+    journal_free(j);
+    // Others have no documents.
+    j = journal_new();
+    assert_int_equal(journal_document_state(j, 6, "\1\0\0\0a{}", 7, &err), ERR_PARSE);
+    journal_free(j);
+}
+
 static void every_failed_allocation_is_answered_or_survived(void **state) {
     (void)state;
     static const char subscribe[] =
@@ -279,6 +331,7 @@ int main(void) {
         cmocka_unit_test(third_crash_gives_a_request_up_but_not_a_subscription),
         cmocka_unit_test(faulty_messages_are_done_with_when_a_later_one_is_answered),
         cmocka_unit_test(numbers_of_requests_and_bytes_are_bounded),
+        cmocka_unit_test(an_editors_session_is_told_before_its_open_requests),
         cmocka_unit_test(every_failed_allocation_is_answered_or_survived),
     };
     return cmocka_run_group_tests_name("server/frontend_journal", tests, NULL, NULL);
