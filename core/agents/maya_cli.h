@@ -4,7 +4,7 @@
 #include "core/agents/maya.h"
 
 enum {
-    CLI_OPTIONS_MAX = 20000,
+    CLI_OPTIONS_MAX = 10000,
     CLI_PROGRAMS_MAX = 500,
     CLI_SPOKEN_MAX = 5000,
     CLI_LISTED_MAX = 8 // options named in one finding

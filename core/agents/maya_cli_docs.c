@@ -11,7 +11,7 @@
 #include <strings.h>
 
 enum {
-    MENTIONS_MAX = 20000,
+    MENTIONS_MAX = 5000,
     KNOWN_PERCENT = 60, // of what a document lists is this program's: it is about this program
     LISTED_MIN = 5
 };

@@ -4,8 +4,8 @@
 #include "core/agents/maya_cli.h"
 
 enum {
-    FLOWS_ROUTES_MAX = 10000,
-    FLOWS_LINKS_MAX = 50000,
+    FLOWS_ROUTES_MAX = 4000,
+    FLOWS_LINKS_MAX = 20000,
     FLOWS_PATH_BYTES_MAX = 300,
     FLOWS_MOUNTS_MAX = 32
 };

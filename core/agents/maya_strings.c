@@ -77,16 +77,15 @@ static int on_catalogue(void *ctx, const struct maya_file *f, struct err *err) {
 static int on_code(void *ctx, const struct maya_file *f, struct err *err) {
     struct strings *s = ctx;
     struct literals l = {0};
-    int r = s->key_count ? strings_use_of_file(s, f) : 0;
-    s->code_files += language_is_code(f->lang) || f->lang == LANG_HTML;
-    if (r == 0 && language_is_code(f->lang) && f->lang != LANG_BASH) {
-        r = literals_read(f->lang, f->text, f->bytes, &l, NULL);
-        if (r == 0)
-            r = strings_texts_of_file(s, f, &l);
-        else if (r == ERR_UNSUPPORTED)
-            r = 0;
-        literals_done(&l);
-    }
+    int r = literals_read(f->lang, f->text, f->bytes, &l, NULL);
+    bool code = r == 0;
+    r = r == ERR_UNSUPPORTED ? 0 : r;
+    s->code_files += code || f->lang == LANG_HTML;
+    if (r == 0 && s->key_count)
+        r = strings_use_of_file(s, f, code ? &l : NULL);
+    if (r == 0 && code && f->lang != LANG_BASH)
+        r = strings_texts_of_file(s, f, &l);
+    literals_done(&l);
     if (r == ERR_LIMIT) {
         s->cut = true;
         return 0;

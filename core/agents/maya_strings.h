@@ -81,6 +81,7 @@ struct strings {
     const char **parts; // beginnings and ends of keys that code puts together, "a." and ".b"
     uint32_t part_count, part_capacity;
     uint32_t code_files, key_uses;
+    bool keyed; // some keys are names, not texts
     bool cut;
 };
 struct strings_key {
@@ -106,7 +107,8 @@ static inline const char *strings_text_of(const struct strings_catalogue *c, uin
 
 // --- maya_strings_keys.c: catalogues and code
 int strings_make_keys(struct strings *s);
-int strings_use_of_file(struct strings *s, const struct maya_file *f);
+// l: NULL for what is no code.
+int strings_use_of_file(struct strings *s, const struct maya_file *f, const struct literals *l);
 void strings_tell_keys(struct strings *s);
 
 // --- maya_strings_texts.c: messages with each other

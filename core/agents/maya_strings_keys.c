@@ -83,6 +83,8 @@ static bool is_prose(const struct strings_catalogue *c) { // keys are texts
 int strings_make_keys(struct strings *s) {
     uint32_t want = 0;
     for (uint32_t i = 0; i < s->catalogue_count; i++)
+        s->keyed |= s->catalogues[i].base && !is_prose(&s->catalogues[i]);
+    for (uint32_t i = 0; i < s->catalogue_count; i++)
         if (asked_for(&s->catalogues[i]))
             want += s->catalogues[i].c.count * 3;
     if (!want)
@@ -252,14 +254,12 @@ static int given(struct strings *s, const struct maya_file *f, const char *name,
     return 0;
 }
 
-static int uses_in_code(struct strings *s, const struct maya_file *f, uint32_t *translated) {
-    struct literals l;
-    int r = literals_read(f->lang, f->text, f->bytes, &l, NULL);
-    if (r == ERR_UNSUPPORTED)
-        return 0;
-    for (uint32_t i = 0; r == 0 && i < l.count; i++) {
-        const struct literal *x = &l.list[i];
-        const struct literal_group *g = &l.groups[x->group];
+static int uses_in_code(struct strings *s, const struct maya_file *f, const struct literals *l,
+                        uint32_t *translated) {
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < l->count; i++) {
+        const struct literal *x = &l->list[i];
+        const struct literal_group *g = &l->groups[x->group];
         if (x->flags & (LITERAL_PARTIAL | LITERAL_INTERPOLATED | LITERAL_JOINED) || x->quote == 0)
             continue;
         struct span name = span_last(f->text, g->name);
@@ -273,7 +273,6 @@ static int uses_in_code(struct strings *s, const struct maya_file *f, uint32_t *
         } else if (span_is(f->text, x->key, "id") || span_is(f->text, x->key, "i18nKey"))
             *translated += find_key(s, f->text + x->text.at, x->text.bytes) != NULL;
     }
-    literals_done(&l);
     return r;
 }
 
@@ -412,12 +411,13 @@ static bool has_markup(const struct maya_file *f) {
            (f->lang == LANG_JAVASCRIPT && strstr(f->path, ".jsx"));
 }
 
-int strings_use_of_file(struct strings *s, const struct maya_file *f) {
+int strings_use_of_file(struct strings *s, const struct maya_file *f, const struct literals *l) {
     uint32_t translated = 0, plain = s->plain_count, miss = s->miss_count;
-    int r = use_runs(s, f);
+    int r = s->keyed ? use_runs(s, f) : 0;
     if (r == 0)
         r = f->lang == LANG_HTML ? uses_in_template(s, f, &translated)
-                                 : uses_in_code(s, f, &translated);
+            : l                  ? uses_in_code(s, f, l, &translated)
+                                 : 0;
     s->key_uses += translated;
     if (translated == 0) // of other people, with names of their own
         s->miss_count = miss;

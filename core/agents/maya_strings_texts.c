@@ -328,7 +328,10 @@ static bool word_edge(char c) {
 }
 
 static bool has_word(const char *text, const char *word, size_t n, bool cased) {
+    const char first = (char)tolower((unsigned char)word[0]);
     for (const char *at = text; *at; at++) {
+        if (tolower((unsigned char)*at) != first)
+            continue;
         if (cased ? strncmp(at, word, n) != 0 : strncasecmp(at, word, n) != 0)
             continue;
         bool left = at == text || word_edge(at[-1]);
