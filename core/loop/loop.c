@@ -64,13 +64,14 @@ int loop_new(struct loop **ret, struct err *err) {
 }
 
 static void run_tasks(struct loop *l) {
+    // Also when nothing is left: with the last task cancelled, the loop would never sleep again.
+    (void)uv_idle_stop(&l->idle);
     if (l->tasks.next == &l->tasks)
         return;
     // What is posted meanwhile waits for the next round, after polling: move the ring aside.
     struct loop_task now = l->tasks;
     now.next->prev = now.prev->next = &now;
     l->tasks.prev = l->tasks.next = &l->tasks;
-    (void)uv_idle_stop(&l->idle);
     while (now.next != &now) {
         struct loop_task *task = now.next;
         loop_task_cancel(task);

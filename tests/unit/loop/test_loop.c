@@ -2,6 +2,7 @@
 #include "tests/unit/loop/loop_fixture.h"
 
 #include "core/base/mem.h"
+#include "core/loop/loop_uv.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,25 @@ static void run_returns_when_nothing_is_left_to_wait_for(void **state) {
     loop_timer_free(f->guard); // open, even if stopped: must not count
     f->guard = NULL;
     assert_int_equal(loop_run(f->loop, NULL), 0);
+}
+
+static void task_never(void *ctx) {
+    (void)ctx;
+    fail();
+}
+
+// A stream that is closed takes back what it had posted; a loop that did not sleep after that kept
+// a processor busy.
+static void a_task_taken_back_lets_the_loop_sleep(void **state) {
+    struct fixture *f = *state;
+    struct loop_task task = {.fn = task_never};
+    loop_timer_free(f->guard);
+    f->guard = NULL;
+    loop_task_post(f->loop, &task);
+    loop_task_cancel(&task);
+    (void)alarm(20);
+    assert_int_equal(loop_run(f->loop, NULL), 0); // returns when nothing is left to wait for
+    (void)alarm(0);
 }
 
 // --- deferring
@@ -352,6 +372,7 @@ static void making_anything_fails_cleanly_without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_LOOP(run_returns_when_nothing_is_left_to_wait_for),
+        IN_LOOP(a_task_taken_back_lets_the_loop_sleep),
         IN_LOOP(deferred_calls_run_later_and_once_in_order),
         cmocka_unit_test(loop_free_runs_what_was_deferred),
         cmocka_unit_test(loop_free_ends_even_if_somebody_always_defers_again),
