@@ -21,6 +21,7 @@ enum cli_role {
     CLI_ROLE_COMMAND, // cli_run()
     CLI_ROLE_MCP,     // main.c: frontend_run() with role "mcp"
     CLI_ROLE_LSP,     // the same with role "lsp"
+    CLI_ROLE_ACP,     // the same with role "acp"
     CLI_ROLE_ENGINE   // main.c: the engine's library
 };
 

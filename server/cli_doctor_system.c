@@ -172,7 +172,7 @@ static bool read_proc(const char *pid, const char *name, char *out, size_t max, 
     return true;
 }
 
-// "paired mcp" or "paired lsp" of ours whose parent has gone and been replaced by init.
+// "paired mcp", "paired lsp" or "paired acp" of ours whose parent has gone and been replaced by init.
 static bool is_orphan(const char *pid) {
     char text[1024];
     size_t n;
@@ -185,7 +185,7 @@ static bool is_orphan(const char *pid) {
     const char *base = strrchr(text, '/');
     const char *second = strlen(text) + 1 < n ? text + strlen(text) + 1 : "";
     if (strcmp(base ? base + 1 : text, "paired") != 0 ||
-        (strcmp(second, "mcp") != 0 && strcmp(second, "lsp") != 0) ||
+        (strcmp(second, "mcp") != 0 && strcmp(second, "lsp") != 0 && strcmp(second, "acp") != 0) ||
         !read_proc(pid, "status", text, sizeof text, &n))
         return false;
     const char *parent = strstr(text, "\nPPid:");

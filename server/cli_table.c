@@ -119,6 +119,15 @@ const struct cli_command cli_commands[] = {
      .options = lsp_options,
      .examples =
          "  vim.lsp.config('paired', {cmd = {'paired', 'lsp'}, root_markers = {'.git'}})\n"},
+    {.name = "acp",
+     .role = CLI_ROLE_ACP,
+     .help = "Serve the Agent Client Protocol on stdin and stdout.",
+     .details = "This is what an editor with agents in its chat (Zed, JetBrains, Devin Desktop, "
+                "Neovim, Emacs) is told to start: the seven agents answer there. It attaches to "
+                "the same engine as paired mcp. Nothing is written without asking; docs/ACP.md "
+                "has the settings of each editor.",
+     .examples = "  {\"agent_servers\": {\"Paired\": {\"command\": \"paired\", \"args\": "
+                 "[\"acp\"]}}}\n"},
     {.name = "engine",
      .role = CLI_ROLE_ENGINE,
      .help = "Run the engine in the foreground, as a service manager does.",

@@ -49,7 +49,15 @@ static const struct role roles[] = {
     {"mcp", FRAMING_LINES, HOP_CLIENT_BYTES_MAX, JSONRPC_MEMBERS_MAX, false, journal_new},
     {"lsp", FRAMING_CONTENT_LENGTH, HOP_BODY_BYTES_MAX - HOP_TIME_BYTES, JSONRPC_MEMBERS_PULL_MAX,
      true, journal_new_lsp},
+    {"acp", FRAMING_LINES, HOP_CLIENT_BYTES_MAX, JSONRPC_MEMBERS_MAX, false, journal_new_acp},
 };
+
+static const struct role *role_named(const char *name) {
+    const struct role *role = roles;
+    while (strcmp(role->name, name) != 0)
+        role++;
+    return role;
+}
 
 struct frontend {
     const struct frontend_config *config;
@@ -531,15 +539,16 @@ static int serve(struct frontend *f, const struct buf *head, int out_fd, struct 
 static int detect(struct frontend *f, struct buf *head, bool *ret_serve, struct err *err) {
     enum frontend_protocol protocol = FRONTEND_UNKNOWN;
     int r = frontend_read_head(f->stop_fds, f->attach.stop_count, head, &protocol, err);
-    *ret_serve = r == 0 && (protocol == FRONTEND_MCP || protocol == FRONTEND_LSP);
-    if (protocol == FRONTEND_LSP)
-        f->role = &roles[1];
+    *ret_serve = r == 0 && protocol != FRONTEND_UNKNOWN && protocol != FRONTEND_UNDECIDED;
+    if (*ret_serve)
+        f->role = role_named(protocol == FRONTEND_LSP   ? "lsp"
+                             : protocol == FRONTEND_ACP ? "acp"
+                                                        : "mcp");
     f->attach.role = f->role->name;
     if (r < 0 || *ret_serve || !head->len)
         return r == ERR_CANCELLED ? 0 : r;
     f->exit_code = 2;
-    say(protocol == FRONTEND_ACP ? "stdin speaks ACP; this build serves MCP and LSP (paired help)"
-                                 : "stdin speaks no protocol that paired knows; `paired help`");
+    say("stdin speaks no protocol that paired knows; `paired help`");
     return 0;
 }
 
@@ -566,7 +575,7 @@ static int prepare(struct frontend *f, int *ret_out, struct err *err) {
 }
 
 int frontend_run(const struct frontend_config *config) {
-    struct frontend f = {.config = config, .role = &roles[strcmp(config->role, "lsp") == 0]};
+    struct frontend f = {.config = config, .role = role_named(config->role)};
     struct err err = {0};
     AUTO_BUF head = BUF_INIT(0);
     int out_fd = -1;

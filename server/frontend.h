@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct frontend_config {
-    const char *role;      // "mcp", "lsp"
+    const char *role;      // "mcp", "lsp", "acp"
     const char *profile;   // NULL: the user's own directories
     const char *workspace; // --workspace, or NULL: found by attach_workspace()
     const char *options;   // JSON object for the session's face ({"fixtures":true}), or NULL

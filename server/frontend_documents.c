@@ -153,13 +153,34 @@ int documents_note(struct documents *d, const struct jsonrpc_message *m, uint64_
     return 0;
 }
 
-int documents_state(struct documents *d, uint64_t seq, const char *body, size_t n,
-                    struct err *err) {
+// Bytes of the URI that stands behind the first four.
+static int64_t told_uri_bytes(const char *body, size_t n, struct err *err) {
     size_t uri_bytes = 0;
     for (size_t i = 4; n >= 4 && i-- > 0;)
         uri_bytes = uri_bytes << 8 | (unsigned char)body[i];
-    if (n < 4 || uri_bytes > n - 4)
-        return err_set(err, ERR_PARSE, "a cut frame");
+    return n < 4 || uri_bytes > n - 4 ? err_set(err, ERR_PARSE, "a cut frame") : (int64_t)uri_bytes;
+}
+
+int documents_told(struct documents *d, uint64_t seq, const char *body, size_t n, struct err *err) {
+    int64_t known = told_uri_bytes(body, n, err);
+    if (known < 0)
+        return (int)known;
+    struct buf uri = {.data = (char *)body + 4, .len = (size_t)known};
+    struct document **slot = document_slot(d, uri.data, uri.len);
+    size_t head = 4 + uri.len;
+    if (*slot)
+        document_drop(d, slot);
+    if (n > head)
+        (void)note_open(d, slot, &uri, seq, body + head, n - head);
+    return 0;
+}
+
+int documents_state(struct documents *d, uint64_t seq, const char *body, size_t n,
+                    struct err *err) {
+    int64_t known = told_uri_bytes(body, n, err);
+    if (known < 0)
+        return (int)known;
+    size_t uri_bytes = (size_t)known;
     struct document **slot = document_slot(d, body + 4, uri_bytes), *doc = *slot;
     size_t head = 4 + uri_bytes;
     if (!doc || doc->first->seq > seq)

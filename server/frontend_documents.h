@@ -27,6 +27,9 @@ int documents_note(struct documents *d, const struct jsonrpc_message *m, uint64_
 // What the engine says: everything about one document up to message `seq` comes to this didOpen.
 // Body: u32 bytes of the URI, little-endian; the URI; the message. ERR_PARSE: a cut frame.
 int documents_state(struct documents *d, uint64_t seq, const char *body, size_t n, struct err *err);
+// The same where only the engine says what there is (sessions of ACP): one that is not known is
+// new, and with an empty message it is gone. Over the maximum nothing is kept of it.
+int documents_told(struct documents *d, uint64_t seq, const char *body, size_t n, struct err *err);
 size_t documents_bytes(const struct documents *d);
 size_t documents_messages(const struct documents *d);
 

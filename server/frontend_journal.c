@@ -44,6 +44,9 @@ static const struct state_method lsp_state[] = {{"initialize", STATE_INITIALIZE}
                                                 {"workspace/didChangeWorkspaceFolders", STATE_EACH},
                                                 {0}};
 
+// What its sessions are, the engine says (HOP_STATE).
+static const struct state_method acp_state[] = {{"initialize", STATE_INITIALIZE}, {0}};
+
 struct state {
     struct state *next;
     const struct state_method *method;
@@ -60,7 +63,8 @@ struct journal {
     const struct state_method *methods;
     struct state *state;
     size_t state_count, state_bytes;
-    struct documents *documents; // LSP only
+    struct documents *documents; // of LSP; of ACP: its sessions
+    bool told;                   // they are what the engine says they are
 };
 
 struct journal *journal_new(void) {
@@ -80,6 +84,15 @@ struct journal *journal_new_lsp(void) {
     }
     j->methods = lsp_state;
     j->documents = documents;
+    return j;
+}
+
+struct journal *journal_new_acp(void) {
+    struct journal *j = journal_new_lsp();
+    if (j) {
+        j->methods = acp_state;
+        j->told = true;
+    }
     return j;
 }
 
@@ -406,8 +419,9 @@ static int replay_document(void *ctx, uint64_t seq, const char *body, size_t n) 
 
 int journal_document_state(struct journal *j, uint64_t seq, const char *body, size_t n,
                            struct err *err) {
-    return j->documents ? documents_state(j->documents, seq, body, n, err)
-                        : err_set(err, ERR_PARSE, "this session has no documents");
+    return !j->documents ? err_set(err, ERR_PARSE, "this session has no documents")
+           : j->told     ? documents_told(j->documents, seq, body, n, err)
+                         : documents_state(j->documents, seq, body, n, err);
 }
 
 int journal_replay(struct journal *j, journal_replay_fn *fn, void *ctx) {

@@ -25,6 +25,7 @@ struct journal;
 
 struct journal *journal_new(void); // of MCP; NULL when out of memory
 struct journal *journal_new_lsp(void);
+struct journal *journal_new_acp(void);
 void journal_free(struct journal *j);
 
 // One message of the client, before it is sent. seq counts up. On failure (ERR_NOMEM, ERR_LIMIT)

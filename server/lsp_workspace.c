@@ -2,13 +2,10 @@
 // 3.17 "Workspace Folders", "Configuration", "DidChangeConfiguration", "DidChangeWatchedFiles".
 #include "core/base/dirs.h"
 #include "core/base/mem.h"
+#include "server/folder.h"
 #include "server/lsp_impl.h"
 
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 // --- folders -------------------------------------------------------------------------------------
 
@@ -27,34 +24,6 @@ static void strip_slash(char *path) {
         path[--n] = '\0';
 }
 
-// The repository around a folder is what all who work in it share (as attach_workspace has it). One
-// of dotfiles in the home is not what its subfolders are about.
-static bool find_root(const char *path, char real[DIRS_PATH_BYTES_MAX], size_t *ret_root) {
-    char git[DIRS_PATH_BYTES_MAX + 8], home[DIRS_PATH_BYTES_MAX] = "";
-    char full[PATH_MAX];
-    struct stat st;
-    if (!realpath(path, full) || strlen(full) >= DIRS_PATH_BYTES_MAX || stat(full, &st) < 0 ||
-        !S_ISDIR(st.st_mode))
-        return false;
-    memcpy(real, full, strlen(full) + 1);
-    const char *h = getenv("HOME");
-    if (h && realpath(h, full) && strlen(full) < sizeof home)
-        memcpy(home, full, strlen(full) + 1);
-    size_t n = strlen(real);
-    *ret_root = n;
-    while (n > 1 && !(strncmp(real, home, n) == 0 && home[n] == '\0')) {
-        (void)snprintf(git, sizeof git, "%.*s/.git", (int)n, real);
-        if (stat(git, &st) == 0) {
-            *ret_root = n;
-            break;
-        }
-        while (n > 1 && real[n - 1] != '/')
-            n--;
-        n -= n > 1;
-    }
-    return true;
-}
-
 static int folder_init(struct lsp_folder *folder, const char *uri, const char *name) {
     char real[DIRS_PATH_BYTES_MAX];
     size_t n = 0;
@@ -63,7 +32,7 @@ static int folder_init(struct lsp_folder *folder, const char *uri, const char *n
     folder->path = lsp_uri_path(uri, strlen(uri));
     if (folder->path) {
         strip_slash(folder->path);
-        if (find_root(folder->path, real, &n)) {
+        if (folder_root(folder->path, real, &n)) {
             folder->root = mem_strndup(real, n);
             folder->below = mem_strdup(real[n] ? real + n + 1 : "");
             failed |= !folder->root || !folder->below;

@@ -79,6 +79,8 @@ int main(int argc, char **argv) {
         return run_frontend(&line, "mcp");
     case CLI_ROLE_LSP:
         return run_frontend(&line, "lsp");
+    case CLI_ROLE_ACP:
+        return run_frontend(&line, "acp");
     case CLI_ROLE_ENGINE:
         return run_engine(&line);
     case CLI_ROLE_COMMAND:

@@ -79,7 +79,7 @@ static const struct field hello_fields[] = {HELLO(major, FIELD_INT, FIELD_REQUIR
                                             {0}};
 
 static const struct session_face *const faces[] = {&session_face_mcp, &session_face_cli,
-                                                   &session_face_lsp};
+                                                   &session_face_lsp, &session_face_acp};
 
 static const struct session_face *find_face(struct text role) {
     for (size_t i = 0; i < COUNT_OF(faces); i++)

@@ -13,7 +13,7 @@ struct session;
 struct engine;
 
 struct session_face {
-    const char *role; // of HELLO: "mcp", "cli", "lsp"
+    const char *role; // of HELLO: "mcp", "cli", "lsp", "acp"
     bool secret;      // passphrases pass through: buffers are overwritten after use
     // *ret: the face's state. A failure refuses the session with the message. Sends nothing yet.
     int (*open)(struct session *s, void **ret, struct err *err);
@@ -33,6 +33,7 @@ struct session_face {
 extern const struct session_face session_face_mcp; // server/mcp_session.c
 extern const struct session_face session_face_cli; // server/cli_face.c
 extern const struct session_face session_face_lsp; // server/lsp_session.c
+extern const struct session_face session_face_acp; // server/acp_session.c
 
 // Queues one message for the client. seq: that of the request it answers, else 0.
 void session_send(struct session *s, const char *json, size_t n, uint64_t seq);

@@ -95,6 +95,32 @@ static void what_the_engine_says_takes_the_place_of_what_it_has_seen(void **unus
     documents_free(d);
 }
 
+static int told(struct documents *d, uint64_t seq, const char *uri, const char *body) {
+    char frame[200];
+    size_t n = strlen(uri), m = strlen(body);
+    memcpy(frame, (char[]){(char)n, 0, 0, 0}, 4);
+    memcpy(frame + 4, uri, n);
+    memcpy(frame + 4 + n, body, m);
+    return documents_told(d, seq, frame, 4 + n + m, NULL);
+}
+
+static void where_only_the_engine_speaks_its_word_is_all_there_is(void **unused) {
+    struct documents *d = documents_new();
+    (void)unused;
+    assert_int_equal(told(d, 3, "a", "12345"), 0); // new
+    expect(d, "3/5 ");
+    assert_int_equal(told(d, 2, "a", "123"), 0); // whatever was told before
+    expect(d, "2/3 ");
+    assert_int_equal(told(d, 4, "b", "1"), 0);
+    assert_int_equal(told(d, 5, "a", ""), 0); // gone
+    expect(d, "4/1 ");
+    assert_int_equal(told(d, 6, "a", ""), 0);
+    assert_int_equal(documents_bytes(d), 1);
+    assert_int_equal(documents_told(d, 7, "abc", 3, NULL), ERR_PARSE);
+    assert_int_equal(documents_told(d, 7, "\x05\0\0\0abcd", 8, NULL), ERR_PARSE);
+    documents_free(d);
+}
+
 static void there_are_limits(void **unused) {
     char text[200];
     struct documents *d = documents_new();
@@ -142,6 +168,7 @@ int main(void) {
         cmocka_unit_test(a_document_is_its_opening_and_what_came_after),
         cmocka_unit_test(the_same_uri_however_it_is_escaped),
         cmocka_unit_test(what_the_engine_says_takes_the_place_of_what_it_has_seen),
+        cmocka_unit_test(where_only_the_engine_speaks_its_word_is_all_there_is),
         cmocka_unit_test(there_are_limits),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
