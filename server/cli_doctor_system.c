@@ -172,7 +172,8 @@ static bool read_proc(const char *pid, const char *name, char *out, size_t max, 
     return true;
 }
 
-// "paired mcp", "paired lsp" or "paired acp" of ours whose parent has gone and been replaced by init.
+// "paired mcp", "paired lsp" or "paired acp" of ours whose parent has gone and been replaced by
+// init.
 static bool is_orphan(const char *pid) {
     char text[1024];
     size_t n;
