@@ -372,6 +372,36 @@ static int invalid(struct jsonrpc_message *m, const char *why) {
     return 0;
 }
 
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+// The method's name without escapes; ASCII only, as names are. false: it is none.
+static bool undo_escapes(struct jsonrpc_message *m) {
+    const char *p = m->method.data, *end = p + m->method.len;
+    size_t n = 0;
+    if (!memchr(p, '\\', m->method.len))
+        return true;
+    while (p < end && n < sizeof m->plain) {
+        if (*p != '\\') {
+            m->plain[n++] = *p++;
+        } else if (end - p >= 2 && p[1] != 'u') {
+            m->plain[n++] = p[1]; // \/ \" \\ and what no name has
+            p += 2;
+        } else if (end - p >= 6 && p[2] == '0' && p[3] == '0' && hex_digit(p[4]) < 8) {
+            m->plain[n++] = (char)(hex_digit(p[4]) * 16 + hex_digit(p[5]));
+            p += 6;
+        } else {
+            return false;
+        }
+    }
+    m->method = (struct span){m->plain, n};
+    return p == end;
+}
+
 // JSON-RPC 2.0 §4: which of the messages an object is.
 static int classify(const struct scan *s, struct jsonrpc_message *m) {
     struct span version = s->value[ENVELOPE_VERSION], id = s->value[ENVELOPE_ID];
@@ -404,7 +434,7 @@ static int classify(const struct scan *s, struct jsonrpc_message *m) {
         m->kind = JSONRPC_RESPONSE;
         return 0;
     }
-    if (!m->method.data || memchr(m->method.data, '\\', m->method.len))
+    if (!m->method.data || !undo_escapes(m))
         return invalid(m, "\"method\" must be a plain string");
     if (m->result.data || m->error.data)
         return invalid(m, "a request has no \"result\" or \"error\"");

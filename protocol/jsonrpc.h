@@ -14,7 +14,8 @@ enum {
     JSONRPC_MEMBERS_MAX = 20000, // members and elements in one message
     // … where they are taken one by one (json_pull.h): LSP sends all edits of "replace all" at once
     JSONRPC_MEMBERS_PULL_MAX = 2000000,
-    JSONRPC_ID_BYTES_MAX = 1024
+    JSONRPC_ID_BYTES_MAX = 1024,
+    JSONRPC_METHOD_BYTES_MAX = 128 // of one with escapes
 };
 enum {
     JSONRPC_PARSE_ERROR = -32700,
@@ -39,12 +40,16 @@ enum jsonrpc_kind {
 
 struct jsonrpc_message {
     enum jsonrpc_kind kind;
-    struct span id;     // raw bytes: 1, "a\u0062", 1e3 …; null counts as an id of a response only
-    struct span method; // raw bytes between the quotes; escapes make it INVALID (no method has any)
+    struct span id; // raw bytes: 1, "a\u0062", 1e3 …; null counts as an id of a response only
+    // Between the quotes. Escapes are undone into `plain` (Neovim 0.7 writes
+    // "textDocument\/hover"): then it points there, so a message is not to be copied. Longer or
+    // other ones: INVALID.
+    struct span method;
     struct span params; // an object or an array; null is taken for absent
     struct span result, error;
     const char *why; // JSONRPC_INVALID: static text
     size_t members;  // members and elements
+    char plain[JSONRPC_METHOD_BYTES_MAX];
 };
 
 // 0; ERR_PARSE (not JSON, not UTF-8: answer -32700), ERR_LIMIT (too deep, too many members: answer

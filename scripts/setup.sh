@@ -5,7 +5,8 @@ set -eu
 
 build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev nodejs npm"
 test="libcmocka-dev python3 clang-format mandoc"
-clients="nodejs npm"
+# The real editors: VS Code (code-server in Chromium; its native modules are compiled), Neovim, Emacs.
+clients="nodejs npm chromium libkrb5-dev g++ make python3 neovim emacs-nox elpa-eglot"
 fuzz="clang libclang-rt-14-dev llvm"
 
 present() { # PACKAGE: installed, or what it is for is there by another way

@@ -172,13 +172,18 @@ export class Workbench {
     await sleep(500);
   }
 
-  // Milliseconds until the answer to a prompt holds the text.
-  async chat(prompt, text) {
+  async openChat() {
     const box = this.page.locator('.interactive-input-part .monaco-editor').first();
     if (!await box.isVisible().catch(() => false)) {
       await this.key('Control+Alt+I');
       await box.waitFor({ timeout: this.patience });
     }
+    return box;
+  }
+
+  // Milliseconds until the answer to a prompt holds the text.
+  async chat(prompt, text) {
+    const box = await this.openChat();
     await box.click();
     await this.key('Control+A');
     await this.key('Delete');
@@ -188,9 +193,12 @@ export class Workbench {
     await sleep(200);
     await box.click();
     await this.key('End');
+    const answers = this.page.locator('.interactive-session .interactive-response');
+    const before = await answers.count();
     const begin = Date.now();
     await this.key('Enter');
-    const answer = this.page.locator('.interactive-session .interactive-response').last();
+    while (await answers.count() === before && Date.now() - begin < this.patience) await sleep(10);
+    const answer = answers.last();
     let said = '';
     while (Date.now() - begin < this.patience) {
       said = plain(await answer.innerText({ timeout: 200 }).catch(() => ''));

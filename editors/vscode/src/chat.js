@@ -18,9 +18,9 @@ function placeInEditor() {
   return { textDocument: { uri: editor.document.uri.toString() }, range: { start, end } };
 }
 
-async function ask(paired, agent, prompt, token) {
+async function ask(paired, agent, prompt, token, more = {}) {
   const question = questionFor(agent, prompt);
-  const answer = await paired.execute('paired.ask', { agent: agent?.name, question, ...placeInEditor() }, token);
+  const answer = await paired.execute('paired.ask', { agent: agent?.name, question, ...placeInEditor(), ...more }, token);
   return { question, answer };
 }
 
@@ -65,6 +65,8 @@ function registerModel(paired, context) {
       return counted?.tokens ?? Math.ceil(plain.length / 4);
     },
   }));
+  // The editor asks providers lazily, and chat refuses the first question for want of a chosen model.
+  void Promise.resolve(vscode.lm.selectChatModels?.({ vendor: 'paired' })).catch(() => {});
 }
 
 function registerTool(paired, context) {

@@ -4,18 +4,14 @@ const vscode = require('vscode');
 const { agents } = require('./agents');
 const { ask } = require('./chat');
 
-async function showText(title, text) {
-  const document = await vscode.workspace.openTextDocument({ language: 'plaintext', content: `${title}\n\n${text}` });
-  await vscode.window.showTextDocument(document, { preview: true });
+// Runs a command of the server; it opens the answer as a page by itself.
+async function show(paired, command, argument) {
+  await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: `paired: ${argument.capability || 'asking'}` },
+    (_progress, token) => paired.execute(command, { ...argument, show: true }, token));
 }
 
-// Runs a capability and shows what it says.
-async function run(paired, capability, argument = {}) {
-  const answer = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: `paired: ${capability}`, cancellable: false },
-    (_progress, token) => paired.execute('paired.run', { capability, arguments: argument }, token));
-  await showText(answer.title || capability, answer.text || '');
-}
+const run = (paired, capability) => show(paired, 'paired.run', { capability });
 
 async function askAgent(paired) {
   const picked = await vscode.window.showQuickPick(
@@ -24,8 +20,7 @@ async function askAgent(paired) {
   if (!picked) return;
   const prompt = await vscode.window.showInputBox({ title: `Ask ${picked.label}`, prompt: 'Empty: what it is asked for most' });
   if (prompt === undefined) return;
-  const { question, answer } = await ask(paired, picked.agent, prompt);
-  await showText(question, answer.text || '');
+  await ask(paired, picked.agent, prompt, undefined, { show: true });
 }
 
 async function everything(paired) {
@@ -59,10 +54,7 @@ function registerCommands(paired, context, log, registerAssistants) {
     askAgent: () => askAgent(paired),
     everything: () => everything(paired),
     reviewChanges: () => run(paired, 'review'),
-    whatWasIDoing: async () => {
-      const answer = await paired.execute('paired.resume');
-      await showText('What was I doing?', answer.text || '');
-    },
+    whatWasIDoing: () => show(paired, 'paired.resume', {}),
     toggleQuiet,
     registerAssistants: () => registerAssistants(paired),
     restart: () => paired.restart(),

@@ -34,6 +34,11 @@ function render(text, toUri) {
       continue;
     }
     flush();
+    const who = /^\[(\w+)\.(\w+) .*\]$/.exec(each); // which capability of whom answers what follows
+    if (who) {
+      out += `\n**${who[1][0].toUpperCase()}${who[1].slice(1)}**: ${escapeMarkdown(who[2])}\n\n`;
+      continue;
+    }
     const heading = /^#{1,3} (.*)/.exec(each);
     out += heading ? `\n**${escapeMarkdown(heading[1])}**\n\n` : each ? `${line(each, toUri)}  \n` : '\n';
   }

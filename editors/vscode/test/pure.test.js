@@ -83,5 +83,6 @@ test('what a repository is called does not act as markdown', () => {
   assert.strictEqual(escapeMarkdown('a_b'), 'a\\_b');
   const fenced = render('  ```\n  code', () => undefined);
   assert.ok(fenced.startsWith('````text\n'), fenced);
+  assert.strictEqual(render('[sherlock.review_tree {}]', () => undefined), '\n**Sherlock**: review\\_tree\n\n');
   assert.strictEqual(render('## Title\nx', () => undefined), '\n**Title**\n\nx  \n');
 });

@@ -119,7 +119,9 @@ static void kinds_follow_section_4_and_5(void **state) {
         {"{\"jsonrpc\":\"2.0\",\"id\":1}", JSONRPC_INVALID, "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":1}", JSONRPC_INVALID, "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":null}", JSONRPC_INVALID, "1"},
-        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\\u006d\"}", JSONRPC_INVALID, "1"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\\u006d\"}", JSONRPC_REQUEST, "1"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\\u00e9\"}", JSONRPC_INVALID, "1"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\\u012f\"}", JSONRPC_INVALID, "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":1}", JSONRPC_INVALID, "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":\"bar\"}", JSONRPC_INVALID,
          "1"},
@@ -133,6 +135,26 @@ static void kinds_follow_section_4_and_5(void **state) {
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         expect(rows[i].text, 0, rows[i].kind, rows[i].id);
+}
+
+static void methods_lose_their_escapes(void **state) {
+    (void)state;
+    struct jsonrpc_message m;
+    static const char text[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"textDocument\\/h\\u006fver\"}";
+    assert_int_equal(jsonrpc_read(text, sizeof text - 1, &m, NULL), 0);
+    assert_int_equal(m.kind, JSONRPC_REQUEST);
+    assert_int_equal(m.method.len, 18);
+    assert_memory_equal(m.method.data, "textDocument/hover", 18);
+    char longest[JSONRPC_METHOD_BYTES_MAX + 64];
+    for (size_t letters = JSONRPC_METHOD_BYTES_MAX - 1; letters <= JSONRPC_METHOD_BYTES_MAX;
+         letters++) {
+        int n = snprintf(longest, sizeof longest, "{\"jsonrpc\":\"2.0\",\"method\":\"\\/%0*d\"}",
+                         (int)letters, 7);
+        assert_int_equal(jsonrpc_read(longest, (size_t)n, &m, NULL), 0);
+        assert_int_equal(m.kind, letters < JSONRPC_METHOD_BYTES_MAX ? JSONRPC_NOTIFICATION
+                                                                    : JSONRPC_INVALID);
+    }
 }
 
 static void a_member_given_twice_is_invalid_also_when_written_with_escapes(void **state) {
@@ -404,6 +426,7 @@ int main(void) {
         cmocka_unit_test(the_parts_of_a_request_are_marked),
         cmocka_unit_test(ids_come_back_byte_for_byte),
         cmocka_unit_test(kinds_follow_section_4_and_5),
+        cmocka_unit_test(methods_lose_their_escapes),
         cmocka_unit_test(a_member_given_twice_is_invalid_also_when_written_with_escapes),
         cmocka_unit_test(an_id_of_more_than_1024_bytes_is_refused),
         cmocka_unit_test(what_the_grammar_forbids_is_refused),
