@@ -49,7 +49,7 @@ void engine_drain(struct engine *e, const char *why) {
     // The next one serves from here on what asks no store; for the store it waits (owner.lock).
     // What is being written here may take a slow disk's time, and would keep everybody waiting.
     give_lock(e);
-    e->awaited = !e->owned && e->session_count > 0;
+    e->awaited = !e->owned && session_awaits_next(e);
     for (struct session *s = e->sessions, *next; s; s = next) {
         next = session_next(s);
         session_leave(s);

@@ -124,3 +124,5 @@ void session_close(struct session *s);   // at once
 void session_bury_all(struct engine *e); // frees what has been closed
 void session_changed(struct session *s, json_t *uris, bool list_changed);
 struct session *session_next(const struct session *s);
+// Will a client of this engine come back to the next one? The command line's do not.
+bool session_awaits_next(const struct engine *e);

@@ -101,6 +101,13 @@ struct session *session_next(const struct session *s) {
     return s->next;
 }
 
+bool session_awaits_next(const struct engine *e) {
+    for (const struct session *s = e->sessions; s; s = s->next)
+        if (s->face && s->face != &session_face_cli)
+            return true;
+    return false;
+}
+
 static void session_free(struct session *s) {
     hop_reader_free(s->reader);
     json_decref(s->hello);
