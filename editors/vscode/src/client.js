@@ -52,7 +52,6 @@ class Paired {
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       synchronize: { configurationSection: 'paired' },
-      initializationOptions: { rhythm: settings.get('rhythm.enable') },
     });
     this.client.onDidChangeState(() => this.changed.fire());
     try {
