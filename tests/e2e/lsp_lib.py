@@ -161,15 +161,19 @@ class Lsp:
     def until(self, test, timeout=10):
         """Waits until test() is true; gives its value."""
         deadline = time.monotonic() + timeout * SLOW
+        ended = False
         with self.lock:
             while True:
                 value = test()
                 if value:
                     return value
+                if self.eof:  # what it said last on stderr is read by another thread
+                    deadline = min(deadline, time.monotonic() + 2 * SLOW) if not ended else deadline
+                    ended = True
                 left = deadline - time.monotonic()
-                if left <= 0 or self.eof:
+                if left <= 0:
                     raise TimeoutError("waited in vain; stderr: %s" % self.stderr.decode())
-                self.lock.wait(left)
+                self.lock.wait(min(left, 0.05) if ended else left)
 
     # --- a session
     def initialize(self, folder=None, capabilities=None, initialized=True, **params):

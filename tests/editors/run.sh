@@ -14,7 +14,13 @@ picture=${3-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+cannot() {
+    echo "0 passed, 0 failed, 1 skipped: SKIPPED, $1"
+    exit 77
+}
+
 vscode() {
+    [ -x /usr/bin/chromium ] || cannot "there is no chromium"
     . "$here/../clients/npm.sh"
     # Its native modules are built against the pinned Node itself, whose headers come with its package.
     export npm_config_ignore_scripts=false
@@ -33,7 +39,7 @@ install_vscode() {
     local node=$home/node_modules/node-linux-$arch
     echo "run.sh: compiling VS Code's native modules" >&2
     (cd "$home" && PATH=$node/bin:$PATH npm_config_nodedir=$node npm rebuild --foreground-scripts code-server argon2 \
-        >compile.log 2>&1) || { tail -20 "$home/compile.log" >&2; exit 1; }
+        >compile.log 2>&1) || { tail -20 "$home/compile.log" >&2; cannot "VS Code's native modules cannot be compiled here"; }
     touch "$home/compiled"
 }
 
@@ -62,8 +68,8 @@ exec_node() {
 
 case "$suite" in
 vscode) vscode ;;
-nvim) exec_node python3 "$here/neovim.py" "$paired" ;;
-emacs) exec_node python3 "$here/emacs.py" "$paired" ;;
+nvim) command -v nvim >/dev/null || cannot "there is no Neovim"; exec_node python3 "$here/neovim.py" "$paired" ;;
+emacs) command -v emacs >/dev/null || cannot "there is no Emacs"; exec_node python3 "$here/emacs.py" "$paired" ;;
 *)
     echo "run.sh: vscode, nvim or emacs" >&2
     exit 2

@@ -65,7 +65,7 @@ function repository() {
 async function work(w, dir, paired, env) {
   await check('the extension comes up: status bar', () => w.see('.statusbar-item', 'paired'));
   await w.openFile('shop.py');
-  w.patience = 12000;
+  w.patience = 45000;
   await check('findings in the Problems view', async () => {
     await w.problems();
     await w.see('.markers-panel .monaco-list-row', 'Sherlock');
