@@ -100,7 +100,7 @@ static int program_of(struct cli *c, const struct cli_item *x, uint32_t *ret) {
             return 0;
         }
     void *list = c->programs;
-    int r = cli_grow(&list, c->program_count, &c->program_capacity, sizeof *c->programs,
+    int r = mem_grow(&list, c->program_count, &c->program_capacity, sizeof *c->programs,
                      CLI_PROGRAMS_MAX);
     c->programs = list;
     if (r < 0)

@@ -85,8 +85,6 @@ struct cli {
     bool cut;
 };
 
-int cli_grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max);
-
 // --- maya_cli_read.c: declarations of a file
 enum cli_framework cli_framework_of(const struct maya_file *f);
 int cli_read(struct cli *c, const struct maya_file *f, enum cli_framework framework,

@@ -24,7 +24,7 @@ struct cli_mention {
 static int mention(struct cli *c, const char *path, const char *name, size_t n, uint32_t line) {
     void *list = c->mentions;
     int r =
-        cli_grow(&list, c->mention_count, &c->mention_capacity, sizeof *c->mentions, MENTIONS_MAX);
+        mem_grow(&list, c->mention_count, &c->mention_capacity, sizeof *c->mentions, MENTIONS_MAX);
     c->mentions = list;
     if (r < 0)
         return r == ERR_LIMIT ? 0 : r;

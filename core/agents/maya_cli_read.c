@@ -55,20 +55,6 @@ enum cli_framework cli_framework_of(const struct maya_file *f) {
     return CLI_NONE;
 }
 
-int cli_grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max) {
-    if (count < *capacity)
-        return 0;
-    if (*capacity >= max)
-        return ERR_LIMIT;
-    uint32_t more = *capacity ? *capacity * 2 : 64;
-    void *grown = mem_realloc(*list, more * size);
-    if (!grown)
-        return ERR_NOMEM;
-    *list = grown;
-    *capacity = more;
-    return 0;
-}
-
 struct file_reader {
     struct cli *c;
     const struct maya_file *f;
@@ -79,7 +65,7 @@ struct file_reader {
 
 static int add(struct file_reader *r, struct cli_item item) {
     void *list = r->c->items;
-    int code = cli_grow(&list, r->c->item_count, &r->c->item_capacity, sizeof *r->c->items,
+    int code = mem_grow(&list, r->c->item_count, &r->c->item_capacity, sizeof *r->c->items,
                         CLI_OPTIONS_MAX);
     r->c->items = list;
     if (code < 0)
@@ -499,7 +485,7 @@ static bool contains(const struct maya_file *f, const char *const *words, size_t
 
 static int keep_word(struct cli *c, const char *s, size_t n) {
     void *list = (void *)c->words;
-    int r = cli_grow(&list, c->word_count, &c->word_capacity, sizeof *c->words, WORDS_MAX);
+    int r = mem_grow(&list, c->word_count, &c->word_capacity, sizeof *c->words, WORDS_MAX);
     c->words = list;
     if (r < 0)
         return r == ERR_LIMIT ? 0 : r;

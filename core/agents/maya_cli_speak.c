@@ -13,7 +13,7 @@ static int spoken(struct cli *c, const struct maya_file *f, enum cli_spoken_kind
                   const char *text, size_t n, uint32_t line) {
     void *list = c->spoken;
     int r =
-        cli_grow(&list, c->spoken_count, &c->spoken_capacity, sizeof *c->spoken, CLI_SPOKEN_MAX);
+        mem_grow(&list, c->spoken_count, &c->spoken_capacity, sizeof *c->spoken, CLI_SPOKEN_MAX);
     c->spoken = list;
     if (r < 0)
         return r == ERR_LIMIT ? 0 : r;

@@ -175,7 +175,7 @@ int flows_add_route(struct flows *f, struct flows_route r, const char *prefix, c
         !normal_route(whole, (size_t)k, normal, sizeof normal, &r.below))
         return 0;
     int code =
-        cli_grow(&list, f->route_count, &f->route_capacity, sizeof *f->routes, FLOWS_ROUTES_MAX);
+        mem_grow(&list, f->route_count, &f->route_capacity, sizeof *f->routes, FLOWS_ROUTES_MAX);
     f->routes = list;
     if (code < 0) {
         f->cut |= code == ERR_LIMIT;
@@ -190,7 +190,7 @@ int flows_add_route(struct flows *f, struct flows_route r, const char *prefix, c
 
 int flows_add_link(struct flows *f, struct flows_link l, const char *to, size_t n) {
     void *list = f->links;
-    int code = cli_grow(&list, f->link_count, &f->link_capacity, sizeof *f->links, FLOWS_LINKS_MAX);
+    int code = mem_grow(&list, f->link_count, &f->link_capacity, sizeof *f->links, FLOWS_LINKS_MAX);
     f->links = list;
     if (code < 0) {
         f->cut |= code == ERR_LIMIT;

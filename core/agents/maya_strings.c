@@ -33,20 +33,6 @@ static const struct maya_rule rules[] = {
     [RULE_SLIP] = {"slip", "Slips of the pen", "Mend the text."},
 };
 
-int strings_grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max) {
-    if (count < *capacity)
-        return 0;
-    if (*capacity >= max)
-        return ERR_LIMIT;
-    uint32_t more = *capacity ? *capacity * 2 : 64;
-    void *grown = mem_realloc(*list, more * size);
-    if (!grown)
-        return ERR_NOMEM;
-    *list = grown;
-    *capacity = more;
-    return 0;
-}
-
 static bool wants_catalogue(const char *path, enum lang lang) {
     struct catalogue_place place;
     (void)lang;

@@ -90,9 +90,6 @@ struct strings_key {
     bool used;
 };
 
-// Room for one more of a list; ERR_NOMEM, ERR_LIMIT.
-int strings_grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max);
-
 // --- maya_strings_sets.c: catalogues with each other
 int strings_add_catalogue(struct strings *s, const struct maya_file *f,
                           const struct catalogue_place *place);

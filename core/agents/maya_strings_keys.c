@@ -123,7 +123,7 @@ static int keep_part(struct strings *s, const char *text, size_t n) {
     for (uint32_t i = 0; i < s->part_count; i++)
         if (strlen(s->parts[i]) == n && memcmp(s->parts[i], text, n) == 0)
             return 0;
-    int r = strings_grow(&list, s->part_count, &s->part_capacity, sizeof *s->parts, PARTS_MAX);
+    int r = mem_grow(&list, s->part_count, &s->part_capacity, sizeof *s->parts, PARTS_MAX);
     s->parts = list;
     if (r < 0)
         return r == ERR_LIMIT ? 0 : r;
@@ -192,8 +192,8 @@ static int callee_of(struct strings *s, const char *name, size_t n, uint32_t *re
             return 0;
         }
     void *list = s->callees;
-    int r = strings_grow(&list, s->callee_count, &s->callee_capacity, sizeof *s->callees,
-                         STRINGS_CALLEES_MAX);
+    int r = mem_grow(&list, s->callee_count, &s->callee_capacity, sizeof *s->callees,
+                     STRINGS_CALLEES_MAX);
     s->callees = list;
     if (r < 0)
         return r;
@@ -241,7 +241,7 @@ static int given(struct strings *s, const struct maya_file *f, const char *name,
     }
     void *list = s->misses;
     s->callees[callee].misses++;
-    r = strings_grow(&list, s->miss_count, &s->miss_capacity, sizeof *s->misses, MISSES_MAX);
+    r = mem_grow(&list, s->miss_count, &s->miss_capacity, sizeof *s->misses, MISSES_MAX);
     s->misses = list;
     if (r < 0)
         return r == ERR_LIMIT ? 0 : r;
@@ -347,7 +347,7 @@ static int keep_plain(struct strings *s, const struct maya_file *f, const char *
     if (!n || !is_text(text, n))
         return 0;
     void *list = s->plain;
-    int r = strings_grow(&list, s->plain_count, &s->plain_capacity, sizeof *s->plain, PLAIN_MAX);
+    int r = mem_grow(&list, s->plain_count, &s->plain_capacity, sizeof *s->plain, PLAIN_MAX);
     s->plain = list;
     if (r < 0)
         return r;

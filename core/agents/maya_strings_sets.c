@@ -36,8 +36,8 @@ int strings_add_catalogue(struct strings *s, const struct maya_file *f,
                           const struct catalogue_place *place) {
     void *list = s->catalogues;
     char set[4096];
-    int r = strings_grow(&list, s->catalogue_count, &s->catalogue_capacity, sizeof *s->catalogues,
-                         STRINGS_CATALOGUES_MAX);
+    int r = mem_grow(&list, s->catalogue_count, &s->catalogue_capacity, sizeof *s->catalogues,
+                     STRINGS_CATALOGUES_MAX);
     s->catalogues = list;
     if (r < 0)
         return r;
@@ -172,7 +172,7 @@ static bool is_plural_arm(const char *key) {
 static int keep_gap(struct strings *s, enum strings_rule rule, const char *base,
                     struct maya_place at, struct maya_place original, const char *message) {
     void *gaps = s->gaps;
-    int r = strings_grow(&gaps, s->gap_count, &s->gap_capacity, sizeof *s->gaps, GAPS_MAX);
+    int r = mem_grow(&gaps, s->gap_count, &s->gap_capacity, sizeof *s->gaps, GAPS_MAX);
     s->gaps = gaps;
     if (r < 0)
         return r == ERR_LIMIT ? 0 : r;

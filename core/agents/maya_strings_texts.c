@@ -21,8 +21,7 @@ enum {
 
 static int keep_text(struct strings *s, struct strings_text x) {
     void *list = s->texts;
-    int r =
-        strings_grow(&list, s->text_count, &s->text_capacity, sizeof *s->texts, STRINGS_TEXTS_MAX);
+    int r = mem_grow(&list, s->text_count, &s->text_capacity, sizeof *s->texts, STRINGS_TEXTS_MAX);
     s->texts = list;
     if (r == 0)
         s->texts[s->text_count++] = x;

@@ -1,5 +1,7 @@
 #include "core/base/mem.h"
 
+#include "core/base/err.h"
+
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -40,6 +42,20 @@ void *mem_zalloc(size_t n) {
 
 void *mem_realloc(void *p, size_t n) {
     return must_fail() ? NULL : realloc(p, n ? n : 1);
+}
+
+int mem_grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max) {
+    if (count < *capacity)
+        return 0;
+    if (*capacity >= max)
+        return ERR_LIMIT;
+    uint32_t more = *capacity ? *capacity * 2 : 64;
+    void *grown = mem_realloc(*list, more * size);
+    if (!grown)
+        return ERR_NOMEM;
+    *list = grown;
+    *capacity = more;
+    return 0;
 }
 
 void mem_free(void *p) {

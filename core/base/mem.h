@@ -9,7 +9,10 @@
 void *mem_alloc(size_t n);
 void *mem_zalloc(size_t n);
 void *mem_realloc(void *p, size_t n); // p stays valid when NULL is returned
-void mem_free(void *p);               // accepts NULL
+// Room for one more in an array of `count` elements of `size` bytes: doubles it when it is full. 0;
+// ERR_LIMIT: it holds `max` already; ERR_NOMEM. The array and what it holds stay as they are then.
+int mem_grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max);
+void mem_free(void *p); // accepts NULL
 
 char *mem_strdup(const char *s); // NULL when out of memory
 char *mem_strndup(const char *s,

@@ -46,23 +46,10 @@ bool span_ends_with(const char *text, struct span s, const char *name) {
     return span_is(text, span_last(text, s), name);
 }
 
-static int grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max) {
-    if (count < *capacity)
-        return 0;
-    if (*capacity >= max)
-        return ERR_LIMIT;
-    uint32_t more = *capacity ? *capacity * 2 : 64;
-    void *grown = mem_realloc(*list, more * size);
-    if (!grown)
-        return ERR_NOMEM;
-    *list = grown;
-    *capacity = more;
-    return 0;
-}
-
 static int add_group(struct literals *l, struct literal_group g) {
     void *list = l->groups;
-    int r = grow(&list, l->group_count, &l->group_capacity, sizeof *l->groups, LITERAL_GROUPS_MAX);
+    int r =
+        mem_grow(&list, l->group_count, &l->group_capacity, sizeof *l->groups, LITERAL_GROUPS_MAX);
     l->groups = list;
     if (r == 0)
         l->groups[l->group_count++] = g;
@@ -71,7 +58,7 @@ static int add_group(struct literals *l, struct literal_group g) {
 
 static int add_literal(struct literals *l, struct literal x) {
     void *list = l->list;
-    int r = grow(&list, l->count, &l->capacity, sizeof *l->list, LITERALS_MAX);
+    int r = mem_grow(&list, l->count, &l->capacity, sizeof *l->list, LITERALS_MAX);
     l->list = list;
     if (r == 0)
         l->list[l->count++] = x;

@@ -58,26 +58,10 @@ bool markup_value_is(const struct markup *m, const struct markup_attribute *a, c
 
 // --- building ----------------------------------------------------------------------------------
 
-static int grow(void **list, uint32_t count, uint32_t *capacity, size_t size, uint32_t max,
-                bool *cut) {
-    if (count < *capacity)
-        return 0;
-    if (*capacity >= max) {
-        *cut = true;
-        return ERR_LIMIT;
-    }
-    uint32_t more = *capacity ? *capacity * 2 : 64;
-    void *grown = mem_realloc(*list, more * size);
-    if (!grown)
-        return ERR_NOMEM;
-    *list = grown;
-    *capacity = more;
-    return 0;
-}
-
 static int add_element(struct markup *m, struct markup_element e) {
     void *list = m->elements;
-    int r = grow(&list, m->count, &m->capacity, sizeof *m->elements, MARKUP_ELEMENTS_MAX, &m->cut);
+    int r = mem_grow(&list, m->count, &m->capacity, sizeof *m->elements, MARKUP_ELEMENTS_MAX);
+    m->cut |= r == ERR_LIMIT;
     m->elements = list;
     if (r == 0)
         m->elements[m->count++] = e;
@@ -86,8 +70,9 @@ static int add_element(struct markup *m, struct markup_element e) {
 
 static int add_attribute(struct markup *m, struct markup_attribute a) {
     void *list = m->attributes;
-    int r = grow(&list, m->attribute_count, &m->attribute_capacity, sizeof *m->attributes,
-                 MARKUP_ATTRIBUTES_MAX, &m->cut);
+    int r = mem_grow(&list, m->attribute_count, &m->attribute_capacity, sizeof *m->attributes,
+                     MARKUP_ATTRIBUTES_MAX);
+    m->cut |= r == ERR_LIMIT;
     m->attributes = list;
     if (r == 0)
         m->attributes[m->attribute_count++] = a;
