@@ -112,26 +112,30 @@ static bool look(struct syntax *s, const struct document_text *d, const char *te
            checks_run(s, d->path ? d->path : "untitled", count_finding, ret_findings, NULL) == 0;
 }
 
+int document_holds(struct syntax *s, const struct document_text *d, uint32_t errors,
+                   uint32_t findings, size_t from, size_t to, const char *text) {
+    AUTO_BUF tried = BUF_INIT(DOCUMENT_CHECK_BYTES_MAX + FINDING_FIX_BYTES_MAX);
+    uint32_t left = 0;
+    if (from > to || to > d->bytes)
+        return 0;
+    (void)buf_append(&tried, d->text, from);
+    (void)buf_puts(&tried, text);
+    (void)buf_append(&tried, d->text + to, d->bytes - to);
+    if (tried.failed)
+        return ERR_NOMEM;
+    return look(s, d, tried.data, tried.len, &left) && s->errors <= errors && left < findings;
+}
+
 int document_try(const struct document_text *d, size_t from, size_t to, const char *text,
                  struct err *err) {
     struct syntax *s = syntax_new();
-    AUTO_BUF tried = BUF_INIT(DOCUMENT_CHECK_BYTES_MAX + FINDING_FIX_BYTES_MAX);
-    uint32_t before = 0, after = 0;
-    if (s && from <= to && to <= d->bytes) {
-        (void)buf_append(&tried, d->text, from);
-        (void)buf_puts(&tried, text);
-        (void)buf_append(&tried, d->text + to, d->bytes - to);
-    }
-    if (!s || tried.failed) {
-        syntax_free(s);
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    bool holds = look(s, d, d->text, d->bytes, &before);
-    uint32_t errors = s->errors;
-    holds =
-        holds && look(s, d, tried.data, tried.len, &after) && s->errors <= errors && after < before;
+    uint32_t findings = 0;
+    int r = !s ? ERR_NOMEM
+            : !look(s, d, d->text, d->bytes, &findings)
+                ? 0
+                : document_holds(s, d, s->errors, findings, from, to, text);
     syntax_free(s);
-    return holds;
+    return r < 0 ? err_set(err, r, "out of memory") : r;
 }
 
 int document_findings(const struct document_text *given, struct findings *ret, struct err *err) {

@@ -32,5 +32,10 @@ const struct rule *document_rule(const char *id, size_t n);
 
 // Would this repair hold? Bytes [from, to) replaced by `text`: 1 when the text then parses as well
 // as before and the tree checks say less; 0 when not, or when it cannot be told. ERR_NOMEM.
+// `errors` and `findings` are what a parse and the checks said of the text before; s is
+// overwritten.
+int document_holds(struct syntax *s, const struct document_text *d, uint32_t errors,
+                   uint32_t findings, size_t from, size_t to, const char *text);
+// The same when that is not known yet.
 int document_try(const struct document_text *d, size_t from, size_t to, const char *text,
                  struct err *err);

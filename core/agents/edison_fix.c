@@ -2,6 +2,7 @@
 // memory, parsed again, the finding gone and nothing new in its place. Nothing is written.
 #include "core/agents/edison.h"
 
+#include "core/agents/document.h"
 #include "core/base/mem.h"
 #include "core/code/checks.h"
 #include "core/workspace/index.h"
@@ -33,28 +34,10 @@ static int on_finding(void *ctx, const struct finding *f) {
     return 0;
 }
 
-static int count_finding(void *ctx, const struct finding *f) {
-    (void)f;
-    ++*(uint32_t *)ctx;
-    return 0;
-}
-
 static int apply(const struct buf *text, const struct finding *f, struct buf *ret) {
     (void)buf_append(ret, text->data, f->fix_start);
     (void)buf_puts(ret, f->fix_text);
     return buf_append(ret, text->data + f->fix_end, text->len - f->fix_end);
-}
-
-// The text with this one repair: still parses as well as before, and says one finding less.
-static bool holds(struct syntax *syntax, enum lang lang, const char *path, const struct buf *text,
-                  const struct finding *f, uint32_t errors, uint32_t findings) {
-    AUTO_BUF tried = BUF_INIT(INDEX_FILE_BYTES_MAX + FINDING_FIX_BYTES_MAX);
-    struct syntax_limits limits = {.ms = PARSE_MS};
-    uint32_t left = 0;
-    return apply(text, f, &tried) == 0 &&
-           syntax_parse(syntax, lang, tried.data, tried.len, &limits, NULL) == 0 &&
-           syntax->errors <= errors && checks_run(syntax, path, count_finding, &left, NULL) == 0 &&
-           left < findings;
 }
 
 static void put_line(struct buf *out, char mark, const char **lines, const size_t *bytes,
@@ -151,11 +134,15 @@ static int fix_text(const struct fix_input *in, const char *path, enum lang lang
     uint32_t errors = r == 0 ? syntax->errors : 0;
     if (r == 0)
         r = checks_run(syntax, path, on_finding, found, err);
+    const struct document_text d = {
+        .path = path, .lang = lang, .text = text->data, .bytes = text->len};
     for (uint32_t i = 0; r == 0 && i < found->count; i++) {
-        if (!holds(syntax, lang, path, text, &found->list[i], errors, found->all))
+        const struct finding *f = &found->list[i];
+        if (document_holds(syntax, &d, errors, found->all, f->fix_start, f->fix_end, f->fix_text) <=
+            0)
             continue;
         tried++;
-        r = put_fix(report, path, text, &found->list[i], err);
+        r = put_fix(report, path, text, f, err);
     }
     if (r == 0) {
         report_title(report, "%s: %u certain repair%s for %u finding%s; nothing was written", path,
