@@ -93,16 +93,17 @@ static void progress_cancelled(void *ctx) {
     rpc_cancel(((struct running *)ctx)->req);
 }
 
+// The one that a command speaks of; NULL: none that is open.
+static const struct lsp_document *document_in(const struct lsp_face *f, const json_t *argument) {
+    const json_t *uri = json_object_get(json_object_get(argument, "textDocument"), "uri");
+    return json_is_string(uri)
+               ? lsp_document_find(f, json_string_value(uri), json_string_length(uri))
+               : NULL;
+}
+
 static const char *root_of(const struct lsp_face *f, const json_t *argument) {
-    const char *uri =
-        json_string_value(json_object_get(json_object_get(argument, "textDocument"), "uri"));
-    const struct lsp_document *d = uri ? lsp_document_find(f, uri, strlen(uri)) : NULL;
-    if (d && d->root)
-        return d->root;
-    for (size_t i = 0; i < f->folder_count; i++)
-        if (f->folders[i].path)
-            return f->folders[i].path;
-    return session_workspace(f->session);
+    const struct lsp_document *d = document_in(f, argument);
+    return d && d->root ? d->root : lsp_root(f);
 }
 
 // What a command's argument may hold beside what its capability takes.
@@ -187,40 +188,16 @@ static bool means_here(const char *question) {
     return false;
 }
 
-static bool is_word(char c) {
-    return c == '_' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z') || (c & 0x80);
-}
-
-// The identifier that the place stands on, or right behind.
-static int put_word(const struct lsp_face *f, const struct lsp_document *d, struct lsp_position at,
-                    struct buf *out) {
-    enum { WORD_BYTES_MAX = 200 };
-    AUTO_BUF line = BUF_INIT(0);
-    size_t start = lsp_text_line_start(d->text, at.line);
-    size_t offset = lsp_text_offset(d->text, f->encoding, at), from = offset, to = offset;
-    size_t low = offset - start > WORD_BYTES_MAX ? offset - WORD_BYTES_MAX : start;
-    if (lsp_text_copy(d->text, low, offset + WORD_BYTES_MAX, &line) < 0)
-        return ERR_NOMEM;
-    while (from > low && is_word(line.data[from - 1 - low]))
-        from--;
-    while (to - low < line.len && is_word(line.data[to - low]))
-        to++;
-    if (to > from)
-        (void)buf_printf(out, "\n%.*s", (int)(to - from), line.data + (from - low));
-    return out->failed ? ERR_NOMEM : 0;
-}
-
 static int put_place(const struct invocation *i, struct buf *question) {
-    const char *uri =
-        json_string_value(json_object_get(json_object_get(i->argument, "textDocument"), "uri"));
-    const struct lsp_document *d = uri ? lsp_document_find(i->face, uri, strlen(uri)) : NULL;
+    char word[LSP_WORD_BYTES_MAX + 1];
+    const struct lsp_document *d = document_in(i->face, i->argument);
     struct lsp_range range;
     if (!d || !d->relative)
         return 0;
     (void)buf_printf(question, "\n%s", d->relative);
-    if (lsp_read_range(json_object_get(i->argument, "range"), &range))
-        return put_word(i->face, d, range.start, question);
+    if (lsp_read_range(json_object_get(i->argument, "range"), &range) &&
+        lsp_word_at(i->face, d, range.start, word, &range))
+        (void)buf_printf(question, "\n%s", word);
     return question->failed ? ERR_NOMEM : 0;
 }
 

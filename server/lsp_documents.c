@@ -266,6 +266,13 @@ json_t *lsp_position_json(struct lsp_position p) {
                      (json_int_t)p.character);
 }
 
+void lsp_put_range(struct buf *out, struct lsp_range r) {
+    (void)buf_printf(out,
+                     "{\"start\":{\"line\":%u,\"character\":%u},\"end\":{\"line\":%u,"
+                     "\"character\":%u}}",
+                     r.start.line, r.start.character, r.end.line, r.end.character);
+}
+
 json_t *lsp_range_json(struct lsp_range r) {
     json_t *start = lsp_position_json(r.start), *end = lsp_position_json(r.end);
     return json_pack("{s:o, s:o}", "start", start, "end", end);
@@ -274,4 +281,35 @@ json_t *lsp_range_json(struct lsp_range r) {
 json_t *lsp_copy_range_json(const struct lsp_copy *c, size_t from, size_t to) {
     return lsp_range_json((struct lsp_range){lsp_text_position(c->lines, c->encoding, from),
                                              lsp_text_position(c->lines, c->encoding, to)});
+}
+
+// --- words ---------------------------------------------------------------------------------------
+
+bool lsp_is_word(char c) {
+    return c == '_' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || (c & 0x80);
+}
+
+size_t lsp_word_at(const struct lsp_face *f, const struct lsp_document *d, struct lsp_position at,
+                   char ret[LSP_WORD_BYTES_MAX + 1], struct lsp_range *ret_range) {
+    enum { SPAN = LSP_WORD_BYTES_MAX + 1 }; // one more: to see that it is longer
+    AUTO_BUF near = BUF_INIT(0);
+    size_t offset = lsp_text_offset(d->text, f->encoding, at);
+    size_t low = offset > SPAN ? offset - SPAN : 0, line = lsp_text_line_start(d->text, at.line);
+    low = low < line ? line : low;
+    if (lsp_text_copy(d->text, low, offset + SPAN, &near) < 0)
+        return 0;
+    size_t from = offset - low, to = from;
+    while (from && lsp_is_word(near.data[from - 1]))
+        from--;
+    while (to < near.len && lsp_is_word(near.data[to]))
+        to++;
+    if (to - from > LSP_WORD_BYTES_MAX)
+        return 0;
+    if (to > from)
+        memcpy(ret, near.data + from, to - from);
+    ret[to - from] = '\0';
+    *ret_range = (struct lsp_range){lsp_text_position(d->text, f->encoding, low + from),
+                                    lsp_text_position(d->text, f->encoding, low + to)};
+    return to - from;
 }

@@ -27,6 +27,7 @@ enum {
     LSP_FOLDERS_MAX = 64,
     LSP_FEATURES_MAX = 16,
     LSP_URI_BYTES_MAX = 8 * 1024,
+    LSP_WORD_BYTES_MAX = 120,
     LSP_CALL_MS = 10 * 1000,       // for the client's answer to a question of ours
     LSP_PEOPLE_MS = 10 * 60 * 1000 // for a person's
 };
@@ -168,6 +169,11 @@ struct lsp_document *lsp_document_find(const struct lsp_face *f, const char *uri
 struct lsp_document *lsp_document_of(struct lsp_face *f, struct rpc_request *req,
                                      const json_t *params);
 void **lsp_document_state(struct lsp_document *d, const struct lsp_feature *feature);
+// The identifier that the position stands in, or right behind; UTF-8 counts as letters. Its bytes;
+// 0: there is none, it is longer than LSP_WORD_BYTES_MAX, or there is no memory.
+size_t lsp_word_at(const struct lsp_face *f, const struct lsp_document *d, struct lsp_position at,
+                   char ret[LSP_WORD_BYTES_MAX + 1], struct lsp_range *ret_range);
+bool lsp_is_word(char c); // may it stand in such an identifier?
 
 // The text as it is now, for workers: immutable, any thread, any number of holders.
 struct lsp_copy {
@@ -192,6 +198,7 @@ bool lsp_read_position(const json_t *value, struct lsp_position *ret);
 bool lsp_read_range(const json_t *value, struct lsp_range *ret);
 json_t *lsp_position_json(struct lsp_position p); // new; NULL out of memory
 json_t *lsp_range_json(struct lsp_range r);
+void lsp_put_range(struct buf *out, struct lsp_range r); // as text; a failure marks `out`
 // Of bytes of a copy.
 json_t *lsp_copy_range_json(const struct lsp_copy *c, size_t from, size_t to);
 

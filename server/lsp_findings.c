@@ -75,20 +75,13 @@ static bool is_unnecessary(const struct rule *rule) {
     return false;
 }
 
-static void put_range(struct buf *out, struct lsp_range r) {
-    (void)buf_printf(out,
-                     "{\"start\":{\"line\":%u,\"character\":%u},\"end\":{\"line\":%u,"
-                     "\"character\":%u}}",
-                     r.start.line, r.start.character, r.end.line, r.end.character);
-}
-
 // LSP 3.17 "Diagnostic".
 static char *diagnostic(const struct lsp_style *k, const struct lsp_finding *x) {
     static const int severities[] = {
         [SEVERITY_ERROR] = 1, [SEVERITY_WARNING] = 2, [SEVERITY_NOTE] = 3};
     struct buf out = BUF_INIT(0);
     (void)buf_puts(&out, "{\"range\":");
-    put_range(&out, x->range);
+    lsp_put_range(&out, x->range);
     (void)buf_printf(&out, ",\"severity\":%d,\"code\":\"%s\"", severities[x->rule->severity],
                      x->rule->id);
     if (k->documentation) {

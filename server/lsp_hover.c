@@ -10,20 +10,15 @@
 #include <string.h>
 #include <time.h>
 
-enum { WORD_BYTES_MAX = 120, WORD_BYTES_MIN = 3, NOTES_MAX = 2, NOTE_BYTES_MAX = 400, PLACES = 16 };
+enum { WORD_BYTES_MIN = 3, NOTES_MAX = 2, NOTE_BYTES_MAX = 400, PLACES = 16 };
 
 struct hover_data {
     struct lsp_knowledge *known;
-    char word[WORD_BYTES_MAX + 1];
+    char word[LSP_WORD_BYTES_MAX + 1];
     uint32_t line; // from 1
     struct lsp_range range;
     int64_t now_ms;
 };
-
-static bool is_word(char c) {
-    return c == '_' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z');
-}
 
 // --- what is known -------------------------------------------------------------------------------
 
@@ -39,7 +34,7 @@ static void put_plain(struct buf *out, const char *text, size_t n) {
 static bool names_word(const char *text, size_t n, const char *word) {
     size_t w = strlen(word);
     for (const char *p = text, *end = text + n; (p = memmem(p, (size_t)(end - p), word, w)); p++)
-        if ((p == text || !is_word(p[-1])) && (p + w == end || !is_word(p[w])))
+        if ((p == text || !lsp_is_word(p[-1])) && (p + w == end || !lsp_is_word(p[w])))
             return true;
     return false;
 }
@@ -164,11 +159,9 @@ static int make_hover(struct lsp_job *job, struct err *err) {
     (void)buf_puts(&whole, "**paired**  \n");
     (void)buf_append(&whole, text.data, text.len);
     (void)buf_put_json_string(&job->result, whole.data, whole.len);
-    (void)buf_printf(&job->result,
-                     "},\"range\":{\"start\":{\"line\":%u,\"character\":%u},\"end\":{\"line\":%u,"
-                     "\"character\":%u}}}",
-                     data->range.start.line, data->range.start.character, data->range.end.line,
-                     data->range.end.character);
+    (void)buf_puts(&job->result, "},\"range\":");
+    lsp_put_range(&job->result, data->range);
+    (void)buf_putc(&job->result, '}');
     return job->result.failed || text.failed || whole.failed
                ? err_set(err, ERR_NOMEM, "out of memory")
                : 0;
@@ -178,31 +171,6 @@ static void free_data(void *ctx) {
     struct hover_data *data = ctx;
     lsp_knowledge_put(data->known);
     mem_free(data);
-}
-
-// The identifier around the position. false: there is none worth a question.
-static bool find_word(const struct lsp_face *f, const struct lsp_document *d,
-                      struct lsp_position at, struct hover_data *ret) {
-    AUTO_BUF near = BUF_INIT(0);
-    size_t offset = lsp_text_offset(d->text, f->encoding, at);
-    size_t low = offset > WORD_BYTES_MAX ? offset - WORD_BYTES_MAX : 0;
-    size_t line = lsp_text_line_start(d->text, at.line);
-    low = low < line ? line : low;
-    if (lsp_text_copy(d->text, low, offset + WORD_BYTES_MAX, &near) < 0)
-        return false;
-    size_t from = offset - low, to = from;
-    while (from && is_word(near.data[from - 1]))
-        from--;
-    while (to < near.len && is_word(near.data[to]))
-        to++;
-    if (to - from < WORD_BYTES_MIN || to - from > WORD_BYTES_MAX)
-        return false;
-    memcpy(ret->word, near.data + from, to - from);
-    ret->word[to - from] = '\0';
-    ret->range = (struct lsp_range){lsp_text_position(d->text, f->encoding, low + from),
-                                    lsp_text_position(d->text, f->encoding, low + to)};
-    ret->line = ret->range.start.line + 1;
-    return true;
 }
 
 static void on_hover(void *face, struct rpc_request *req, json_t *params) {
@@ -216,11 +184,13 @@ static void on_hover(void *face, struct rpc_request *req, json_t *params) {
         return;
     }
     struct hover_data *data = mem_zalloc(sizeof *data);
-    if (!data || !lsp_setting_bool(f, "hover.enable", true) || !find_word(f, d, at, data)) {
+    if (!data || !lsp_setting_bool(f, "hover.enable", true) ||
+        lsp_word_at(f, d, at, data->word, &data->range) < WORD_BYTES_MIN) {
         mem_free(data);
         lsp_reply_null(req);
         return;
     }
+    data->line = data->range.start.line + 1;
     data->now_ms = env_wall_ms(session_env(f->session));
     data->known = lsp_knowledge_hold(lsp_knowledge_of(d));
     lsp_work_start(f, req, d, 0, make_hover, data, free_data);

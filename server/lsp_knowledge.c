@@ -14,6 +14,7 @@ struct known { // of one document
     struct lsp_document *document; // NULL: closed; freed when the job is done
     struct lsp_knowledge *now;
     bool running, again;
+    bool names; // asked for at the last look
 };
 struct look {
     struct known *for_whom;
@@ -127,7 +128,8 @@ static void look_run(void *ctx, struct job *job) {
         buf_printf(&path, "%s%s", past.prefix, l->relative) == 0) {
         l->result->tracked = history_commit_count(past.history) > 0;
         look_at_history(l, &past, path.data);
-        l->result->base = look_at_base(l, past.git, path.data);
+        if (language_is_code(l->lang)) // lenses stand above functions
+            l->result->base = look_at_base(l, past.git, path.data);
     }
     workspace_past_done(&past);
     workspace_put(ws);
@@ -164,7 +166,7 @@ static void look_done(void *ctx, bool cancelled) {
         k->now = TAKE(l->result);
     }
     look_free(l);
-    if (first && k->now && k->face->live)
+    if (first && k->now && k->face->live && lsp_setting_bool(k->face, "lens.enable", false))
         lsp_refresh(k->face, "workspace.codeLens.refreshSupport", "workspace/codeLens/refresh");
     if (k->again)
         start(k);
@@ -174,6 +176,7 @@ static void start(struct known *k) {
     struct lsp_document *d = k->document;
     struct lsp_face *f = k->face;
     k->again = k->running;
+    k->names = lsp_setting_bool(f, "hover.owners", false);
     if (k->running || !d->root || !d->relative)
         return;
     struct look *l = mem_zalloc(sizeof *l);
@@ -184,7 +187,7 @@ static void start(struct known *k) {
                        .root = mem_strdup(d->root),
                        .relative = mem_strdup(d->relative),
                        .lang = d->lang,
-                       .names = lsp_setting_bool(f, "hover.owners", false)};
+                       .names = k->names};
     k->running =
         l->root && l->relative &&
         pool_submit(session_pool(f->session), POOL_BACKGROUND, look_run, look_done, l, NULL) == 0;
@@ -226,5 +229,14 @@ static void all_again(struct lsp_face *f) {
             start(known_of(d));
 }
 
+// Of the settings only one changes what is looked for.
+static void configured(struct lsp_face *f) {
+    for (struct lsp_document *d = f->documents; d; d = d->next) {
+        struct known *k = known_of(d);
+        if (k && k->names != lsp_setting_bool(f, "hover.owners", false))
+            start(k);
+    }
+}
+
 const struct lsp_feature lsp_feature_knowledge = {
-    .name = "knowledge", .document = document, .folders = all_again, .configured = all_again};
+    .name = "knowledge", .document = document, .folders = all_again, .configured = configured};

@@ -67,11 +67,10 @@ static void put_lens(struct lsp_job *job, const struct facts *now, const struct 
     if (snapshot)
         lsp_uses_of(snapshot, facts_text(now, s->name), &uses);
     put_title(&title, was, s, &uses, data->known);
-    uint32_t line = s->line ? s->line - 1 : 0;
-    (void)buf_printf(out,
-                     "%s{\"range\":{\"start\":{\"line\":%u,\"character\":0},\"end\":{\"line\":%u,"
-                     "\"character\":0}},\"command\":{\"title\":",
-                     first ? "" : ",", line, line);
+    struct lsp_position line = {s->line ? s->line - 1 : 0, 0};
+    (void)buf_puts(out, first ? "{\"range\":" : ",{\"range\":");
+    lsp_put_range(out, (struct lsp_range){line, line});
+    (void)buf_puts(out, ",\"command\":{\"title\":");
     (void)buf_put_json_string(out, title.data, title.len);
     (void)buf_puts(out, ",\"command\":\"paired.leonardo.impact\",\"arguments\":[{\"symbol\":");
     const char *name = facts_text(now, s->name);
@@ -140,8 +139,27 @@ static void on_lens(void *face, struct rpc_request *req, json_t *params) {
     lsp_work_start(f, req, d, LSP_FRESH, make_lenses, data, free_data);
 }
 
+struct lenses { // of one session
+    bool on;
+};
+
+static int open_state(struct lsp_face *f, void **ret, struct err *err) {
+    (void)f;
+    *ret = mem_zalloc(sizeof(struct lenses));
+    return *ret ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static void close_state(struct lsp_face *f, void *state) {
+    (void)f;
+    mem_free(state);
+}
+
 static void configured(struct lsp_face *f) {
-    lsp_refresh(f, "workspace.codeLens.refreshSupport", "workspace/codeLens/refresh");
+    struct lenses *l = lsp_state(f, &lsp_feature_lens);
+    bool on = lsp_setting_bool(f, "lens.enable", false);
+    if (l->on != on)
+        lsp_refresh(f, "workspace.codeLens.refreshSupport", "workspace/codeLens/refresh");
+    l->on = on;
 }
 
 static int advertise(struct lsp_face *f, json_t *capabilities) {
@@ -156,5 +174,8 @@ static const struct lsp_method methods[] = {
     {.name = "textDocument/codeLens", .request = on_lens, .advertise = advertise},
     {0},
 };
-const struct lsp_feature lsp_feature_lens = {
-    .name = "lens", .methods = methods, .configured = configured};
+const struct lsp_feature lsp_feature_lens = {.name = "lens",
+                                             .methods = methods,
+                                             .open = open_state,
+                                             .close = close_state,
+                                             .configured = configured};
