@@ -25,36 +25,11 @@ async function check(what, action) {
   }
 }
 
-const shop = `import json
-import os
-
-
-def load(path):
-    try:
-        with open(path) as f:
-            return json.load(f)
-    except Exception:
-        pass
-
-
-def total(prices, rebate):
-    if rebate == None:
-        rebate = 0
-    sum = 0
-    for price in prices:
-        sum += price
-    return sum - rebate
-
-
-def names(rows, found=[]):
-    for row in rows:
-        found.append(row["name"])
-    return found
-`;
+const shop = new URL('./shop.txt', import.meta.url); // what the tests of each editor open, as shop.py
 
 function repository() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-shop-'));
-  fs.writeFileSync(path.join(dir, 'shop.py'), shop);
+  fs.copyFileSync(shop, path.join(dir, 'shop.py'));
   fs.writeFileSync(path.join(dir, 'README.md'), '# Shop\n\nPrices and rebates.\n');
   const env = { PATH: process.env.PATH, HOME: dir, GIT_AUTHOR_NAME: 'A', GIT_AUTHOR_EMAIL: 'a@example.org',
     GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@example.org' };

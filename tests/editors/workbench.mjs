@@ -44,7 +44,7 @@ export class Workbench {
     fs.writeFileSync(path.join(this.data, 'User', 'settings.json'), JSON.stringify({
       'security.workspace.trust.enabled': false, 'workbench.startupEditor': 'none', 'telemetry.telemetryLevel': 'off',
       'update.mode': 'none', 'extensions.autoCheckUpdates': false, 'extensions.autoUpdate': false,
-      'workbench.tips.enabled': false, 'files.autoSave': 'off', 'editor.inlineSuggest.enabled': true,
+      'workbench.tips.enabled': false, 'files.autoSave': 'off',
       'chat.mcp.access': 'all', 'chat.mcp.autostart': 'newAndOutdated', 'editor.minimap.enabled': false,
       'workbench.colorTheme': 'Default Dark Modern', ...settings,
     }));

@@ -1,17 +1,12 @@
-// One item in the status bar, one in the language status: is paired there, what does it hold back, how is the index.
+// One item in the status bar, one in the language status: is paired there, and which engine answers.
 'use strict';
 const vscode = require('vscode');
 
 const EVERY_MS = 30000;
 
 function describe(status) {
-  const lines = [];
-  if (status?.engine) lines.push(`engine ${status.engine.version || ''}, process ${status.engine.pid || '?'}`);
-  if (status?.index) lines.push(`index: ${status.index.files ?? '?'} files${status.index.busy ? ', reading' : ''}`);
-  if (status?.findings !== undefined) lines.push(`${status.findings} findings in open files`);
-  if (status?.quiet) lines.push(status.quiet.off ? 'quiet while typing is off' : `quiet while typing: ${status.quiet.waiting || 0} held`);
-  if (status?.peers !== undefined) lines.push(`${status.peers} peers`);
-  return lines;
+  const { version = '', pid = '?' } = status?.engine || {};
+  return status?.engine ? [`engine ${version}, process ${pid}`] : [];
 }
 
 class Status {
@@ -25,24 +20,17 @@ class Status {
     this.subscriptions = [
       paired.changed.event(() => this.update()),
       vscode.window.onDidChangeWindowState(s => s.focused && this.update()),
-      vscode.languages.onDidChangeDiagnostics(() => this.soon()),
     ];
     this.timer = setInterval(() => vscode.window.state.focused && this.update(), EVERY_MS);
     this.update();
     this.bar.show();
   }
 
-  soon() {
-    clearTimeout(this.pending);
-    this.pending = setTimeout(() => this.update(), 500);
-  }
-
   async update() {
     const { paired } = this;
     let status;
     if (paired.running) status = await paired.execute('paired.status').catch(() => undefined);
-    const held = status?.quiet?.waiting || 0;
-    if (paired.running) this.bar.text = held ? `$(circle-outline) paired ${held}` : '$(circle-filled) paired';
+    if (paired.running) this.bar.text = '$(circle-filled) paired';
     else this.bar.text = paired.problem ? '$(warning) paired' : '$(loading~spin) paired';
     const lines = paired.running ? describe(status) : [paired.problem || 'starting'];
     this.bar.tooltip = ['paired', ...lines].join('\n');
@@ -54,11 +42,10 @@ class Status {
 
   dispose() {
     clearInterval(this.timer);
-    clearTimeout(this.pending);
     this.subscriptions.forEach(s => s.dispose());
     this.bar.dispose();
     this.language.dispose();
   }
 }
 
-module.exports = { Status, describe };
+module.exports = { Status };
