@@ -31,6 +31,11 @@ struct acp_chat *acp_chat_of(struct acp_face *f, struct rpc_request *req, const 
     return chat;
 }
 
+json_t *acp_full_path(const struct acp_chat *chat, const char *below) {
+    AUTO_FREE char *full = below ? mem_format("%s/%s", chat->root, below) : NULL;
+    return full ? acp_string(full, strlen(full)) : NULL;
+}
+
 // --- life ----------------------------------------------------------------------------------------
 
 static void chat_free(struct acp_chat *chat) {
@@ -39,6 +44,7 @@ static void chat_free(struct acp_chat *chat) {
         link = &(*link)->next;
     *link = chat->next;
     chat->face->chat_count--;
+    json_decref(chat->more);
     mem_free(chat->cwd);
     mem_free(chat->root);
     mem_free(chat);
@@ -218,6 +224,24 @@ void acp_chat_set_mode(void *face, struct rpc_request *req, json_t *params) {
 
 // --- methods -------------------------------------------------------------------------------------
 
+// "Agents SHOULD connect to all MCP servers": this one does not, and says so.
+static void tell_foreign(struct acp_chat *chat) {
+    if (!chat->foreign || !(chat->face->can & ACP_CAN_NOTICE))
+        return;
+    acp_update(chat, json_pack("{s:s, s:s, s:s, s:s}", "sessionUpdate", "notice", "severity",
+                               "info", "title", "MCP servers were not started", "description",
+                               "The agents run nothing foreign: they answer from the repository."));
+    chat->foreign = 0;
+}
+
+void acp_chat_welcome(struct acp_chat *chat, struct rpc_request *req, bool fresh) {
+    acp_state_tell(chat);
+    acp_reply(req, json_pack("{s:s*, s:o, s:o}", "sessionId", fresh ? chat->id : NULL,
+                             "configOptions", options_json(chat), "modes", modes_json(chat)));
+    tell_commands(chat);
+    tell_foreign(chat);
+}
+
 void acp_chat_new(void *face, struct rpc_request *req, json_t *params) {
     struct acp_face *f = face;
     struct err err = {0};
@@ -226,25 +250,25 @@ void acp_chat_new(void *face, struct rpc_request *req, json_t *params) {
     struct acp_chat *chat = acp_chat_find(f, id);
     if (!chat)
         chat = acp_chat_open(f, params, id, &err);
-    if (!chat) {
+    if (chat)
+        acp_chat_welcome(chat, req, true);
+    else
         acp_fail(req, err.code == ERR_INVAL ? JSONRPC_INVALID_PARAMS : JSONRPC_INTERNAL_ERROR,
                  &err);
-        return;
-    }
-    acp_state_tell(chat);
-    acp_reply(req, json_pack("{s:s, s:o, s:o}", "sessionId", chat->id, "configOptions",
-                             options_json(chat), "modes", modes_json(chat)));
-    tell_commands(chat);
+}
+
+// "MUST cancel any ongoing work for that session as if session/cancel had been called".
+void acp_chat_end(struct acp_chat *chat) {
+    if (chat->turn)
+        acp_turn_cancel(chat->turn);
+    acp_state_forget(chat);
+    chat_free(chat);
 }
 
 void acp_chat_close(void *face, struct rpc_request *req, json_t *params) {
     struct acp_chat *chat = acp_chat_of(face, req, params);
     if (!chat)
         return;
-    // "MUST cancel any ongoing work for that session as if session/cancel had been called".
-    if (chat->turn)
-        acp_turn_cancel(chat->turn);
-    acp_state_forget(chat);
-    chat_free(chat);
+    acp_chat_end(chat);
     rpc_reply_raw(req, "{}", 2);
 }

@@ -27,7 +27,8 @@ enum {
     ACP_STEPS_MAX = 4,      // of one turn
     ACP_CHUNK_BYTES = 2048, // of one agent_message_chunk
     ACP_LOCATIONS_MAX = 50, // of one tool call
-    ACP_TITLE_BYTES_MAX = 120
+    ACP_TITLE_BYTES_MAX = 120,
+    ACP_QUESTION_ID_BYTES = 64 // of a request of ours
 };
 enum {                 // what the client can do
     ACP_CAN_READ = 1,  // fs/read_text_file
@@ -47,6 +48,8 @@ struct acp_face {
     unsigned can;   // ACP_CAN_…
     struct acp_chat *chats;
     size_t chat_count;
+    struct acp_job *jobs; // requests that workers answer, but for prompts
+    size_t job_count;
 };
 
 struct acp_chat {
@@ -57,9 +60,13 @@ struct acp_chat {
     char *root;                // of the repository around it, or the folder itself; without links
     const struct agent *agent; // who answers; agent_team: to whom it concerns
     char title[ACP_TITLE_BYTES_MAX + 1]; // of the first question; "" before it
-    size_t foreign;        // MCP servers that the client named: not started, and not yet said so
-    struct acp_turn *turn; // NULL: nothing is being answered
-    struct {               // of the prompt that is, or was, answered
+    size_t foreign; // MCP servers that the client named: not started, and not yet said so
+    char focus[ACP_PATH_BYTES_MAX]; // file or symbol that was spoken of last; "" none
+    json_t *more;                   // next page of the last answer: {"row", "arguments"}, or NULL
+    unsigned allowed, refused;      // what the user decided once and for all, here (acp_ask.c)
+    char question[ACP_QUESTION_ID_BYTES]; // request of ours that is open; "" none
+    struct acp_turn *turn;                // NULL: nothing is being answered
+    struct {                              // of the prompt that is, or was, answered
         uint64_t seq;
         size_t steps; // whose answers have been said: an engine that is asked again does not repeat
     } said;
@@ -73,6 +80,11 @@ void acp_fail(struct rpc_request *req, int code, const struct err *err);
 void acp_reply(struct rpc_request *req, json_t *result);
 // A string of bytes that may not be UTF-8: what is not becomes U+FFFD. New.
 json_t *acp_string(const char *text, size_t n);
+// The first line without control characters, at most `max` bytes and the NUL.
+void acp_one_line(const char *text, size_t n, char *ret, size_t max);
+// Runs a capability for a chat whose answer nobody waits for. `arguments` are stolen.
+void acp_run_unheard(struct acp_chat *chat, const char *capability, json_t *arguments,
+                     uint64_t seq);
 
 // --- chats (acp_chats.c)
 void acp_chat_new(void *face, struct rpc_request *req, json_t *params);
@@ -85,7 +97,18 @@ struct acp_chat *acp_chat_find(const struct acp_face *f, const char *id); // NUL
 // From cwd and mcpServers. NULL: err says why.
 struct acp_chat *acp_chat_open(struct acp_face *f, const json_t *params, const char *id,
                                struct err *err);
-void acp_chats_free(struct acp_face *f); // ends what they do, answers nobody
+void acp_chats_free(struct acp_face *f);  // ends what they do, answers nobody
+void acp_chat_end(struct acp_chat *chat); // what it does is cancelled
+// Answers session/new (`fresh`: with the id), load, resume: who can answer, and the commands.
+void acp_chat_welcome(struct acp_chat *chat, struct rpc_request *req, bool fresh);
+json_t *acp_full_path(const struct acp_chat *chat, const char *below); // new
+
+// --- conversations of earlier (acp_history.c)
+void acp_chat_list(void *face, struct rpc_request *req, json_t *params);
+void acp_chat_load(void *face, struct rpc_request *req, json_t *params);
+void acp_chat_resume(void *face, struct rpc_request *req, json_t *params);
+void acp_chat_delete(void *face, struct rpc_request *req, json_t *params);
+void acp_jobs_free(struct acp_face *f);
 
 // --- for the next engine (acp_state.c)
 extern const char acp_state_method[];
@@ -95,8 +118,9 @@ void acp_state_take(void *face, json_t *params);
 
 // --- what a prompt says (acp_prompt.c)
 struct acp_prompt {
-    struct buf text;            // all text blocks, and what the others point at: the question
-    char *paths[ACP_PATHS_MAX]; // below the root, of links and embedded files; owned
+    struct buf text;              // all text blocks, and what the others point at: the question
+    char *paths[ACP_PATHS_MAX];   // below the root, of links and embedded files; owned
+    json_t *texts[ACP_PATHS_MAX]; // of embedded ones that are whole, else NULL; owned
     size_t path_count;
     char command[64]; // "/review src": "review"; "" for a question
     size_t rest;      // of text: where the command's words begin
@@ -113,12 +137,16 @@ char *acp_uri_below(const char *uri, const char *root, int64_t *ret_line);
 // --- slash commands (acp_command.c)
 json_t *acp_commands(const struct agent *agent); // of available_commands_update; new
 // Words of a command line as arguments of a capability: bare ones fill its operand, name=value and
-// --name value the others. *ret new. ERR_INVAL says what is wrong.
-int acp_arguments(const struct agent_capability *c, const char *words, size_t n, json_t **ret,
-                  struct err *err);
-// By its name, with "-" for "_"; the agent's own first. NULL: no agent has it.
-const struct agent_capability *acp_command_find(const char *name, const struct agent *first,
-                                                const struct agent **ret_agent);
+// --name value the others; files that the prompt points at stand for a path that is not named. *ret
+// new. ERR_INVAL says what is wrong.
+int acp_arguments(const struct capability *c, const char *words, size_t n, char *const *paths,
+                  size_t path_count, json_t **ret, struct err *err);
+// By its name, with "-" for "_"; the agent's own first. NULL: there is none.
+const struct capability *acp_command_find(const struct dispatch *d, const char *name,
+                                          const struct agent *first);
+// What a chat knows by itself, and a command was not given.
+void acp_command_complete(const struct acp_chat *chat, const struct capability *c,
+                          json_t *arguments);
 
 // --- turns (acp_turn.c)
 void acp_prompt(void *face, struct rpc_request *req, json_t *params);
@@ -127,10 +155,8 @@ void acp_turn_drop(struct acp_turn *t);   // the client is gone: no answer
 
 // --- saying it (acp_say.c)
 struct acp_step {
-    const struct agent *agent;
-    const struct agent_capability *capability;
-    json_t *arguments; // owned
-    char row[48];      // of dispatch: "sherlock.review"
+    const struct capability *row; // of dispatch: "sherlock.review"
+    json_t *arguments;            // owned
     char title[ACP_TITLE_BYTES_MAX + 1];
     enum { ACP_PENDING, ACP_RUNNING, ACP_COMPLETED, ACP_FAILED } status;
 };
@@ -141,5 +167,16 @@ void acp_say_plan(struct acp_chat *chat, const struct acp_step *steps, size_t co
 void acp_say_call(struct acp_chat *chat, const char *call, const struct acp_step *s);
 void acp_say_call_update(struct acp_chat *chat, const char *call, const struct acp_step *s,
                          const json_t *answer, const char *text, size_t n);
-// agent_message_chunk, as many as it takes. `message`: id that they share.
-void acp_say(struct acp_chat *chat, const char *message, const char *text, size_t n);
+json_t *acp_call_json(const char *call, const struct acp_step *s); // for a permission request; new
+json_t *acp_call_brief(const struct acp_step *s);                  // for the conversation; new
+// agent_message_chunk (`kind`) or another, as many as it takes. `message`: id that they share.
+void acp_say(struct acp_chat *chat, const char *kind, const char *message, const char *text,
+             size_t n);
+
+// --- markdown (acp_markdown.c)
+enum acp_layout { ACP_LINES, ACP_VERBATIM, ACP_JSON, ACP_MERMAID };
+enum acp_layout acp_layout(const struct acp_step *s); // of the step's answer (acp_say.c)
+// Appends; places below `root` become links. ERR_NOMEM, ERR_LIMIT.
+int acp_markdown(const char *text, size_t n, const char *root, enum acp_layout layout,
+                 struct buf *out);
+int acp_markdown_line(const char *text, size_t n, const char *root, struct buf *out);

@@ -8,8 +8,10 @@
 
 void acp_prompt_done(struct acp_prompt *p) {
     buf_done(&p->text);
-    while (p->path_count)
+    while (p->path_count) {
         mem_free(p->paths[--p->path_count]);
+        json_decref(p->texts[p->path_count]);
+    }
 }
 
 // --- files ---------------------------------------------------------------------------------------
@@ -39,8 +41,8 @@ char *acp_uri_below(const char *uri, const char *root, int64_t *ret_line) {
     return mem_strdup(below);
 }
 
-// A link or an embedded file becomes a word of the question: the agents take paths from it.
-static int add_file(struct acp_prompt *p, const char *uri, const char *root) {
+// `text`: what came with it, or NULL. Of a selection it is not the file.
+static int add_file(struct acp_prompt *p, const char *uri, const char *root, json_t *text) {
     int64_t line = 0;
     char *below = acp_uri_below(uri, root, &line);
     if (!below)
@@ -52,6 +54,8 @@ static int add_file(struct acp_prompt *p, const char *uri, const char *root) {
         mem_free(below);
         return 0;
     }
+    bool whole = json_is_string(text) && !strpbrk(uri, "#?");
+    p->texts[p->path_count] = whole ? json_incref(text) : NULL;
     p->paths[p->path_count++] = below;
     return 0;
 }
@@ -79,11 +83,11 @@ static int add_block(struct acp_prompt *p, const json_t *block, const char *root
         return add_text(p, json_string_value(text), json_string_length(text));
     }
     if (strcmp(type, "resource_link") == 0)
-        return uri ? add_file(p, uri, root)
+        return uri ? add_file(p, uri, root, NULL)
                    : err_set(err, ERR_INVAL, "prompt[%zu].uri: expected string", i);
     if (strcmp(type, "resource") == 0) {
         uri = json_string_value(json_object_get(resource, "uri"));
-        return uri ? add_file(p, uri, root)
+        return uri ? add_file(p, uri, root, json_object_get(resource, "text"))
                    : err_set(err, ERR_INVAL, "prompt[%zu].resource.uri: expected string", i);
     }
     return err_set(err, ERR_INVAL,

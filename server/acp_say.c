@@ -8,24 +8,30 @@
 #include <stdio.h>
 #include <string.h>
 
+// "sherlock.review" → "review".
+static const char *bare_name(const struct acp_step *s) {
+    const char *dot = strchr(s->row->name, '.');
+    return dot ? dot + 1 : s->row->name;
+}
+
+// "Sherlock: Review a change (src/till.c)"
 void acp_step_title(struct acp_step *s) {
-    static const char *const shown[] = {"symbol", "path", "range", "rule", "text"};
-    const char *about = NULL;
+    static const char *const shown[] = {"symbol", "path", "range", "rule", "text", "query"};
+    const char *about = NULL, *dot = strchr(s->row->name, '.');
     for (size_t i = 0; !about && i < COUNT_OF(shown); i++) {
         const json_t *value = json_object_get(s->arguments, shown[i]);
         about = json_string_value(json_is_array(value) ? json_array_get(value, 0) : value);
     }
-    char who[32], full[ACP_TITLE_BYTES_MAX * 2];
-    (void)snprintf(who, sizeof who, "%c%s", toupper((unsigned char)s->agent->name[0]),
-                   s->agent->name + 1);
-    int n = about ? snprintf(full, sizeof full, "%s: %s (%.80s)", who, s->capability->title, about)
-                  : snprintf(full, sizeof full, "%s: %s", who, s->capability->title);
-    size_t cut =
-        utf_cut(full, (size_t)n < sizeof full ? (size_t)n : sizeof full - 1, ACP_TITLE_BYTES_MAX);
-    // One line, whatever the question held.
-    for (size_t i = 0; i < cut; i++)
-        s->title[i] = (unsigned char)full[i] < ' ' ? ' ' : full[i];
-    s->title[cut] = '\0';
+    char who[32] = "Memory", full[ACP_TITLE_BYTES_MAX * 2], words[64];
+    if (dot)
+        (void)snprintf(who, sizeof who, "%c%.*s", toupper((unsigned char)s->row->name[0]),
+                       (int)(dot - s->row->name) - 1, s->row->name + 1);
+    if (about)
+        acp_one_line(about, strlen(about), words, sizeof words - 1);
+    int n = about ? snprintf(full, sizeof full, "%s: %s (%s)", who, s->row->title, words)
+                  : snprintf(full, sizeof full, "%s: %s", who, s->row->title);
+    acp_one_line(full, (size_t)n < sizeof full ? (size_t)n : sizeof full - 1, s->title,
+                 ACP_TITLE_BYTES_MAX);
 }
 
 static const char *entry_status(const struct acp_step *s) {
@@ -56,9 +62,25 @@ static const struct {
 
 static const char *kind_of(const struct acp_step *s) {
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (strcmp(kinds[i].capability, s->capability->name) == 0)
+        if (strcmp(kinds[i].capability, bare_name(s)) == 0)
             return kinds[i].kind;
-    return s->capability->flags & AGENT_WRITES ? "other" : "read";
+    return s->row->flags & CAP_READ_ONLY ? "read" : "other";
+}
+
+// Of what is laid out by hand, or is code.
+enum acp_layout acp_layout(const struct acp_step *s) {
+    static const char *const verbatim[] = {"map", "pack", "scaffold_test", "risk"};
+    const char *format = json_string_value(json_object_get(s->arguments, "format"));
+    if (format && strcmp(format, "mermaid") == 0)
+        return ACP_MERMAID;
+    if (format && strcmp(format, "text") != 0)
+        return strcmp(format, "sarif") == 0 ? ACP_JSON : ACP_VERBATIM;
+    if (json_is_true(json_object_get(s->arguments, "propose")))
+        return ACP_VERBATIM;
+    for (size_t i = 0; i < COUNT_OF(verbatim); i++)
+        if (strcmp(verbatim[i], bare_name(s)) == 0)
+            return ACP_VERBATIM;
+    return ACP_LINES;
 }
 
 static const char *call_status(const struct acp_step *s) {
@@ -66,11 +88,22 @@ static const char *call_status(const struct acp_step *s) {
     return names[s->status];
 }
 
+json_t *acp_call_json(const char *call, const struct acp_step *s) {
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:O}", "toolCallId", call, "title",
+                     acp_string(s->title, strlen(s->title)), "name", s->row->name, "kind",
+                     kind_of(s), "status", call_status(s), "rawInput", s->arguments);
+}
+
+json_t *acp_call_brief(const struct acp_step *s) {
+    return json_pack("{s:o, s:s, s:s}", "title", acp_string(s->title, strlen(s->title)), "kind",
+                     kind_of(s), "status", call_status(s));
+}
+
 void acp_say_call(struct acp_chat *chat, const char *call, const struct acp_step *s) {
-    acp_update(chat, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:O}", "sessionUpdate", "tool_call",
-                               "toolCallId", call, "title", acp_string(s->title, strlen(s->title)),
-                               "name", s->row, "kind", kind_of(s), "status", call_status(s),
-                               "rawInput", s->arguments));
+    json_t *update = acp_call_json(call, s);
+    if (update)
+        (void)json_object_set_new(update, "sessionUpdate", json_string("tool_call"));
+    acp_update(chat, update);
 }
 
 // --- places --------------------------------------------------------------------------------------
@@ -165,11 +198,12 @@ static size_t piece(const char *text, size_t n) {
     return cut ? cut : ACP_CHUNK_BYTES;
 }
 
-void acp_say(struct acp_chat *chat, const char *message, const char *text, size_t n) {
+void acp_say(struct acp_chat *chat, const char *kind, const char *message, const char *text,
+             size_t n) {
     for (size_t at = 0, one; at < n; at += one) {
         one = piece(text + at, n - at);
-        acp_update(chat, json_pack("{s:s, s:s, s:{s:s, s:o}}", "sessionUpdate",
-                                   "agent_message_chunk", "messageId", message, "content", "type",
-                                   "text", "text", acp_string(text + at, one)));
+        acp_update(chat, json_pack("{s:s, s:s, s:{s:s, s:o}}", "sessionUpdate", kind, "messageId",
+                                   message, "content", "type", "text", "text",
+                                   acp_string(text + at, one)));
     }
 }

@@ -1,7 +1,9 @@
 // The ACP face of a session: the life of the connection, and the methods that need nothing but it.
 // Sources: ACP v1 "Initialization", "Authentication", "Cancellation", "Transports".
 #include "core/base/build.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "protocol/hop.h"
 #include "server/acp_face.h"
 
@@ -29,6 +31,40 @@ json_t *acp_string(const char *text, size_t n) {
     if (buf_put_json_string(&mended, text, n) < 0)
         return NULL;
     return json_loadb(mended.data, mended.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+}
+
+void acp_one_line(const char *text, size_t n, char *ret, size_t max) {
+    size_t from = 0;
+    while (from < n && (unsigned char)text[from] <= ' ')
+        from++;
+    const char *eol = from < n ? memchr(text + from, '\n', n - from) : NULL;
+    size_t whole = (eol ? (size_t)(eol - text) : n) - from, cut = utf_cut(text + from, whole, max);
+    for (size_t i = 0; i < cut; i++)
+        ret[i] = (unsigned char)text[from + i] < ' ' ? ' ' : text[from + i];
+    ret[cut] = '\0';
+}
+
+static void unheard(void *ctx, int r, struct answer *answer, const struct err *err) {
+    (void)ctx;
+    (void)answer;
+    if (r < 0 && r != ERR_CANCELLED)
+        log_line(LOG_WARN, "acp", "not done code=%s", err_name(err->code));
+}
+
+void acp_run_unheard(struct acp_chat *chat, const char *capability, json_t *arguments,
+                     uint64_t seq) {
+    struct session *session = chat->face->session;
+    struct dispatch_request d = {.capability = capability,
+                                 .arguments = arguments,
+                                 .caller = {.face = "acp",
+                                            .seq = seq,
+                                            .client = session_client(session),
+                                            .workspace = chat->root},
+                                 .done = unheard};
+    (void)snprintf(d.caller.session, sizeof d.caller.session, "%s", session_id(session));
+    if (arguments)
+        (void)dispatch_call(session_dispatch(session), &d, NULL);
+    json_decref(arguments);
 }
 
 void acp_update(struct acp_chat *chat, json_t *update) {
@@ -69,14 +105,18 @@ static unsigned read_can(const json_t *capabilities) {
 // One method, since lists of agents want one: there is nothing to sign in to.
 static const char auth_local[] = "local";
 
+static json_t *capabilities_json(void) {
+    return json_pack("{s:b, s:{s:b, s:b, s:b}, s:{s:b, s:b}, s:{s:{}, s:{}, s:{}, s:{}}}",
+                     "loadSession", 1, "promptCapabilities", "image", 0, "audio", 0,
+                     "embeddedContext", 1, "mcpCapabilities", "http", 0, "sse", 0,
+                     "sessionCapabilities", "list", "resume", "close", "delete");
+}
+
 static json_t *welcome(void) {
-    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:{s:b, s:{s:b, s:b, s:b}, s:{s:b, s:b}, s:{s:{}}}, "
-                     "s:[{s:s, s:s, s:s}]}",
-                     "protocolVersion", ACP_VERSION, "agentInfo", "name", "paired", "title",
-                     "Paired", "version", paired_version, "agentCapabilities", "loadSession", 0,
-                     "promptCapabilities", "image", 0, "audio", 0, "embeddedContext", 1,
-                     "mcpCapabilities", "http", 0, "sse", 0, "sessionCapabilities", "close",
-                     "authMethods", "id", auth_local, "name", "On this machine", "description",
+    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:o, s:[{s:s, s:s, s:s}]}", "protocolVersion",
+                     ACP_VERSION, "agentInfo", "name", "paired", "title", "Paired", "version",
+                     paired_version, "agentCapabilities", capabilities_json(), "authMethods", "id",
+                     auth_local, "name", "On this machine", "description",
                      "Nothing to sign in to: the agents run on this machine, without an account.");
 }
 
@@ -135,7 +175,11 @@ static const struct rpc_method methods[] = {
     {"initialize", on_initialize, NULL},
     {"authenticate", on_authenticate, NULL},
     {"session/new", acp_chat_new, NULL},
+    {"session/list", acp_chat_list, NULL},
+    {"session/load", acp_chat_load, NULL},
+    {"session/resume", acp_chat_resume, NULL},
     {"session/close", acp_chat_close, NULL},
+    {"session/delete", acp_chat_delete, NULL},
     {"session/set_config_option", acp_chat_set_option, NULL},
     {"session/set_mode", acp_chat_set_mode, NULL},
     {"session/prompt", acp_prompt, NULL},
@@ -201,6 +245,7 @@ static void face_finish(void *face) {
 static void face_close(void *face) {
     struct acp_face *f = face;
     f->finishing = true;
+    acp_jobs_free(f);
     acp_chats_free(f);
     rpc_free(f->rpc);
     mem_free(f);

@@ -3,16 +3,21 @@
 #include "core/base/mem.h"
 #include "server/acp_face.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // The notification that brings it back.
 const char acp_state_method[] = "_paired/session";
 
 static json_t *state_json(const struct acp_chat *chat) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:I, s:I}}", "sessionId", chat->id, "cwd",
-                     chat->cwd, "agent", chat->agent->name, "title", chat->title, "foreign",
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:{s:I, s:I}, s:o, s:O*, s:I, s:I, s:s}",
+                     "sessionId", chat->id, "cwd", chat->cwd, "agent", chat->agent->name, "title",
+                     acp_string(chat->title, strlen(chat->title)), "foreign",
                      (json_int_t)chat->foreign, "said", "seq", (json_int_t)chat->said.seq, "steps",
-                     (json_int_t)chat->said.steps);
+                     (json_int_t)chat->said.steps, "focus",
+                     acp_string(chat->focus, strlen(chat->focus)), "more", chat->more, "allowed",
+                     (json_int_t)chat->allowed, "refused", (json_int_t)chat->refused, "question",
+                     chat->question);
 }
 
 void acp_state_tell(struct acp_chat *chat) {
@@ -30,11 +35,15 @@ void acp_state_forget(struct acp_chat *chat) {
     session_send_state(chat->face->session, chat->face->seq, chat->id, strlen(chat->id), "", 0);
 }
 
+static void take_text(const json_t *params, const char *name, char *ret, size_t size) {
+    const char *text = json_string_value(json_object_get(params, name));
+    (void)snprintf(ret, size, "%s", text ? text : "");
+}
+
 void acp_state_take(void *face, json_t *params) {
     struct acp_face *f = face;
     const char *id = json_string_value(json_object_get(params, "sessionId"));
     const char *agent = json_string_value(json_object_get(params, "agent"));
-    const char *title = json_string_value(json_object_get(params, "title"));
     const json_t *said = json_object_get(params, "said");
     if (!f->silent || !id || acp_chat_find(f, id))
         return; // a client's own notification of this name says nothing to us
@@ -43,8 +52,13 @@ void acp_state_take(void *face, json_t *params) {
         return; // its folder is gone: the client is told when it asks
     const struct agent *a = agent ? agent_find(agent, strlen(agent)) : NULL;
     chat->agent = a ? a : &agent_team;
-    (void)snprintf(chat->title, sizeof chat->title, "%s", title ? title : "");
+    take_text(params, "title", chat->title, sizeof chat->title);
     chat->foreign = (size_t)json_integer_value(json_object_get(params, "foreign"));
     chat->said.seq = (uint64_t)json_integer_value(json_object_get(said, "seq"));
     chat->said.steps = (size_t)json_integer_value(json_object_get(said, "steps"));
+    chat->allowed = (unsigned)json_integer_value(json_object_get(params, "allowed"));
+    chat->refused = (unsigned)json_integer_value(json_object_get(params, "refused"));
+    chat->more = json_incref(json_object_get(params, "more"));
+    take_text(params, "focus", chat->focus, sizeof chat->focus);
+    take_text(params, "question", chat->question, sizeof chat->question);
 }

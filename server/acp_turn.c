@@ -1,22 +1,17 @@
-// A turn: the question becomes steps, each step runs on a worker, what it found is said, the prompt
-// is answered. Sources: ACP v1 "Prompt Turn", "Cancellation".
+// A turn: from the prompt to its answer. Sources: ACP v1 "Prompt Turn", "Cancellation".
+#include "server/acp_turn.h"
+
 #include "core/base/mem.h"
-#include "server/acp_face.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { SAID_BYTES_MAX = 1024 * 1024, MESSAGE_BYTES = 32, CALL_BYTES = 40 };
+enum { SAID_BYTES_MAX = 4 * 1024 * 1024, MESSAGE_BYTES = 32 };
 
-struct acp_turn {
-    struct acp_chat *chat; // NULL: it is over
-    struct dispatch *dispatch;
-    struct rpc_request *req;
-    uint64_t seq; // of the prompt: the same at each replay
-    struct acp_prompt prompt;
-    struct acp_step steps[ACP_STEPS_MAX];
-    size_t count, at;
-    int64_t handle; // of dispatch; 0: nothing runs
+struct acp_asked {
+    struct acp_turn *turn; // NULL: nobody waits for it any more
+    struct acp_face *face;
+    int64_t number;
 };
 
 // --- the end -------------------------------------------------------------------------------------
@@ -26,27 +21,46 @@ static void maybe_free(struct acp_turn *t) {
         return;
     for (size_t i = 0; i < t->count; i++)
         json_decref(t->steps[i].arguments);
+    while (t->texts.count)
+        mem_free(t->texts.paths[--t->texts.count]);
+    json_decref(t->texts.got);
+    json_decref(t->fix.made);
+    buf_done(&t->unkept);
     acp_prompt_done(&t->prompt);
     mem_free(t);
 }
 
 static struct rpc_request *leave(struct acp_turn *t) {
     struct rpc_request *req = t->req;
+    struct acp_asked *asked = t->asked;
+    struct rpc *rpc = t->chat->face->rpc;
+    acp_texts_release(t);
     if (t->handle)
         dispatch_cancel(t->dispatch, t->handle);
+    if (asked) {
+        t->chat->question[0] = '\0';
+        acp_state_tell(t->chat);
+    }
     t->chat->turn = NULL;
     t->chat = NULL;
     t->req = NULL;
+    t->asked = NULL;
+    if (asked) {
+        asked->turn = NULL;
+        rpc_call_cancel(rpc, asked->number);
+    }
     return req;
 }
 
-static void finish(struct acp_turn *t, const char *reason) {
+void acp_turn_finish(struct acp_turn *t, const char *reason) {
     acp_reply(leave(t), json_pack("{s:s}", "stopReason", reason));
     maybe_free(t);
 }
 
+// What was said before stays in the conversation; nobody waits for that.
 void acp_turn_cancel(struct acp_turn *t) {
-    finish(t, "cancelled");
+    acp_keep_unheard(t);
+    acp_turn_finish(t, "cancelled");
 }
 
 void acp_turn_drop(struct acp_turn *t) {
@@ -58,213 +72,132 @@ static void on_cancelled(void *data) {
     acp_turn_cancel(data);
 }
 
-// --- saying --------------------------------------------------------------------------------------
+// --- waiting for a worker ------------------------------------------------------------------------
 
-static void message_id(const struct acp_turn *t, char ret[MESSAGE_BYTES]) {
-    (void)snprintf(ret, MESSAGE_BYTES, "message-%llu", (unsigned long long)t->seq);
-}
-
-static void call_id(const struct acp_turn *t, char ret[CALL_BYTES]) {
-    (void)snprintf(ret, CALL_BYTES, "call-%llu-%zu", (unsigned long long)t->seq, t->at);
-}
-
-static void say(struct acp_turn *t, const char *text, size_t n) {
-    char message[MESSAGE_BYTES];
-    message_id(t, message);
-    acp_say(t->chat, message, text, n);
-}
-
-// An answer as markdown. What is laid out in lines stays so.
-static void say_answer(struct acp_turn *t, const struct acp_step *s, const char *text, size_t n) {
-    AUTO_BUF said = BUF_INIT(SAID_BYTES_MAX);
-    if (t->count > 1)
-        (void)buf_printf(&said, "### %s\n\n", s->title);
-    (void)buf_puts(&said, "```text\n");
-    (void)buf_append(&said, text, n);
-    (void)buf_printf(&said, "%s```\n\n", n && text[n - 1] == '\n' ? "" : "\n");
-    if (!said.failed)
-        say(t, said.data, said.len);
-}
-
-// --- steps ---------------------------------------------------------------------------------------
-
-static void next_step(struct acp_turn *t);
-
-// The first line: what an answer comes to.
-static size_t headline(const struct buf *text) {
-    const char *eol = text->len ? memchr(text->data, '\n', text->len) : NULL;
-    return eol ? (size_t)(eol - text->data) : text->len;
-}
-
-static void step_done(void *ctx, int r, struct answer *answer, const struct err *err) {
+static void on_done(void *ctx, int r, struct answer *answer, const struct err *err) {
     struct acp_turn *t = ctx;
-    struct acp_step *s = &t->steps[t->at];
-    char call[CALL_BYTES];
     t->handle = 0;
-    if (!t->chat) {
+    if (!t->chat)
         maybe_free(t);
-        return;
-    }
-    if (r == ERR_CANCELLED) { // not by us: the engine goes, the next one is asked again
+    else if (r == ERR_CANCELLED) // not by us: the engine goes, the next one is asked again
         acp_turn_drop(t);
-        return;
-    }
-    call_id(t, call);
-    s->status = r < 0 ? ACP_FAILED : ACP_COMPLETED;
-    if (r < 0) {
-        const char *why = err_text(err);
-        acp_say_call_update(t->chat, call, s, NULL, why, strlen(why));
-        say_answer(t, s, why, strlen(why));
-    } else {
-        acp_say_call_update(t->chat, call, s, answer->structured,
-                            answer->text.data ? answer->text.data : "", headline(&answer->text));
-        say_answer(t, s, answer->text.data ? answer->text.data : "", answer->text.len);
-    }
-    t->at++;
-    t->chat->said.steps = t->at;
-    acp_state_tell(t->chat);
-    next_step(t);
+    else
+        t->done(t, r, answer, err);
 }
 
-static int dispatch(struct acp_turn *t, const char *capability, json_t *arguments,
-                    void (*done)(void *, int, struct answer *, const struct err *),
-                    struct err *err) {
-    enum { PER_PROMPT = 1 << 16 };
+int acp_turn_run(struct acp_turn *t, const char *capability, json_t *arguments, acp_done_fn *done,
+                 struct err *err) {
     struct session *session = t->chat->face->session;
-    struct dispatch_request d = {.capability = capability,
-                                 .arguments = arguments,
-                                 .caller = {.face = "acp",
-                                            .seq = t->seq * PER_PROMPT + t->at + 1,
-                                            .client = session_client(session),
-                                            .workspace = t->chat->root},
-                                 .done = done,
-                                 .ctx = t};
+    struct dispatch_request d = {
+        .capability = capability,
+        .arguments = arguments,
+        .caller = {.face = "acp",
+                   .seq = t->seq * ACP_PARTS_PER_PROMPT + t->at * ACP_PARTS_PER_STEP + t->part,
+                   .client = session_client(session),
+                   .workspace = t->chat->root},
+        .done = on_done,
+        .ctx = t};
     (void)snprintf(d.caller.session, sizeof d.caller.session, "%s", session_id(session));
-    int64_t handle = dispatch_call(t->dispatch, &d, err);
+    t->part = (t->part + 1) % ACP_PARTS_PER_STEP;
+    t->done = done;
+    int64_t handle =
+        arguments ? dispatch_call(t->dispatch, &d, err) : err_set(err, ERR_NOMEM, "out of memory");
     if (handle < 0)
         return (int)handle;
     t->handle = handle;
     return 0;
 }
 
-static void next_step(struct acp_turn *t) {
-    if (t->at > 0 && t->at <= t->count)
-        acp_say_plan(t->chat, t->steps, t->count);
-    if (t->at == t->count) {
-        finish(t, "end_turn");
-        return;
+// --- waiting for the client ----------------------------------------------------------------------
+
+static void question_id(const struct acp_asked *a, char ret[ACP_QUESTION_ID_BYTES]) {
+    (void)snprintf(ret, ACP_QUESTION_ID_BYTES, "paired-%.16s-%lld",
+                   session_engine_id(a->face->session), (long long)a->number); // as rpc wrote it
+}
+
+static void on_answer(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
+    struct acp_asked *a = ctx;
+    struct acp_turn *t = a->turn;
+    if (err && (err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED)) {
+        char id[ACP_QUESTION_ID_BYTES];
+        question_id(a, id);
+        (void)rpc_notify(a->face->rpc, "$/cancel_request", json_pack("{s:s}", "requestId", id));
     }
-    struct acp_step *s = &t->steps[t->at];
+    mem_free(a);
+    if (!t)
+        return;
+    const char *why = json_string_value(json_object_get(error, "message"));
+    t->asked = NULL;
+    t->chat->question[0] = '\0';
+    t->answered(t, result, result ? NULL : why ? why : error ? "it was refused" : err_text(err));
+}
+
+void acp_turn_ask(struct acp_turn *t, const char *method, json_t *params, uint64_t deadline_ms,
+                  acp_answered_fn *answered) {
     struct err err = {0};
-    char call[CALL_BYTES];
-    call_id(t, call);
-    s->status = ACP_RUNNING;
-    acp_say_plan(t->chat, t->steps, t->count);
-    acp_say_call(t->chat, call, s);
-    int r = dispatch(t, s->row, s->arguments, step_done, &err);
-    if (r < 0) {
-        struct answer none = {0};
-        step_done(t, r, &none, &err);
-    }
-}
-
-// --- what is to be done --------------------------------------------------------------------------
-
-static int add_step(struct acp_turn *t, const struct agent *agent, const struct agent_capability *c,
-                    json_t *arguments) {
-    if (!arguments || t->count == ACP_STEPS_MAX)
-        return ERR_NOMEM;
-    struct acp_step *s = &t->steps[t->count++];
-    *s = (struct acp_step){.agent = agent, .capability = c, .arguments = json_incref(arguments)};
-    (void)snprintf(s->row, sizeof s->row, "%s.%s", agent->name, c->name);
-    acp_step_title(s);
-    return 0;
-}
-
-// What an engine that died has said already is not said again.
-static void begin(struct acp_turn *t) {
-    size_t said = t->chat->said.seq == t->seq ? t->chat->said.steps : 0;
-    t->chat->said.seq = t->seq;
-    for (; t->at < said && t->at < t->count; t->at++)
-        t->steps[t->at].status = ACP_COMPLETED;
-    next_step(t);
-}
-
-static void plan_done(void *ctx, int r, struct answer *answer, const struct err *err) {
-    struct acp_turn *t = ctx;
-    size_t i;
-    const json_t *step;
-    t->handle = 0;
-    if (!t->chat) {
-        maybe_free(t);
+    struct acp_asked *a = params ? mem_zalloc(sizeof *a) : NULL;
+    t->answered = answered;
+    if (!a) {
+        json_decref(params);
+        answered(t, NULL, "out of memory");
         return;
     }
-    if (r == ERR_CANCELLED) {
-        acp_turn_drop(t);
+    *a = (struct acp_asked){.turn = t, .face = t->chat->face};
+    int64_t number = rpc_call(t->chat->face->rpc, method, params, deadline_ms, on_answer, a, &err);
+    if (number < 0) {
+        mem_free(a);
+        answered(t, NULL, err_text(&err));
         return;
     }
-    json_array_foreach(json_object_get(answer->structured, "steps"), i, step) {
-        const char *name = json_string_value(json_object_get(step, "capability"));
-        const struct agent *agent = NULL;
-        const struct agent_capability *c =
-            name ? agent_capability_find(name, strlen(name), &agent) : NULL;
-        if (c)
-            (void)add_step(t, agent, c, json_object_get(step, "arguments"));
-    }
-    if (r < 0 || !t->count) {
-        const char *why = r < 0 ? err_text(err) : "No agent knows what to do with this question.";
-        say(t, why, strlen(why));
-        finish(t, "end_turn");
-        return;
-    }
-    begin(t);
+    a->number = number;
+    t->asked = a;
+    question_id(a, t->chat->question);
+    acp_state_tell(t->chat);
 }
 
-static int plan_question(struct acp_turn *t, struct err *err) {
-    const struct agent *agent = t->chat->agent;
-    json_t *paths = json_array();
-    for (size_t i = 0; i < t->prompt.path_count; i++)
-        (void)json_array_append_new(paths,
-                                    acp_string(t->prompt.paths[i], strlen(t->prompt.paths[i])));
-    json_t *arguments =
-        json_pack("{s:o, s:s*, s:o}", "question",
-                  acp_string(t->prompt.text.data ? t->prompt.text.data : "", t->prompt.text.len),
-                  "agent", agent == &agent_team ? NULL : agent->name, "paths", paths);
-    int r = arguments ? dispatch(t, "acp.plan", arguments, plan_done, err)
-                      : err_set(err, ERR_NOMEM, "out of memory");
-    json_decref(arguments);
-    return r;
-}
+// --- saying --------------------------------------------------------------------------------------
 
-// "/review src": what is wrong with it is said in the chat, where it was typed.
-static void run_command(struct acp_turn *t) {
-    const struct agent *agent = NULL;
-    const struct agent_capability *c = acp_command_find(t->prompt.command, t->chat->agent, &agent);
-    json_t *arguments = NULL;
-    struct err err = {0};
-    AUTO_BUF text = BUF_INIT(4096);
-    int r = c ? acp_arguments(c, t->prompt.text.data + t->prompt.rest,
-                              t->prompt.text.len - t->prompt.rest, &arguments, &err)
-              : ERR_NOT_FOUND;
-    if (r == 0)
-        r = add_step(t, agent, c, arguments);
-    json_decref(arguments);
-    if (r == 0) {
-        begin(t);
-        return;
-    }
-    if (!c)
-        (void)buf_printf(&text, "There is no /%s: choose one of the commands, or ask in words.",
-                         t->prompt.command);
-    else
-        (void)buf_printf(&text, "/%s: %s. Its arguments, for example: %s", t->prompt.command,
-                         err_text(&err), c->example ? c->example : "none");
-    if (!text.failed)
-        say(t, text.data, text.len);
-    finish(t, "end_turn");
+void acp_turn_say(struct acp_turn *t, const char *text, size_t n) {
+    char message[MESSAGE_BYTES];
+    (void)snprintf(message, sizeof message, "answer-%llu", (unsigned long long)t->seq);
+    acp_say(t->chat, "agent_message_chunk", message, text, n);
+    (void)buf_append(&t->unkept, text, n);
 }
 
 // --- session/prompt ------------------------------------------------------------------------------
+
+// The first words of the first question are what the chat is called.
+static void entitle(struct acp_chat *chat, const struct acp_prompt *p) {
+    if (chat->title[0])
+        return;
+    const char *text = p->text.len ? p->text.data : p->paths[0];
+    acp_one_line(text, strlen(text), chat->title, ACP_TITLE_BYTES_MAX);
+}
+
+// A question that an engine which died had asked of the client is of no use any more.
+static void withdraw_question(struct acp_chat *chat) {
+    if (chat->question[0])
+        (void)rpc_notify(chat->face->rpc, "$/cancel_request",
+                         json_pack("{s:s}", "requestId", chat->question));
+    chat->question[0] = '\0';
+}
+
+static struct acp_turn *turn_new(struct acp_chat *chat, const json_t *params, struct err *err) {
+    struct acp_turn *t = mem_zalloc(sizeof *t);
+    if (!t) {
+        (void)err_set(err, ERR_NOMEM, "out of memory");
+        return NULL;
+    }
+    t->unkept = BUF_INIT(SAID_BYTES_MAX);
+    int r = acp_prompt_read(json_object_get(params, "prompt"), chat->root, &t->prompt, err);
+    if (r == 0 && !t->prompt.text.len && !t->prompt.path_count)
+        r = err_set(err, ERR_INVAL, "prompt: nothing is asked");
+    if (r == 0)
+        return t;
+    err->code = r;
+    maybe_free(t);
+    return NULL;
+}
 
 void acp_prompt(void *face, struct rpc_request *req, json_t *params) {
     struct acp_chat *chat = acp_chat_of(face, req, params);
@@ -276,15 +209,10 @@ void acp_prompt(void *face, struct rpc_request *req, json_t *params) {
                  "Invalid request: this session is still answering; cancel that first", NULL);
         return;
     }
-    struct acp_turn *t = mem_zalloc(sizeof *t);
-    int r = t ? acp_prompt_read(json_object_get(params, "prompt"), chat->root, &t->prompt, &err)
-              : err_set(&err, ERR_NOMEM, "out of memory");
-    if (r == 0 && !t->prompt.text.len && !t->prompt.path_count)
-        r = err_set(&err, ERR_INVAL, "prompt: nothing is asked");
-    if (r < 0) {
-        acp_fail(req, r == ERR_NOMEM ? JSONRPC_INTERNAL_ERROR : JSONRPC_INVALID_PARAMS, &err);
-        if (t)
-            maybe_free(t);
+    struct acp_turn *t = turn_new(chat, params, &err);
+    if (!t) {
+        acp_fail(req, err.code == ERR_NOMEM ? JSONRPC_INTERNAL_ERROR : JSONRPC_INVALID_PARAMS,
+                 &err);
         return;
     }
     t->chat = chat;
@@ -293,12 +221,7 @@ void acp_prompt(void *face, struct rpc_request *req, json_t *params) {
     t->seq = rpc_request_seq(req);
     chat->turn = t;
     rpc_request_set_data(req, t, on_cancelled);
-    if (t->prompt.command[0]) {
-        run_command(t);
-        return;
-    }
-    if (plan_question(t, &err) < 0) {
-        say(t, err_text(&err), strlen(err_text(&err)));
-        finish(t, "end_turn");
-    }
+    withdraw_question(chat);
+    entitle(chat, &t->prompt);
+    acp_steps_plan(t);
 }

@@ -55,3 +55,43 @@ int agent_store_put(struct db *db, const char *workspace, const char *agent, con
                           "UPDATE SET value = excluded.value, changed_ms = excluded.changed_ms",
                           row, 5, err);
 }
+
+int agent_store_drop(struct db *db, const char *agent, const char *key, struct err *err) {
+    const struct db_value of[] = {db_text(agent), db_text(key)};
+    return db_run(db, "DELETE FROM agent_memory WHERE agent = ?1 AND key = ?2", of, 2, err);
+}
+
+int agent_store_newest(struct db *db, const char *workspace, const char *agent, const char *prefix,
+                       const struct agent_store_row *after, int64_t limit, agent_store_fn *fn,
+                       void *ctx, struct err *err) {
+    char end[AGENT_KEY_BYTES_MAX + 1]; // the first key behind those with the prefix
+    size_t n = strlen(prefix);
+    if (n == 0 || n >= sizeof end)
+        return err_set(err, ERR_INVAL, "a prefix has 1 to %d bytes", AGENT_KEY_BYTES_MAX);
+    memcpy(end, prefix, n + 1);
+    end[n - 1]++;
+    const struct db_value of[] = {db_text(agent),
+                                  db_text(prefix),
+                                  db_text(end),
+                                  db_text(workspace),
+                                  db_int(after ? after->changed_ms : INT64_MAX),
+                                  db_text(after ? after->key : ""),
+                                  db_int(limit)};
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db,
+                         "SELECT workspace, key, value, changed_ms FROM agent_memory "
+                         "WHERE agent = ?1 AND key >= ?2 AND key < ?3 "
+                         "AND (?4 IS NULL OR workspace = ?4) "
+                         "AND (changed_ms < ?5 OR (changed_ms = ?5 AND key > ?6)) "
+                         "ORDER BY changed_ms DESC, key, workspace LIMIT ?7",
+                         of, 7, &rows, err);
+    while (r == 0 && (r = db_rows_next(rows, err)) > 0) {
+        struct agent_store_row row = {.workspace = db_col_text(rows, 0, NULL),
+                                      .key = db_col_text(rows, 1, NULL),
+                                      .changed_ms = db_col_int(rows, 3)};
+        row.value = db_col_text(rows, 2, &row.value_bytes);
+        r = fn(ctx, &row, err);
+    }
+    db_rows_close(rows);
+    return r;
+}

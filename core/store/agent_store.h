@@ -19,3 +19,19 @@ int agent_store_get(struct db *db, const char *workspace, const char *agent, con
 // `value` NULL removes it. ERR_LIMIT: too long, or too many keys.
 int agent_store_put(struct db *db, const char *workspace, const char *agent, const char *key,
                     const char *value, size_t bytes, int64_t now_ms, struct err *err);
+
+// What an agent keeps under keys with this prefix, newest first; of one workspace, or of all
+// (NULL).
+struct agent_store_row {
+    const char *workspace, *key, *value; // borrowed during the call
+    size_t value_bytes;
+    int64_t changed_ms;
+};
+// A negative return stops it.
+typedef int agent_store_fn(void *ctx, const struct agent_store_row *row, struct err *err);
+// `after`: the last row of the page before (changed_ms, key); NULL begins with the newest.
+int agent_store_newest(struct db *db, const char *workspace, const char *agent, const char *prefix,
+                       const struct agent_store_row *after, int64_t limit, agent_store_fn *fn,
+                       void *ctx, struct err *err);
+// Removes a key from every workspace.
+int agent_store_drop(struct db *db, const char *agent, const char *key, struct err *err);

@@ -1,8 +1,10 @@
 """A small ACP client on pipes, for the tests of `paired acp`: lines, requests, updates, what the agent asks.
 Standard library only. See process_lib for World."""
 import json
+import os
 
-from process_lib import PAIRED, SLOW, Client
+import agents_repo
+from process_lib import PAIRED, SLOW, Client, World
 
 
 class AcpError(Exception):
@@ -109,3 +111,29 @@ def said(updates):
 
 def of_kind(updates, kind):
     return [u for u in updates if u["sessionUpdate"] == kind]
+
+
+class Shop:
+    """A world with a repository in it, and one client."""
+
+    def __init__(self, *argv, fs=(), handlers=None, **capabilities):
+        self.options = argv, fs, handlers, capabilities
+
+    def __enter__(self):
+        argv, fs, handlers, capabilities = self.options
+        self.world = World().__enter__()
+        self.repo = agents_repo.Repository(self.root)
+        self.repo.fill()
+        self.repo.change()
+        self.client = Acp(self.world, *argv, handlers=handlers, cwd=self.world.dir)
+        self.chat = self.client.start(self.root, fs=fs, **capabilities)
+        return self
+
+    def __exit__(self, *exc):
+        if not exc[0]:
+            assert self.client.noise == [], self.client.noise
+        self.world.__exit__(*exc)
+
+    @property
+    def root(self):
+        return os.path.join(self.world.dir, "shop")

@@ -7,35 +7,8 @@ import json
 import os
 import signal
 
-import agents_repo
-from acp_lib import Acp, of_kind, said
+from acp_lib import Acp, Shop, of_kind, said
 from process_lib import World, main
-
-
-class Shop:
-    """A world with a repository in it, and one client."""
-
-    def __init__(self, *argv, fs=(), handlers=None, **capabilities):
-        self.options = argv, fs, handlers, capabilities
-
-    def __enter__(self):
-        argv, fs, handlers, capabilities = self.options
-        self.world = World().__enter__()
-        self.repo = agents_repo.Repository(self.root)
-        self.repo.fill()
-        self.repo.change()
-        self.client = Acp(self.world, *argv, handlers=handlers, cwd=self.world.dir)
-        self.chat = self.client.start(self.root, fs=fs, **capabilities)
-        return self
-
-    def __exit__(self, *exc):
-        if not exc[0]:
-            assert self.client.noise == [], self.client.noise
-        self.world.__exit__(*exc)
-
-    @property
-    def root(self):
-        return os.path.join(self.world.dir, "shop")
 
 
 # --- the connection
@@ -156,7 +129,8 @@ def test_a_command_takes_words_and_names():
         for line in ("/metrics src/till.c", "/metrics path=src/till.c limit=1", "/metrics --path src/till.c --limit 1",
                      "/metrics --limit=1 'src/till.c'"):
             reason, text, updates = s.client.prompt(s.chat, line)
-            assert reason == "end_turn" and "total_of" in text and "report.py" not in text, (line, text)
+            assert reason == "end_turn" and "total_of" in text and "report.py:" not in text, (line, text)
+            assert "- [src/till.c:6](file://%s/src/till.c#L6) total_of: cognitive 3" % s.root in text, text
         assert "rebate" not in text
         _, text, updates = s.client.prompt(s.chat, "/metrics limit=many")
         assert "limit: expected a number" in text and not of_kind(updates, "tool_call"), text
@@ -177,8 +151,9 @@ def test_a_question_goes_to_whom_it_concerns():
 def test_files_are_pointed_at():
     with Shop() as s:
         link = {"type": "resource_link", "name": "till.c", "uri": "file://%s/src/till.c#L16" % s.root}
-        embedded = {"type": "resource", "resource": {"uri": "file://%s/tools/report.py" % s.root, "text": "x = 1\n"}}
-        for block, here, other in ((link, "src/till.c", "report.py"), (embedded, "tools/report.py", "till.c")):
+        embedded = {"type": "resource", "resource": {"uri": "file://%s/tools/report.py" % s.root,
+                                                      "text": "def unsaved(a):\n    return a\n"}}
+        for block, here, other in ((link, "rebate", "report.py"), (embedded, "unsaved", "names")):
             _, text, _ = s.client.prompt(s.chat, "how complex are the functions in", block)
             assert here in text and other not in text, text
         for wrong in ({"type": "image", "data": "", "mimeType": "image/png"}, {"type": "text"}, {}, "text", None):
