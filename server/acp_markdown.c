@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 
+static const char not_covered[] = "Not covered:";
+
 // --- words ---------------------------------------------------------------------------------------
 
 static bool is_path_char(char c) {
@@ -36,6 +38,7 @@ static size_t place_at(const char *text, size_t n, size_t *ret_path, unsigned *r
     return at;
 }
 
+// `line` 0: of the whole file.
 static void put_link(struct buf *out, const char *root, const char *text, size_t path, size_t n,
                      unsigned line) {
     AUTO_FREE char *full =
@@ -47,7 +50,22 @@ static void put_link(struct buf *out, const char *root, const char *text, size_t
     }
     (void)buf_putc(out, '[');
     (void)buf_append(out, text, n);
-    (void)buf_printf(out, "](%s#L%u)", uri, line);
+    (void)buf_printf(out, "](%s", uri);
+    if (line)
+        (void)buf_printf(out, "#L%u", line);
+    (void)buf_putc(out, ')');
+}
+
+// "src/till.c: …" at the beginning of an item: bytes of the path. "note: …" is none.
+static size_t file_at(const char *text, size_t n) {
+    size_t path = 0;
+    bool told = false;
+    for (; path < n && is_path_char(text[path]); path++)
+        told |= path > 0 && (text[path] == '/' || text[path] == '.');
+    return told && path + 1 < n && text[path] == ':' && text[path + 1] == ' ' &&
+                   isalnum((unsigned char)text[path - 1])
+               ? path
+               : 0;
 }
 
 // Would markdown take it for its own? What starts a line is the caller's. An underscore within a
@@ -114,60 +132,97 @@ struct layout {
     bool list;  // in a list: what is indented belongs to its item
 };
 
+static void put_words(struct layout *l, const char *before, const char *text, size_t n,
+                      const char *behind) {
+    (void)buf_puts(l->out, before);
+    (void)acp_markdown_line(text, n, l->root, l->out);
+    (void)buf_puts(l->out, behind);
+}
+
+// A line above others, "Direct:" or "## Files".
+static void put_heading(struct layout *l, const char *before, const char *text, size_t n,
+                        const char *behind) {
+    const struct buf *out = l->out;
+    if (out->len > 1 && (out->data[out->len - 1] != '\n' || out->data[out->len - 2] != '\n'))
+        (void)buf_putc(l->out, '\n');
+    put_words(l, before, text, n, behind);
+    l->list = false;
+}
+
+static void put_item(struct layout *l, const char *line, size_t n) {
+    size_t skip = begins_with(line, n, "- ") ? 2 : 0, path = file_at(line + skip, n - skip);
+    (void)buf_puts(l->out, "- ");
+    if (path)
+        put_link(l->out, l->root, line + skip, path, path, 0);
+    put_words(l, "", line + skip + path, n - skip - path, "\n");
+    l->list = true;
+}
+
 static void put_line(struct layout *l, const char *line, size_t n) {
-    struct buf *out = l->out;
     size_t indent = 0;
     while (indent < n && line[indent] == ' ')
         indent++;
     if (indent == n) {
-        (void)buf_putc(out, '\n');
+        (void)buf_putc(l->out, '\n');
         l->list = false;
     } else if (l->first) {
-        (void)buf_puts(out, "**");
-        (void)acp_markdown_line(line, n, l->root, out);
-        (void)buf_puts(out, "**\n\n");
+        put_heading(l, "**", line, n, "**\n\n");
     } else if (begins_with(line, n, "## ")) {
-        (void)buf_printf(out, "%s#### ", l->list ? "\n" : "");
-        (void)acp_markdown_line(line + 3, n - 3, l->root, out);
-        (void)buf_puts(out, "\n\n");
-        l->list = false;
-    } else if (begins_with(line, n, "Not covered:")) {
-        (void)buf_puts(out, "\n_Not covered:_\n\n");
-        l->list = false;
+        put_heading(l, "#### ", line + 3, n - 3, "\n\n");
+    } else if (begins_with(line, n, not_covered)) {
+        put_heading(l, "_", line, n, "_\n\n");
     } else if (indent >= 2 && l->list) { // a hard break, then on in the same item
-        if (out->len && out->data[out->len - 1] == '\n')
-            out->len--;
-        (void)buf_puts(out, "\\\n  ");
-        (void)acp_markdown_line(line + indent, n - indent, l->root, out);
-        (void)buf_putc(out, '\n');
+        if (l->out->len && l->out->data[l->out->len - 1] == '\n')
+            l->out->len--;
+        put_words(l, "\\\n  ", line + indent, n - indent, "\n");
+    } else if (line[n - 1] == ':' && !begins_with(line, n, "- ")) {
+        put_heading(l, "**", line, n, "**\n\n");
     } else {
-        size_t skip = begins_with(line, n, "- ") ? 2 : 0;
-        (void)buf_puts(out, "- ");
-        (void)acp_markdown_line(line + skip, n - skip, l->root, out);
-        (void)buf_putc(out, '\n');
-        l->list = true;
+        put_item(l, line, n);
     }
     l->first = false;
 }
 
-int acp_markdown(const char *text, size_t n, const char *root, enum acp_layout layout,
-                 struct buf *out) {
-    const char *eol = n ? memchr(text, '\n', n) : NULL;
-    bool alone = !eol || eol + 1 == text + n;
-    struct layout l = {.root = root, .out = out, .first = !alone && !begins_with(text, n, "## ")};
-    if (layout != ACP_LINES)
-        return put_code(out,
-                        layout == ACP_MERMAID ? "mermaid"
-                        : layout == ACP_JSON  ? "json"
-                                              : "text",
-                        text, n);
-    if (alone)
-        return acp_markdown_line(text, eol ? n - 1 : n, root, out);
+static void put_lines(struct layout *l, const char *text, size_t n) {
     for (size_t at = 0; at < n;) {
-        eol = memchr(text + at, '\n', n - at);
+        const char *eol = memchr(text + at, '\n', n - at);
         size_t m = eol ? (size_t)(eol - text) - at : n - at;
-        put_line(&l, text + at, m);
+        put_line(l, text + at, m);
         at += m + (eol != NULL);
     }
+}
+
+// Where the notes of what was not looked at begin; n: there are none.
+static size_t notes_at(const char *text, size_t n) {
+    size_t at = 0;
+    while (at < n && !begins_with(text + at, n - at, not_covered)) {
+        const char *eol = memchr(text + at, '\n', n - at);
+        at = eol ? (size_t)(eol - text) + 1 : n;
+    }
+    return at;
+}
+
+int acp_markdown(const char *text, size_t n, const char *root, enum acp_layout layout,
+                 struct buf *out) {
+    static const char *const languages[] = {"", "text", "json", "mermaid"};
+    while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        n--;
+    const char *eol = n ? memchr(text, '\n', n) : NULL;
+    struct layout l = {.root = root, .out = out, .first = eol && !begins_with(text, n, "## ")};
+    if (!eol) // a sentence
+        return acp_markdown_line(text, n, root, out);
+    if (layout == ACP_LINES) {
+        put_lines(&l, text, n);
+        return out->failed ? ERR_NOMEM : 0;
+    }
+    size_t code = 0, notes = notes_at(text, n);
+    if (layout != ACP_VERBATIM && *text != '{' && *text != '[') {
+        code = (size_t)(eol - text) + 1; // a line that says what it is
+        put_line(&l, text, code - 1);
+    }
+    l.first = false;
+    if (code < notes)
+        (void)put_code(out, languages[layout], text + code, notes - code);
+    put_lines(&l, text + notes, n - notes);
     return out->failed ? ERR_NOMEM : 0;
 }

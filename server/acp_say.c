@@ -76,7 +76,7 @@ enum acp_layout acp_layout(const struct acp_step *s) {
     if (format && strcmp(format, "text") != 0)
         return strcmp(format, "sarif") == 0 ? ACP_JSON : ACP_VERBATIM;
     if (json_is_true(json_object_get(s->arguments, "propose")))
-        return ACP_VERBATIM;
+        return ACP_JSON;
     for (size_t i = 0; i < COUNT_OF(verbatim); i++)
         if (strcmp(verbatim[i], bare_name(s)) == 0)
             return ACP_VERBATIM;

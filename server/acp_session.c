@@ -240,6 +240,10 @@ static size_t face_open_requests(void *face) {
 static void face_finish(void *face) {
     struct acp_face *f = face;
     f->finishing = true;
+    // A question that the client can no longer answer would hold the session open.
+    for (struct acp_chat *chat = f->chats; chat; chat = chat->next)
+        if (chat->turn && acp_turn_asks(chat->turn))
+            acp_turn_cancel(chat->turn);
 }
 
 static void face_close(void *face) {

@@ -40,6 +40,8 @@ void acp_step_say(struct acp_turn *t, const struct answer *answer) {
         (void)buf_printf(&said, "### %s\n\n", s->title);
     (void)acp_markdown(answer->text.data ? answer->text.data : "", answer->text.len, t->chat->root,
                        acp_layout(s), &said);
+    while (said.len && said.data[said.len - 1] == '\n')
+        said.len--;
     (void)buf_puts(&said, "\n\n");
     if (!said.failed)
         acp_turn_say(t, said.data, said.len);

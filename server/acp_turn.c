@@ -68,6 +68,10 @@ void acp_turn_drop(struct acp_turn *t) {
     maybe_free(t);
 }
 
+bool acp_turn_asks(const struct acp_turn *t) {
+    return t->asked != NULL;
+}
+
 static void on_cancelled(void *data) {
     acp_turn_cancel(data);
 }

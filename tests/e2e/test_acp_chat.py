@@ -5,9 +5,10 @@ are kept.
     test_acp_chat.py PAIRED LATER"""
 import os
 import signal
+import time
 
 from acp_lib import Acp, AcpError, Shop, of_kind, said
-from process_lib import main
+from process_lib import SLOW, main
 
 ALLOW, ALWAYS, REJECT, NEVER = ({"outcome": {"outcome": "selected", "optionId": o}}
                                 for o in ("allow-once", "allow-always", "reject-once", "reject-always"))
@@ -79,9 +80,11 @@ def test_a_question_does_not_outlive_its_turn_or_its_engine():
         assert s.client.result(number)["stopReason"] == "end_turn"
         assert "5 findings" in s.client.prompt(s.chat, "/review")[1]
         # A client that says no more can answer nothing.
-        s.client.post(s.chat, "/baseline")
+        number = s.client.post(s.chat, "/baseline")
         s.client.until(lambda: s.client.asked[3:4])
-        assert s.client.end(30) == 0
+        begin = time.monotonic()
+        assert s.client.end(30) == 0 and time.monotonic() - begin < 0.4 * SLOW
+        assert s.client.result(number)["stopReason"] == "cancelled"
 
 
 # --- texts of the editor, repairs
