@@ -199,6 +199,43 @@ static int run_texts(struct call *call, const void *input, struct answer *answer
     return r;
 }
 
+// --- acp.changed ---------------------------------------------------------------------------------
+
+static bool job_gone(void *ctx) {
+    return job_cancelled(ctx);
+}
+
+// Of the files as they lie there: names, sizes, times. (A snapshot's generation grows by trees,
+// too.)
+static int64_t files_state(const struct snapshot *s) {
+    uint64_t h = 14695981039346656037U; // FNV-1a
+    for (uint32_t i = 0; i < snapshot_count(s); i++) {
+        const struct snapshot_file *f = snapshot_file(s, i);
+        const uint64_t parts[] = {f->bytes, (uint64_t)f->mtime_ns};
+        for (const char *p = f->path; *p; p++)
+            h = (h ^ (unsigned char)*p) * 1099511628211U;
+        for (size_t k = 0; k < COUNT_OF(parts); k++)
+            h = (h ^ parts[k]) * 1099511628211U;
+    }
+    return (int64_t)(h >> 1);
+}
+
+static int run_changed(struct call *call, const void *input, struct answer *answer,
+                       struct err *err) {
+    const struct index_want want = {.tier = TIER_LEXICAL, .cancelled = job_gone, .ctx = call->job};
+    struct workspace *ws = NULL;
+    struct snapshot *s = NULL;
+    (void)input;
+    int r = workspaces_get(call->services->workspaces, call->caller->workspace, &ws, err);
+    if (r == 0)
+        r = index_get(workspace_index(ws), &want, &s, err);
+    if (r == 0)
+        answer->structured = json_pack("{s:I}", "state", (json_int_t)files_state(s));
+    snapshot_put(s);
+    workspace_put(ws);
+    return r < 0 ? r : answer->structured ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
 // --- acp.repair ----------------------------------------------------------------------------------
 
 struct repair_input {
@@ -222,10 +259,6 @@ static const struct field repair_fields[] = {
     {.name = "line", .type = FIELD_INT, .offset = offsetof(struct repair_input, line)},
     {0},
 };
-
-static bool job_gone(void *ctx) {
-    return job_cancelled(ctx);
-}
 
 static bool wanted(const struct repair_input *in, const struct reported *f) {
     return f->fix && f->fix_end > 0 && (!in->rule.len || text_is(in->rule, f->rule->id)) &&
@@ -346,6 +379,11 @@ const struct capability capabilities_acp[] = {
      .input = texts_fields,
      .input_size = sizeof(struct texts_input),
      .run = run_texts},
+    {.name = "acp.changed",
+     .title = "Waits for the next change of a file",
+     .description = "A number that is another when a file is",
+     .flags = CAP_READ_ONLY | CAP_LOCAL,
+     .run = run_changed},
     {.name = "acp.repair",
      .title = "Certain repairs of a text",
      .description = "The text before and after",

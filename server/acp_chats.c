@@ -32,7 +32,7 @@ struct acp_chat *acp_chat_of(struct acp_face *f, struct rpc_request *req, const 
 }
 
 json_t *acp_full_path(const struct acp_chat *chat, const char *below) {
-    AUTO_FREE char *full = below ? mem_format("%s/%s", chat->root, below) : NULL;
+    AUTO_FREE char *full = below ? mem_format("%s/%s", chat->shown, below) : NULL;
     return full ? acp_string(full, strlen(full)) : NULL;
 }
 
@@ -47,6 +47,7 @@ static void chat_free(struct acp_chat *chat) {
     json_decref(chat->more);
     mem_free(chat->cwd);
     mem_free(chat->root);
+    mem_free(chat->shown);
     mem_free(chat);
 }
 
@@ -84,6 +85,18 @@ static int check_servers(const json_t *servers, struct err *err) {
     return 0;
 }
 
+// The root in the words of the client: of what it calls the folder, what stands above the part
+// below the root; if it calls that otherwise, too, the root itself.
+static char *shown_root(const char *cwd, const char *root, const char *below) {
+    size_t n = strlen(cwd), m = strlen(below);
+    while (n > 1 && cwd[n - 1] == '/')
+        n--;
+    if (!m)
+        return mem_strndup(cwd, n);
+    bool ends = n > m + 1 && cwd[n - m - 1] == '/' && memcmp(cwd + n - m, below, m) == 0;
+    return ends ? mem_strndup(cwd, n - m - 1) : mem_strdup(root);
+}
+
 static int set_folder(struct acp_chat *chat, const json_t *value, struct err *err) {
     char real[DIRS_PATH_BYTES_MAX];
     size_t root = 0, n = json_string_length(value);
@@ -94,7 +107,9 @@ static int set_folder(struct acp_chat *chat, const json_t *value, struct err *er
         return err_set(err, ERR_INVAL, "cwd: there is no such folder");
     chat->cwd = mem_strndup(cwd, n);
     chat->root = mem_strndup(real, root);
-    return chat->cwd && chat->root ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    if (chat->root)
+        chat->shown = shown_root(cwd, chat->root, real[root] ? real + root + 1 : "");
+    return chat->cwd && chat->shown ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 struct acp_chat *acp_chat_open(struct acp_face *f, const json_t *params, const char *id,

@@ -62,17 +62,19 @@ static void add_commands(json_t *list, const struct agent *agent) {
 // What belongs to no agent: the memory that all tools share, the rest of an answer.
 static const struct {
     const char *name, *description, *hint, *operand;
+    bool memory;
 } others[] = {
-    {"more", "The next page of the last answer", NULL, NULL},
-    {"recall", "Search the memory that all your tools share", "words", "query"},
-    {"remember", "Keep a note in it", "one self-contained note", "text"},
-    {"resume", "What the last session of this workspace handed over", NULL, NULL},
-    {"handoff", "Hand this chat over, to go on in another tool", "next step", "next"},
+    {"more", "The next page of the last answer", NULL, NULL, false},
+    {"wait", "Wait until a file has changed, then review what did", NULL, NULL, false},
+    {"recall", "Search the memory that all your tools share", "words", "query", true},
+    {"remember", "Keep a note in it", "one self-contained note", "text", true},
+    {"resume", "What the last session of this workspace handed over", NULL, NULL, true},
+    {"handoff", "Hand this chat over, to go on in another tool", "next step", "next", true},
 };
 
 static bool memory_command(const char *name) {
-    for (size_t i = 1; i < COUNT_OF(others); i++)
-        if (strcmp(others[i].name, name) == 0)
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (others[i].memory && strcmp(others[i].name, name) == 0)
             return true;
     return false;
 }

@@ -58,6 +58,7 @@ struct acp_chat {
     char id[ACP_ID_BYTES];
     char *cwd;                 // as the client gave it
     char *root;                // of the repository around it, or the folder itself; without links
+    char *shown;               // the same as the client writes it: perhaps through a link
     const struct agent *agent; // who answers; agent_team: to whom it concerns
     char title[ACP_TITLE_BYTES_MAX + 1]; // of the first question; "" before it
     size_t foreign; // MCP servers that the client named: not started, and not yet said so
@@ -127,12 +128,11 @@ struct acp_prompt {
 };
 // ERR_INVAL: not a prompt, with the member that is wrong; ERR_LIMIT; ERR_NOMEM. In any case
 // acp_prompt_done.
-int acp_prompt_read(const json_t *blocks, const char *root, struct acp_prompt *ret,
+int acp_prompt_read(const json_t *blocks, const struct acp_chat *chat, struct acp_prompt *ret,
                     struct err *err);
 void acp_prompt_done(struct acp_prompt *p);
-// Path below `root` of a file: URI or an absolute path; its line in *ret_line (0: none). NULL: it
-// is not below, or no file.
-char *acp_uri_below(const char *uri, const char *root, int64_t *ret_line);
+// Path below the chat's root of a file: URI or an absolute path. NULL: it is not below, or no file.
+char *acp_uri_below(const char *uri, const struct acp_chat *chat);
 
 // --- slash commands (acp_command.c)
 json_t *acp_commands(const struct agent *agent); // of available_commands_update; new

@@ -16,47 +16,45 @@ void acp_prompt_done(struct acp_prompt *p) {
 
 // --- files ---------------------------------------------------------------------------------------
 
-// "#L10", "#L10-20", "#L10:20", "?line=10": where editors say which lines were selected.
-static int64_t line_of(const char *behind) {
-    int64_t line = 0;
-    const char *at = strstr(behind, "#L");
-    const char *digits = at ? at + 2 : strstr(behind, "line=") ? strstr(behind, "line=") + 5 : NULL;
-    for (; digits && isdigit((unsigned char)*digits) && line < INT32_MAX / 10; digits++)
-        line = line * 10 + (*digits - '0');
-    return line;
+// What stands behind `root` and a slash; NULL: it is not below.
+static const char *below(const char *path, const char *root) {
+    size_t n = strlen(root);
+    while (n && root[n - 1] == '/')
+        n--;
+    return strncmp(path, root, n) == 0 && path[n] == '/' && path[n + 1] ? path + n + 1 : NULL;
 }
 
-char *acp_uri_below(const char *uri, const char *root, int64_t *ret_line) {
-    size_t n = strcspn(uri, "#?"), root_bytes = strlen(root);
+char *acp_uri_below(const char *uri, const struct acp_chat *chat) {
+    size_t n = strcspn(uri, "#?"); // lines of a selection
     AUTO_FREE char *path = *uri == '/' ? mem_strndup(uri, n) : lsp_uri_path(uri, n);
-    *ret_line = line_of(uri + n);
-    if (!path || strncmp(path, root, root_bytes) != 0 || path[root_bytes] != '/' ||
-        !path[root_bytes + 1] || strlen(path) >= ACP_PATH_BYTES_MAX)
+    if (!path || strlen(path) >= ACP_PATH_BYTES_MAX)
         return NULL;
-    const char *below = path + root_bytes + 1;
+    const char *rest = below(path, chat->shown);
+    if (!rest)
+        rest = below(path, chat->root);
     // A name that leads out again is not below.
-    for (const char *part = below; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
+    for (const char *part = rest; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
         if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || !part[2]))
             return NULL;
-    return mem_strdup(below);
+    return rest ? mem_strdup(rest) : NULL;
 }
 
 // `text`: what came with it, or NULL. Of a selection it is not the file.
-static int add_file(struct acp_prompt *p, const char *uri, const char *root, json_t *text) {
-    int64_t line = 0;
-    char *below = acp_uri_below(uri, root, &line);
-    if (!below)
+static int add_file(struct acp_prompt *p, const char *uri, const struct acp_chat *chat,
+                    json_t *text) {
+    char *path = acp_uri_below(uri, chat);
+    if (!path)
         return 0; // of another scheme or folder: its name stands in the text around it, if at all
     bool known = false;
     for (size_t i = 0; i < p->path_count; i++)
-        known |= strcmp(p->paths[i], below) == 0;
+        known |= strcmp(p->paths[i], path) == 0;
     if (known || p->path_count == ACP_PATHS_MAX) {
-        mem_free(below);
+        mem_free(path);
         return 0;
     }
     bool whole = json_is_string(text) && !strpbrk(uri, "#?");
     p->texts[p->path_count] = whole ? json_incref(text) : NULL;
-    p->paths[p->path_count++] = below;
+    p->paths[p->path_count++] = path;
     return 0;
 }
 
@@ -69,8 +67,8 @@ static int add_text(struct acp_prompt *p, const char *text, size_t n) {
     return n ? buf_append(&p->text, text, n) : 0;
 }
 
-static int add_block(struct acp_prompt *p, const json_t *block, const char *root, size_t i,
-                     struct err *err) {
+static int add_block(struct acp_prompt *p, const json_t *block, const struct acp_chat *chat,
+                     size_t i, struct err *err) {
     const char *type = json_string_value(json_object_get(block, "type"));
     const json_t *text = json_object_get(block, "text");
     const json_t *resource = json_object_get(block, "resource");
@@ -83,11 +81,11 @@ static int add_block(struct acp_prompt *p, const json_t *block, const char *root
         return add_text(p, json_string_value(text), json_string_length(text));
     }
     if (strcmp(type, "resource_link") == 0)
-        return uri ? add_file(p, uri, root, NULL)
+        return uri ? add_file(p, uri, chat, NULL)
                    : err_set(err, ERR_INVAL, "prompt[%zu].uri: expected string", i);
     if (strcmp(type, "resource") == 0) {
         uri = json_string_value(json_object_get(resource, "uri"));
-        return uri ? add_file(p, uri, root, json_object_get(resource, "text"))
+        return uri ? add_file(p, uri, chat, json_object_get(resource, "text"))
                    : err_set(err, ERR_INVAL, "prompt[%zu].resource.uri: expected string", i);
     }
     return err_set(err, ERR_INVAL,
@@ -112,7 +110,7 @@ static void find_command(struct acp_prompt *p) {
     p->rest = at + 1 + n;
 }
 
-int acp_prompt_read(const json_t *blocks, const char *root, struct acp_prompt *ret,
+int acp_prompt_read(const json_t *blocks, const struct acp_chat *chat, struct acp_prompt *ret,
                     struct err *err) {
     size_t i;
     const json_t *block;
@@ -122,7 +120,7 @@ int acp_prompt_read(const json_t *blocks, const char *root, struct acp_prompt *r
     if (json_array_size(blocks) > ACP_BLOCKS_MAX)
         return err_set(err, ERR_LIMIT, "prompt: at most %d blocks", ACP_BLOCKS_MAX);
     json_array_foreach(blocks, i, block) {
-        int r = add_block(ret, block, root, i, err);
+        int r = add_block(ret, block, chat, i, err);
         if (ret->text.failed)
             return err_set(err, ERR_LIMIT, "prompt: at most %d bytes of text",
                            ACP_QUESTION_BYTES_MAX);

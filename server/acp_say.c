@@ -23,7 +23,9 @@ void acp_step_title(struct acp_step *s) {
         about = json_string_value(json_is_array(value) ? json_array_get(value, 0) : value);
     }
     char who[32] = "Memory", full[ACP_TITLE_BYTES_MAX * 2], words[64];
-    if (dot)
+    if (dot && strncmp(s->row->name, "acp.", 4) == 0)
+        (void)snprintf(who, sizeof who, "Sherlock");
+    else if (dot)
         (void)snprintf(who, sizeof who, "%c%.*s", toupper((unsigned char)s->row->name[0]),
                        (int)(dot - s->row->name) - 1, s->row->name + 1);
     if (about)
@@ -57,7 +59,7 @@ static const struct {
 } kinds[] = {
     {"locate", "search"},   {"similar", "search"}, {"impact", "search"},   {"map", "search"},
     {"patterns", "search"}, {"fix", "edit"},       {"milestone", "think"}, {"forecast", "think"},
-    {"digest", "think"},    {"retro", "think"},
+    {"digest", "think"},    {"changed", "other"},  {"retro", "think"},
 };
 
 static const char *kind_of(const struct acp_step *s) {
@@ -137,7 +139,7 @@ static void add_place(struct places *p, const json_t *object) {
 // Of every object in the answer, in its order. Iterates: the depth of an answer is a capability's.
 static json_t *places_of(const struct acp_chat *chat, const json_t *answer) {
     enum { DEPTH_MAX = 8 };
-    struct places p = {chat->root, json_array()};
+    struct places p = {chat->shown, json_array()};
     struct {
         const json_t *value;
         size_t at;

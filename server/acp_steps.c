@@ -38,7 +38,7 @@ void acp_step_say(struct acp_turn *t, const struct answer *answer) {
     AUTO_BUF said = BUF_INIT(SAID_BYTES_MAX);
     if (t->count > 1)
         (void)buf_printf(&said, "### %s\n\n", s->title);
-    (void)acp_markdown(answer->text.data ? answer->text.data : "", answer->text.len, t->chat->root,
+    (void)acp_markdown(answer->text.data ? answer->text.data : "", answer->text.len, t->chat->shown,
                        acp_layout(s), &said);
     while (said.len && said.data[said.len - 1] == '\n')
         said.len--;
@@ -55,7 +55,7 @@ void acp_step_failed(struct acp_turn *t, const char *why) {
     s->status = ACP_FAILED;
     acp_say_call_update(t->chat, call, s, NULL, why, strlen(why));
     (void)buf_printf(&said, "%s: ", s->title);
-    (void)acp_markdown_line(why, strlen(why), t->chat->root, &said);
+    (void)acp_markdown_line(why, strlen(why), t->chat->shown, &said);
     (void)buf_puts(&said, "\n\n");
     if (!said.failed)
         acp_turn_say(t, said.data, said.len);
@@ -124,6 +124,8 @@ static void run_step(struct acp_turn *t) {
     acp_say_call(t->chat, call, s);
     if (acp_is_fix(s))
         acp_fix_run(t);
+    else if (acp_is_wait(s))
+        acp_wait_run(t);
     else if (asks)
         acp_permit(t, carry_out);
     else
@@ -221,6 +223,15 @@ static void run_more(struct acp_turn *t) {
         say_only(t, none, sizeof none - 1);
 }
 
+// The next change of a file, and what is to be said of it.
+static void run_wait(struct acp_turn *t) {
+    json_t *none = json_object();
+    (void)add_step(t, "acp.changed", none);
+    (void)add_step(t, "sherlock.review", none);
+    json_decref(none);
+    acp_steps_begin(t);
+}
+
 // What is wrong with a command is said in the chat, where it was typed.
 static void refuse_command(struct acp_turn *t, const struct capability *c, const struct err *err) {
     AUTO_BUF text = BUF_INIT(8 * 1024);
@@ -240,6 +251,10 @@ static void run_command(struct acp_turn *t) {
     struct err err = {0};
     if (strcmp(p->command, "more") == 0) {
         run_more(t);
+        return;
+    }
+    if (strcmp(p->command, "wait") == 0) {
+        run_wait(t);
         return;
     }
     if (strcmp(p->command, "ask") == 0 && p->text.len > p->rest) {

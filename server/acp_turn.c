@@ -35,6 +35,7 @@ static struct rpc_request *leave(struct acp_turn *t) {
     struct acp_asked *asked = t->asked;
     struct rpc *rpc = t->chat->face->rpc;
     acp_texts_release(t);
+    acp_wait_stop(t);
     if (t->handle)
         dispatch_cancel(t->dispatch, t->handle);
     if (asked) {
@@ -193,7 +194,7 @@ static struct acp_turn *turn_new(struct acp_chat *chat, const json_t *params, st
         return NULL;
     }
     t->unkept = BUF_INIT(SAID_BYTES_MAX);
-    int r = acp_prompt_read(json_object_get(params, "prompt"), chat->root, &t->prompt, err);
+    int r = acp_prompt_read(json_object_get(params, "prompt"), chat, &t->prompt, err);
     if (r == 0 && !t->prompt.text.len && !t->prompt.path_count)
         r = err_set(err, ERR_INVAL, "prompt: nothing is asked");
     if (r == 0)

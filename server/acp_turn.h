@@ -1,6 +1,6 @@
-// Inside of a turn: what server/acp_{turn,steps,ask,texts,fix,keep}.c share. A turn waits for one
-// thing at a time, a capability on a worker or an answer of the client; while it waits it may be
-// cancelled, and then lives on, mute, until the worker has let go of it. Main loop only.
+// Inside of a turn: what server/acp_{turn,steps,ask,texts,fix,wait,keep}.c share. A turn waits for
+// one thing at a time, a capability on a worker or an answer of the client; while it waits it may
+// be cancelled, and then lives on, mute, until the worker has let go of it. Main loop only.
 #pragma once
 
 #include "server/acp_face.h"
@@ -48,6 +48,12 @@ struct acp_turn {
         json_t *made; // answer of acp.repair
         bool again;   // looking whether the text is still what it was
     } fix;
+    struct {
+        struct env_timer *timer;
+        uint64_t look_ns, end_ns;
+        int64_t state;       // of the workspace when it was looked at
+        bool known, changed; // since the first look
+    } wait;
     unsigned part; // of origins
 };
 
@@ -87,6 +93,11 @@ void acp_texts_release(struct acp_turn *t); // the files on disk stand for thems
 // --- repairs (acp_fix.c)
 bool acp_is_fix(const struct acp_step *s);
 void acp_fix_run(struct acp_turn *t);
+
+// --- waiting for a change (acp_wait.c)
+bool acp_is_wait(const struct acp_step *s);
+void acp_wait_run(struct acp_turn *t);
+void acp_wait_stop(struct acp_turn *t);
 
 // --- the conversation in the store (acp_keep.c)
 void acp_keep(struct acp_turn *t, acp_then_fn *then); // what is unkept; then in any case

@@ -80,6 +80,10 @@ class Acp(Client):
             assert value, "end of output"
             return value
 
+    def answered(self, number, timeout):
+        with self.lock:
+            return self.lock.wait_for(lambda: json.dumps(number) in self.answers, timeout)
+
     # --- a conversation
     def start(self, cwd, version=1, fs=(), **capabilities):
         """initialize and session/new; the chat's id."""

@@ -108,6 +108,25 @@ def test_close_ends_it():
         assert s.client.error("session/close", {"sessionId": s.chat}) == -32002
 
 
+def test_paths_are_those_of_the_client():
+    with Shop() as s:
+        link = os.path.join(s.world.dir, "link")
+        os.symlink(s.root, link)
+        for cwd, shown in ((link, link), (link + "/", link), (os.path.join(link, "src"), link),
+                           (os.path.join(s.root, "src"), s.root)):
+            chat = s.client.chat(cwd)
+            for base in (shown, s.root):
+                block = {"type": "resource_link", "name": "x", "uri": "file://%s/src/till.c" % base}
+                _, text, updates = s.client.prompt(chat, "/metrics", block)
+                assert "rebate" in text and "report.py" not in text, (cwd, base, text)
+                assert "(file://%s/src/till.c#L6)" % shown in text, (cwd, text)
+                places = of_kind(updates, "tool_call_update")[-1]["locations"]
+                assert places[0] == {"path": shown + "/src/till.c", "line": 6}, places
+        for uri in ("file:///etc/passwd", "file://%s/src/../../x" % s.root, "file://%s/" % s.root, "http://a/b", "x", ""):
+            block = {"type": "resource_link", "name": "x", "uri": uri}
+            assert "report.py" in s.client.prompt(s.chat, "/metrics", block)[1], uri
+
+
 # --- turns
 
 def test_a_command_runs_one_capability():

@@ -302,6 +302,23 @@ def test_it_is_what_was_spoken_of():
         assert "src/main.c" in of_kind(updates, "tool_call")[0]["title"]
 
 
+def test_wait_is_for_the_next_change():
+    with Shop() as s:
+        number = s.client.post(s.chat, "/wait")
+        s.client.until(lambda: of_kind([u for _, u in s.client.updates], "tool_call"))
+        s.client.notify("session/cancel", {"sessionId": s.chat})
+        assert s.client.result(number)["stopReason"] == "cancelled"
+        number = s.client.post(s.chat, "/wait")
+        s.client.until(lambda: len(of_kind([u for _, u in s.client.updates], "tool_call")) == 2)
+        for n in range(10):  # the first time perhaps before it has looked at all
+            s.repo.write("src/late.c", "int late(int a) {\n    return a == a;\n}\n" + "\n" * n)
+            if s.client.answered(number, 5):
+                break
+        assert s.client.result(number)["stopReason"] == "end_turn"
+        text = said([u for _, u in s.client.updates])
+        assert "src/late.c:2" in text and "self-comparison" in text, text
+
+
 def test_the_memory_is_at_hand():
     with Shop(handlers={"session/request_permission": lambda p: ALLOW}) as s:
         assert "Releases" not in s.client.prompt(s.chat, "/recall release day")[1] and not s.client.asked

@@ -286,6 +286,32 @@ static void an_editors_session_is_told_before_its_open_requests(void **state) {
     journal_free(j);
 }
 
+// The chats of the agent protocol: only the engine knows what they are.
+static void what_the_engine_says_of_chats_is_told_to_the_next(void **state) {
+    struct journal *j = journal_new_acp();
+    AUTO_BUF answers = BUF_INIT(0);
+    (void)state;
+    (void)add(j, 1, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{}}");
+    journal_answered(j, 1);
+    (void)add(j, 2, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/new\",\"params\":{}}");
+    assert_int_equal(journal_document_state(j, 2, "\1\0\0\0a{1}", 8, NULL), 0);
+    journal_answered(j, 2);
+    (void)add(j, 3, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"session/prompt\",\"params\":{}}");
+    assert_int_equal(journal_document_state(j, 3, "\1\0\0\0a{2}", 8, NULL), 0);
+    assert_int_equal(journal_document_state(j, 3, "\1\0\0\0b{3}", 8, NULL), 0);
+    assert_int_equal(journal_document_state(j, 3, "\1\0\0\0b", 5, NULL), 0); // closed
+    lose(j, true, &answers);
+    struct told t = replay(j);
+    assert_int_equal(t.count, 3);
+    assert_int_equal(t.seq[0], 1);
+    assert_int_equal(t.flags[0], HOP_REPLAY | HOP_SILENT);
+    assert_string_equal(t.first[1], "{2}");
+    assert_int_equal(t.flags[1], HOP_REPLAY | HOP_SILENT);
+    assert_int_equal(t.seq[2], 3);
+    assert_int_equal(t.flags[2], HOP_REPLAY);
+    journal_free(j);
+}
+
 static void every_failed_allocation_is_answered_or_survived(void **state) {
     (void)state;
     static const char subscribe[] =
@@ -332,6 +358,7 @@ int main(void) {
         cmocka_unit_test(faulty_messages_are_done_with_when_a_later_one_is_answered),
         cmocka_unit_test(numbers_of_requests_and_bytes_are_bounded),
         cmocka_unit_test(an_editors_session_is_told_before_its_open_requests),
+        cmocka_unit_test(what_the_engine_says_of_chats_is_told_to_the_next),
         cmocka_unit_test(every_failed_allocation_is_answered_or_survived),
     };
     return cmocka_run_group_tests_name("server/frontend_journal", tests, NULL, NULL);

@@ -83,10 +83,63 @@ static void erasing_a_workspace_erases_what_agents_kept_of_it(void **state) {
     scratch_done(&x);
 }
 
+static int put_at(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    const struct agent_store_row *row = ctx;
+    (void)result;
+    return agent_store_put(db, row->workspace, "acp", row->key, row->value, row->value_bytes,
+                           row->changed_ms, err);
+}
+
+static int note_key(void *ctx, const struct agent_store_row *row, struct err *err) {
+    struct buf *out = ctx;
+    (void)err;
+    return buf_printf(out, "%s%s=%.*s@%d ", row->workspace, row->key, (int)row->value_bytes,
+                      row->value, (int)row->changed_ms);
+}
+
+static void expect_newest(struct store *s, const char *workspace,
+                          const struct agent_store_row *after, int64_t limit, const char *wanted) {
+    AUTO_BUF out = BUF_INIT(1000);
+    struct db *db = NULL;
+    assert_int_equal(store_reader_get(s, &db, NULL), 0);
+    assert_int_equal(
+        agent_store_newest(db, workspace, "acp", "head/", after, limit, note_key, &out, NULL), 0);
+    store_reader_put(s, db);
+    assert_string_equal(out.len ? out.data : "", wanted);
+}
+
+static int drop_one(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    (void)result;
+    return agent_store_drop(db, "acp", ctx, err);
+}
+
+static void the_newest_of_a_prefix_come_first(void **state) {
+    (void)state;
+    struct scratch x;
+    static const struct agent_store_row rows[] = {
+        {"/w", "head/a", "1", 1, 10}, {"/w", "head/b", "2", 1, 30}, {"/v", "head/c", "3", 1, 20},
+        {"/w", "head/d", "4", 1, 20}, {"/w", "heae", "5", 1, 40},   {"/w", "head.", "6", 1, 40}};
+    scratch_init(&x);
+    struct store *s = open_store(x.dir);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(store_write(s, NULL, put_at, (void *)&rows[i], NULL, NULL, NULL), 0);
+    assert_int_equal(put(s, "/w", "head/e", "7"), 0); // of another agent
+    expect_newest(s, NULL, NULL, 100, "/whead/b=2@30 /vhead/c=3@20 /whead/d=4@20 /whead/a=1@10 ");
+    expect_newest(s, "/w", NULL, 100, "/whead/b=2@30 /whead/d=4@20 /whead/a=1@10 ");
+    expect_newest(s, NULL, NULL, 2, "/whead/b=2@30 /vhead/c=3@20 ");
+    expect_newest(s, NULL, &rows[2], 100, "/whead/d=4@20 /whead/a=1@10 ");
+    assert_int_equal(store_write(s, NULL, drop_one, (void *)"head/c", NULL, NULL, NULL), 0);
+    assert_int_equal(store_write(s, NULL, drop_one, (void *)"head/c", NULL, NULL, NULL), 0);
+    expect_newest(s, "/v", NULL, 100, "");
+    store_close(s);
+    scratch_done(&x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_an_agent_keeps_comes_back_in_its_workspace_only),
         cmocka_unit_test(maxima_are_kept),
+        cmocka_unit_test(the_newest_of_a_prefix_come_first),
         cmocka_unit_test(erasing_a_workspace_erases_what_agents_kept_of_it),
     };
     return cmocka_run_group_tests_name("store/agent_store", tests, NULL, NULL);
