@@ -7,8 +7,8 @@
 
 // What a person decides about once and for all: each capability by itself. Position = bit of
 // chat->allowed, chat->refused.
-static const char *const kinds[] = {"sherlock.mute", "sherlock.baseline", "edison.fix",
-                                    "remember",      "handoff",           "forget"};
+static const char *const kinds[] = {"sherlock.mute", "sherlock.baseline", "edison.fix", "remember",
+                                    "handoff"};
 
 static unsigned bit_of(const struct acp_step *s) {
     for (unsigned i = 0; i < COUNT_OF(kinds); i++)

@@ -150,9 +150,9 @@ void acp_command_complete(const struct acp_chat *chat, const struct capability *
 
 // --- turns (acp_turn.c)
 void acp_prompt(void *face, struct rpc_request *req, json_t *params);
-void acp_turn_cancel(struct acp_turn *t);     // the prompt is answered: cancelled
-void acp_turn_drop(struct acp_turn *t);       // the client is gone: no answer
-bool acp_turn_asks(const struct acp_turn *t); // does it wait for an answer of the client?
+void acp_turn_cancel(struct acp_turn *t);      // the prompt is answered: cancelled
+void acp_turn_drop(struct acp_turn *t);        // the client is gone: no answer
+bool acp_turn_waits(const struct acp_turn *t); // for the client, or for something to happen?
 
 // --- saying it (acp_say.c)
 struct acp_step {

@@ -242,7 +242,7 @@ static void face_finish(void *face) {
     f->finishing = true;
     // A question that the client can no longer answer would hold the session open.
     for (struct acp_chat *chat = f->chats; chat; chat = chat->next)
-        if (chat->turn && acp_turn_asks(chat->turn))
+        if (chat->turn && acp_turn_waits(chat->turn))
             acp_turn_cancel(chat->turn);
 }
 

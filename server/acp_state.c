@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { STATE_BYTES_MAX = 512 * 1024 }; // a question may be part of what comes next
+
 // The notification that brings it back.
 const char acp_state_method[] = "_paired/session";
 
@@ -21,7 +23,7 @@ static json_t *state_json(const struct acp_chat *chat) {
 }
 
 void acp_state_tell(struct acp_chat *chat) {
-    AUTO_BUF text = BUF_INIT(64 * 1024);
+    AUTO_BUF text = BUF_INIT(STATE_BYTES_MAX);
     struct acp_face *f = chat->face;
     json_t *message = json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", acp_state_method,
                                 "params", state_json(chat));

@@ -119,21 +119,21 @@ static void got(struct acp_turn *t, const json_t *text) {
     }
 }
 
-static void read_next(struct acp_turn *t);
-
-static void on_text(struct acp_turn *t, const json_t *result, const char *why) {
-    (void)why; // what the editor does not give is read from the disk
-    got(t, json_object_get(result, "content"));
-    t->texts.at++;
-    read_next(t);
-}
-
 // The text that came with the prompt, if it is the whole file.
 static const json_t *embedded(const struct acp_turn *t, const char *path) {
     for (size_t i = 0; i < t->prompt.path_count; i++)
         if (strcmp(t->prompt.paths[i], path) == 0)
             return t->prompt.texts[i];
     return NULL;
+}
+
+static void read_next(struct acp_turn *t);
+
+static void on_text(struct acp_turn *t, const json_t *result, const char *why) {
+    (void)why; // what the editor does not give came with the prompt, or is read from the disk
+    got(t, result ? json_object_get(result, "content") : embedded(t, t->texts.paths[t->texts.at]));
+    t->texts.at++;
+    read_next(t);
 }
 
 static void read_next(struct acp_turn *t) {

@@ -69,8 +69,8 @@ void acp_turn_drop(struct acp_turn *t) {
     maybe_free(t);
 }
 
-bool acp_turn_asks(const struct acp_turn *t) {
-    return t->asked != NULL;
+bool acp_turn_waits(const struct acp_turn *t) {
+    return t->asked || t->wait.timer;
 }
 
 static void on_cancelled(void *data) {

@@ -41,6 +41,10 @@ static void looked(struct acp_turn *t, int r, struct answer *answer, const struc
         acp_step_failed(t, err_text(err));
         return;
     }
+    if (t->chat->face->finishing) { // nobody is there to be told
+        acp_turn_cancel(t);
+        return;
+    }
     if (t->wait.known && state != t->wait.state)
         t->wait.changed = true;
     else if (t->wait.changed) {
