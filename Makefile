@@ -6,7 +6,7 @@
 help:
 	@echo "make run           build paired and show it at work on this repository"
 	@echo "make test          build with ASan + UBSan and run every test"
-	@echo "make test-clients  the real clients: Claude Code, conformance suite, inspector, VS Code, Neovim, Emacs (heavy installs)"
+	@echo "make test-clients  the real clients: Claude Code, conformance suite, inspector, ACP library, VS Code, Neovim, Emacs (heavy installs)"
 	@echo "make bench         measure against baselines, on demand"
 	@echo "make install       into PREFIX (default /usr/local; DESTDIR is honoured)"
 
