@@ -50,6 +50,7 @@ struct acp_face {
     size_t chat_count;
     struct acp_job *jobs; // requests that workers answer, but for prompts
     size_t job_count;
+    int64_t asked; // requests of ours so far: the number of the last one
 };
 
 struct acp_chat {

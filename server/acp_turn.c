@@ -147,17 +147,19 @@ void acp_turn_ask(struct acp_turn *t, const char *method, json_t *params, uint64
         answered(t, NULL, "out of memory");
         return;
     }
-    *a = (struct acp_asked){.turn = t, .face = t->chat->face};
+    // Known to the front end before it is asked: this engine may end the moment after.
+    *a = (struct acp_asked){.turn = t, .face = t->chat->face, .number = t->chat->face->asked + 1};
+    question_id(a, t->chat->question);
+    acp_state_tell(t->chat);
     int64_t number = rpc_call(t->chat->face->rpc, method, params, deadline_ms, on_answer, a, &err);
     if (number < 0) {
         mem_free(a);
+        t->chat->question[0] = '\0';
         answered(t, NULL, err_text(&err));
         return;
     }
-    a->number = number;
+    a->number = t->chat->face->asked = number;
     t->asked = a;
-    question_id(a, t->chat->question);
-    acp_state_tell(t->chat);
 }
 
 // --- saying --------------------------------------------------------------------------------------

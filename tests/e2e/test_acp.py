@@ -233,7 +233,8 @@ def test_a_killed_engine_is_not_noticed():
             assert s.world.engine_pid() != pid
         with s.client.lock:
             text = said([u for c, u in s.client.updates if c == s.chat])
-        assert text.count("Hotspots: churn") == 4, text
+        # Each answer once; twice only if the engine died in the instant between saying it and noting that it had.
+        assert text.count("Hotspots: churn") in (4, 5), text
         # Closed is closed, for the next engine as well.
         s.client.ask("session/close", {"sessionId": s.chat})
         os.kill(s.world.engine_pid(), signal.SIGKILL)
