@@ -64,7 +64,8 @@ void acp_keep(struct acp_turn *t, acp_then_fn *then) {
 }
 
 void acp_keep_unheard(struct acp_turn *t) {
-    json_t *arguments = t->unkept.len ? arguments_json(t) : NULL;
+    // What was asked is worth keeping, too, before anything was answered.
+    json_t *arguments = t->unkept.len || !t->kept_steps ? arguments_json(t) : NULL;
     if (arguments)
         acp_run_unheard(t->chat, "acp.keep", arguments,
                         t->seq * ACP_PARTS_PER_PROMPT + t->at * ACP_PARTS_PER_STEP +

@@ -265,6 +265,10 @@ def test_a_cancelled_turn_is_kept_as_far_as_it_came():
         s.client.prompt(s.chat, "/hotspots")
         one, = s.client.ask("session/list")["sessions"]
         assert one["title"] == "/baseline", one
+        start = len(s.client.updates)
+        s.client.ask("session/load", {"sessionId": s.chat, "cwd": s.root, "mcpServers": []})
+        told = [u for _, u in s.client.updates[start:]]
+        assert [u["content"]["text"] for u in of_kind(told, "user_message_chunk")] == ["/baseline", "/hotspots"], told
 
 
 # --- what else a chat has
