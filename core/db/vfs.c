@@ -339,7 +339,8 @@ static struct vfs *vfs_new(struct keyring *keys, unsigned flags) {
     (void)pthread_mutex_init(&v->fresh_lock, NULL);
     v->head_seal = seal_new();
     v->fresh.known = mem_zalloc(KNOWN_PAGES * sizeof *v->fresh.known);
-    if (v->head_seal && v->fresh.known)
+    int r = cache_init(&v->cache);
+    if (v->head_seal && v->fresh.known && r == 0)
         return v;
     vfs_close(v);
     return NULL;
@@ -420,6 +421,7 @@ void vfs_close(struct vfs *v) {
     mem_free(v->fresh.ex);
     mem_free(v->fresh.known);
     mem_free(v->fresh.frame_pgno);
+    cache_done(&v->cache);
     for (size_t i = 0; i < SHM_REGIONS_MAX; i++)
         mem_free(v->locks.regions[i]);
     if (v->head_fd >= 0)
@@ -432,6 +434,10 @@ void vfs_close(struct vfs *v) {
     (void)pthread_mutex_destroy(&v->lock);
     (void)pthread_mutex_destroy(&v->fresh_lock);
     mem_free(v);
+}
+
+void vfs_trim(struct vfs *v) {
+    cache_clear(&v->cache);
 }
 
 const char *vfs_path(const struct vfs *v) {

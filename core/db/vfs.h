@@ -10,7 +10,9 @@
 // What is detected (ERR_CORRUPT): any changed bit, pages swapped or taken from another file, an old
 // page put back, a log that lost commits which were acknowledged, an old log or an old store.db put
 // back. Opening looks at the log and the first page; old pages are found by vfs_check, in the
-// background. A head is sealed at each commit and checkpoint; it is written so that a crash at any
+// background. A page that is in memory already is known by its seal alone (nonce, tag): a bit that
+// changes below it in the file meanwhile is found when the page is read again, and by vfs_check.
+// A head is sealed at each commit and checkpoint; it is written so that a crash at any
 // point leaves it in agreement with the files, so there are no false alarms after a crash.
 // What is NOT detected: store.db, -wal, store.head (and store.keys) all rolled back together to one
 // moment. Only somebody else's memory helps there: publish vfs_info.generation and head hash.
@@ -55,6 +57,7 @@ int vfs_open(const char *path, struct keyring *keys, unsigned flags, struct vfs 
              struct err *err);
 void vfs_close(struct vfs *v); // after its last connection; accepts NULL
 const char *vfs_path(const struct vfs *v);
+void vfs_trim(struct vfs *v); // forgets decrypted pages, at most 4 MB of them; any thread
 
 struct vfs_info {
     uint64_t generation; // of the head; grows with each commit

@@ -43,7 +43,22 @@ static int xclose(sqlite3_file *file) {
 
 // ---------------------------------------------------------------------------------- the database
 
+// Whether memory has the page that the file has now: only what seals it is read.
+static bool page_from_cache(struct vfs_file *f, uint32_t pgno, uint8_t *out) {
+    uint8_t *raw = f->coder->raw, *reserved = raw + PAGE_TEXT_BYTES;
+    size_t n = 0;
+    return cache_may_have(&f->v->cache, pgno) &&
+           os_read(f->fd, reserved, VFS_RESERVED_BYTES,
+                   (int64_t)pgno * PAGE_BYTES - VFS_RESERVED_BYTES, &n) == 0 &&
+           n == VFS_RESERVED_BYTES && fresh_is_known(&f->v->fresh, pgno, raw) &&
+           cache_get(&f->v->cache, pgno, reserved, out);
+}
+
 static int page_load(struct vfs_file *f, uint32_t pgno, uint8_t *out, size_t *ret_n) {
+    if (page_from_cache(f, pgno, out)) {
+        *ret_n = PAGE_BYTES;
+        return SQLITE_OK;
+    }
     int e = os_read(f->fd, f->coder->raw, PAGE_BYTES, (int64_t)(pgno - 1) * PAGE_BYTES, ret_n);
     if (e)
         return vfs_sqlite_errno(e, SQLITE_IOERR_READ);
@@ -53,7 +68,10 @@ static int page_load(struct vfs_file *f, uint32_t pgno, uint8_t *out, size_t *re
         return SQLITE_IOERR_DATA; // the file was cut within a page
     if (!fresh_is_known(&f->v->fresh, pgno, f->coder->raw))
         return SQLITE_IOERR_DATA; // whole, perhaps, but not what was written last
-    return vfs_sqlite_code(page_decrypt(f->coder, pgno, f->coder->raw, out));
+    int r = page_decrypt(f->coder, pgno, f->coder->raw, out);
+    if (r == 0)
+        cache_put(&f->v->cache, pgno, f->coder->raw + PAGE_TEXT_BYTES, out);
+    return vfs_sqlite_code(r);
 }
 
 // Rotation rewrites a page in place while readers are about, so a reader may meet it half written:

@@ -159,6 +159,26 @@ static inline void hash_xor(uint8_t *a, const uint8_t *b) {
         a[i] ^= b[i];
 }
 
+// --- vfs_cache.c: decrypted pages of the database file; any thread
+enum { CACHE_PAGES = 1024, CACHE_LOCKS = 16 }; // 4 MB, allocated as pages are read
+struct cached_page {
+    atomic_uint pgno; // 0: empty; written under the lock, without it only a hint
+    uint8_t reserved[VFS_RESERVED_BYTES];
+    uint8_t *text; // PAGE_TEXT_BYTES, or NULL
+};
+struct page_cache {
+    pthread_mutex_t locks[CACHE_LOCKS]; // of pages i, i + CACHE_LOCKS …
+    struct cached_page *pages;          // by page number
+};
+int cache_init(struct page_cache *c); // ERR_NOMEM; zeroed before
+void cache_done(struct page_cache *c);
+void cache_clear(struct page_cache *c); // wipes what it frees
+bool cache_may_have(struct page_cache *c, uint32_t pgno);
+// `reserved`: as the file has them now. True: `plain` (PAGE_BYTES) is that page.
+bool cache_get(struct page_cache *c, uint32_t pgno, const uint8_t *reserved, uint8_t *plain);
+// Only what was decrypted. Without memory nothing is kept.
+void cache_put(struct page_cache *c, uint32_t pgno, const uint8_t *reserved, const uint8_t *plain);
+
 // --- vfs_scan.c: the log as found when opening
 struct log_scan {
     bool present; // a readable header
@@ -256,6 +276,7 @@ struct vfs {
     // whole.
     pthread_mutex_t fresh_lock;
     struct fresh fresh;
+    struct page_cache cache;
     struct seal *head_seal;
     unsigned head_turns[2];         // slots written so far: unsynced, durable
     atomic_uint_fast64_t log_salts; // of the log header, 0: no log

@@ -208,6 +208,7 @@ int store_housekeep(struct store *s, struct err *err) {
     if (r == 0)
         r = writer_exclusive(s->writer, checkpoint, NULL, err);
     store_readers_trim(s);
+    vfs_trim(s->vfs);
     store_upkeep_end(s);
     return r;
 }
