@@ -129,6 +129,24 @@ static void fill(struct db *db, size_t notes) {
            worst);
 }
 
+// As the store's writer does in quiet time, to the end.
+static void tidy(struct db *db) {
+    struct err err = {0};
+    double sum = 0, worst = 0;
+    size_t steps = 0;
+    for (int more = 1; more;) {
+        uint64_t begin = env_now_mono_ns();
+        more = memory_tidy(db, &err);
+        if (more < 0)
+            die("tidy", &err);
+        double ms = (double)(env_now_mono_ns() - begin) / 1e6;
+        sum += ms;
+        worst = ms > worst ? ms : worst;
+        steps++;
+    }
+    printf("tidied in %zu steps, %.1f ms, worst %.1f ms\n", steps, sum, worst);
+}
+
 // --- shapes --------------------------------------------------------------------------------------
 struct shape {
     const char *name;
@@ -335,14 +353,15 @@ static struct db *open_store(const char *dir, size_t notes, bool encrypted) {
                    encrypted ? "-encrypted" : "");
     struct db *db = open_database(path, encrypted);
     int64_t have = 0;
-    if (db_one_int(db, "SELECT sum(notes) FROM workspace", NULL, 0, &have, NULL) < 0) {
-        if (db_script(db, "PRAGMA synchronous=NORMAL", &err) < 0 ||
-            schema_migrate(db, schema_steps, env_now_wall_ms(), &err) < 0)
-            die("schema", &err);
+    bool empty = db_one_int(db, "SELECT sum(notes) FROM workspace", NULL, 0, &have, NULL) < 0;
+    if (db_script(db, "PRAGMA synchronous=NORMAL", &err) < 0 ||
+        schema_migrate(db, schema_steps, env_now_wall_ms(), &err) < 0)
+        die("schema", &err);
+    if (empty)
         fill(db, notes);
-        if (db_checkpoint(db, true, &err) < 0)
-            die("checkpoint", &err);
-    }
+    tidy(db);
+    if (db_checkpoint(db, true, &err) < 0)
+        die("checkpoint", &err);
     struct stat st;
     double bytes = stat(path, &st) == 0 ? (double)st.st_size : 0;
     printf("%zu notes%s, %.1f MB, %.0f bytes a note\n", notes, encrypted ? ", encrypted" : "",
