@@ -83,7 +83,7 @@ static size_t tokens_as_json(const char *text, size_t n) {
 
 // Text that JSON changes only by its quotes is not counted again.
 static bool is_plain(const char *text, size_t n) {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; (i += buf_json_plain(text + i, n - i)) < n; i++)
         if ((unsigned char)text[i] < ' ' || text[i] == '"' || text[i] == '\\')
             return false;
     return true;
@@ -183,7 +183,8 @@ static void put_text(struct buf *out, const char *before, struct text t) {
 void memory_page_text(const struct memory_page *page, struct buf *out) {
     for (size_t i = 0; i < page->count; i++) {
         const struct memory_note *n = &page->notes[i];
-        (void)buf_printf(out, "[%.*s] %s", (int)n->uid.len, n->uid.data, memory_kinds[n->kind]);
+        put_text(out, "[", n->uid);
+        put_text(out, "] ", memory_text(memory_kinds[n->kind]));
         put_text(out, " · ", n->when);
         put_text(out, " · about ", n->subject);
         for (size_t k = 0; k < n->tags.count; k++)

@@ -64,12 +64,17 @@ int buf_putc(struct buf *b, char c) {
 
 int buf_printf(struct buf *b, const char *format, ...) {
     va_list args;
+    size_t room = b->cap ? b->cap - b->len : 0; // mostly enough: then it is formatted once
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, format, args);
     va_end(args);
-    if (n < 0)
-        return fail(b, ERR_INVAL);
-    int r = buf_reserve(b, (size_t)n);
+    int r = n < 0 ? fail(b, ERR_INVAL) : buf_reserve(b, (size_t)n);
+    if (r == 0 && (size_t)n < room) {
+        b->len += (size_t)n;
+        return 0;
+    }
+    if (room)
+        b->data[b->len] = '\0';
     if (r < 0)
         return r;
     va_start(args, format);
@@ -112,17 +117,22 @@ static uint64_t special_bytes(uint64_t word) {
     return (word | (word - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs;
 }
 
+size_t buf_json_plain(const char *s, size_t n) {
+    uint64_t word;
+    size_t i = 0;
+    for (; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, s + i, sizeof word);
+        if (special_bytes(word))
+            break;
+    }
+    return i;
+}
+
 int buf_put_json_string(struct buf *b, const char *s, size_t n) {
     size_t start = 0;
-    uint64_t word;
     (void)buf_putc(b, '"');
     for (size_t i = 0; i < n;) {
-        while (n - i >= sizeof word) {
-            memcpy(&word, s + i, sizeof word);
-            if (special_bytes(word))
-                break;
-            i += sizeof word;
-        }
+        i += buf_json_plain(s + i, n - i);
         if (i >= n)
             break;
         unsigned char c = (unsigned char)s[i];

@@ -32,6 +32,8 @@ int buf_reserve(struct buf *b, size_t more); // room for `more` bytes beyond len
 // Removes n bytes (n <= len) from the front.
 void buf_consume(struct buf *b, size_t n);
 
+// Leading bytes, in eights, that JSON shows as they are; others may follow.
+size_t buf_json_plain(const char *s, size_t n);
 // Appends `n` bytes as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 int buf_put_json_string(struct buf *b, const char *s, size_t n);
 

@@ -373,15 +373,12 @@ const char *db_col_text(struct db_rows *rows, int col, size_t *ret_len) {
 }
 
 const void *db_col_blob(struct db_rows *rows, int col, size_t *ret_len) {
-    if (db_col_is_null(rows, col)) {
-        if (ret_len)
-            *ret_len = 0;
-        return NULL;
-    }
     const void *bytes = sqlite3_column_blob(rows->stmt, col);
     if (ret_len)
-        *ret_len = (size_t)sqlite3_column_bytes(rows->stmt, col);
-    return bytes ? bytes : ""; // SQLite gives NULL for an empty blob; here NULL means SQL NULL
+        *ret_len = bytes ? (size_t)sqlite3_column_bytes(rows->stmt, col) : 0;
+    if (bytes || db_col_is_null(rows, col))
+        return bytes;
+    return ""; // SQLite gives NULL for an empty blob; here NULL means SQL NULL
 }
 
 bool db_col_is_null(struct db_rows *rows, int col) {

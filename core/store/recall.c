@@ -16,6 +16,7 @@ enum {
     DOCS_EACH = 32,       // and so many more for each concept
     WALK_MAX = 400,       // notes that filters let through, newest first, scored whatever they say
     PASS_MAX = 400,       // candidates that filters keep out, before the search for others ends
+    ORDER_FEW = 64,       // so many results are put in order one by one
     PAGE_DEPTH_MAX = 2000 // results of one query with text; paging ends there
 };
 
@@ -31,13 +32,38 @@ struct ranking {
     bool more;
 };
 
+static bool doc_before(const struct doc *x, const struct doc *y) {
+    if (x->score != y->score)
+        return x->score > y->score;
+    if (x->created_ms != y->created_ms)
+        return x->created_ms > y->created_ms;
+    return x->id > y->id;
+}
+
 static int doc_compare(const void *a, const void *b) {
     const struct doc *x = *(const struct doc *const *)a, *y = *(const struct doc *const *)b;
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    if (x->created_ms != y->created_ms)
-        return x->created_ms > y->created_ms ? -1 : 1;
-    return x->id > y->id ? -1 : x->id < y->id;
+    return doc_before(x, y) ? -1 : doc_before(y, x);
+}
+
+// The first `wanted` in order, which is a page; the others, mostly many more, behind them.
+static void docs_order(const struct doc **items, size_t n, size_t wanted) {
+    if (wanted > ORDER_FEW || wanted >= n) {
+        qsort(items, n, sizeof *items, doc_compare);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        const struct doc *d = items[i];
+        size_t at = i;
+        if (at >= wanted) {
+            at = wanted - 1;
+            if (!doc_before(d, items[at]))
+                continue;
+            items[i] = items[at];
+        }
+        for (; at && doc_before(d, items[at - 1]); at--)
+            items[at] = items[at - 1];
+        items[at] = d;
+    }
 }
 
 struct search {
@@ -139,9 +165,10 @@ static int rank_docs(struct search *s, struct ranking *ret, struct err *err) {
     for (size_t i = 0; i < s->docs.count; i++)
         if (s->docs.items[i].shown && s->docs.items[i].score > 0)
             order[n++] = &s->docs.items[i];
-    qsort(order, n, sizeof *order, doc_compare);
+    const struct recall_query *q = s->scope->query;
+    docs_order(order, n, q->offset + q->limit + 1); // one more tells whether there are more
     for (size_t i = 0; i < n; i++)
-        if (!ranking_take(ret, s->scope->query, &seen,
+        if (!ranking_take(ret, q, &seen,
                           (struct ranked){.id = order[i]->id,
                                           .score = (double)order[i]->score,
                                           .beside = order[i]->own <= 0}))

@@ -74,6 +74,34 @@ static void take_gives_the_bytes_away(void **state) {
     mem_free(text);
 }
 
+// Into the room that is there, or after growing, or over the maximum.
+static void formatted_text_is_whole_wherever_the_room_ends(void **state) {
+    (void)state;
+    for (int before = 0; before < 70; before++) {
+        for (int more = 0; more < 70; more++) {
+            AUTO_BUF b = BUF_INIT(100);
+            assert_int_equal(buf_printf(&b, "%0*d", before, 7), 0);
+            size_t len = b.len;
+            int r = buf_printf(&b, "%.*s", more,
+                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789abcdefghijklmnopqrstuvwxyz");
+            bool fits = len + (size_t)more <= 100;
+            assert_int_equal(r, fits ? 0 : ERR_LIMIT);
+            assert_int_equal(b.failed, !fits);
+            assert_int_equal(b.len, fits ? len + (size_t)more : len);
+            assert_int_equal(strlen(b.data), b.len);
+            if (fits && more)
+                assert_int_equal(b.data[len], 'a');
+        }
+    }
+    AUTO_BUF b = BUF_INIT(0);
+    assert_int_equal(buf_puts(&b, "kept"), 0);
+    mem_fail_at(1);
+    assert_int_equal(buf_printf(&b, "%100d", 1), ERR_NOMEM);
+    mem_fail_at(0);
+    assert_string_equal(b.data, "kept");
+}
+
 static void every_failing_allocation_shows(void **state) {
     (void)state;
     bool done = false;
@@ -122,6 +150,7 @@ int main(void) {
         cmocka_unit_test(json_strings_are_the_same_wherever_a_byte_stands),
         cmocka_unit_test(json_is_written_whole_or_not_at_all),
         cmocka_unit_test(take_gives_the_bytes_away),
+        cmocka_unit_test(formatted_text_is_whole_wherever_the_room_ends),
         cmocka_unit_test(every_failing_allocation_shows),
     };
     mem_init_json();

@@ -147,10 +147,41 @@ static void words_of_a_burst_are_not_taken_for_frequent(void **state) {
                 0);
 }
 
+// A page of few is put in order another way than one of many: sizes on both sides of that.
+static void small_pages_are_parts_of_the_large_one(void **state) {
+    struct corpus *c = *state;
+    static const size_t limits[] = {1, 10, 63, 64};
+    unsigned seed = 3;
+    for (size_t round = 0; round < 20; round++) {
+        char text[3 * 16] = "", word[16];
+        for (size_t i = 0; i < 1 + round % 3; i++) {
+            word_name(random_word(&seed), word);
+            strcat(strcat(text, word), " ");
+        }
+        struct recall_result whole = ASK(c->db, text, .all = true, .limit = 100);
+        assert_true(whole.count > 0);
+        for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+            for (size_t from = 0; from < whole.count; from += limits[k]) {
+                struct recall_result part =
+                    ASK(c->db, text, .all = true, .limit = limits[k], .offset = from);
+                size_t rest = whole.count - from;
+                if (!whole.more)
+                    assert_int_equal(part.more, rest > limits[k]);
+                assert_true(part.count >= (limits[k] < rest ? limits[k] : rest));
+                for (size_t i = 0; i < part.count && i < rest; i++)
+                    assert_string_equal(part.hits[i].note.uid, whole.hits[from + i].note.uid);
+                recall_result_done(&part);
+            }
+        }
+        recall_result_done(&whole);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(notes_with_the_one_word_are_all_found),
         cmocka_unit_test(notes_with_all_of_several_words_are_all_found),
+        cmocka_unit_test(small_pages_are_parts_of_the_large_one),
         cmocka_unit_test(filters_lose_none_of_the_notes_they_let_through),
         cmocka_unit_test(rarer_word_decides),
         cmocka_unit_test(words_of_a_burst_are_not_taken_for_frequent),
