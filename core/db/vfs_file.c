@@ -45,13 +45,14 @@ static int xclose(sqlite3_file *file) {
 
 // Whether memory has the page that the file has now: only what seals it is read.
 static bool page_from_cache(struct vfs_file *f, uint32_t pgno, uint8_t *out) {
+    const struct cache_place at = {.number = pgno};
     uint8_t *raw = f->coder->raw, *reserved = raw + PAGE_TEXT_BYTES;
     size_t n = 0;
-    return cache_may_have(&f->v->cache, pgno) &&
+    return cache_may_have(&f->v->cache, at) &&
            os_read(f->fd, reserved, VFS_RESERVED_BYTES,
                    (int64_t)pgno * PAGE_BYTES - VFS_RESERVED_BYTES, &n) == 0 &&
            n == VFS_RESERVED_BYTES && fresh_is_known(&f->v->fresh, pgno, raw) &&
-           cache_get(&f->v->cache, pgno, reserved, out);
+           cache_get(&f->v->cache, at, reserved, out);
 }
 
 static int page_load(struct vfs_file *f, uint32_t pgno, uint8_t *out, size_t *ret_n) {
@@ -70,7 +71,8 @@ static int page_load(struct vfs_file *f, uint32_t pgno, uint8_t *out, size_t *re
         return SQLITE_IOERR_DATA; // whole, perhaps, but not what was written last
     int r = page_decrypt(f->coder, pgno, f->coder->raw, out);
     if (r == 0)
-        cache_put(&f->v->cache, pgno, f->coder->raw + PAGE_TEXT_BYTES, out);
+        cache_put(&f->v->cache, (struct cache_place){.number = pgno},
+                  f->coder->raw + PAGE_TEXT_BYTES, out);
     return vfs_sqlite_code(r);
 }
 

@@ -159,25 +159,32 @@ static inline void hash_xor(uint8_t *a, const uint8_t *b) {
         a[i] ^= b[i];
 }
 
-// --- vfs_cache.c: decrypted pages of the database file; any thread
+// --- vfs_cache.c: decrypted pages; any thread
 enum { CACHE_PAGES = 1024, CACHE_LOCKS = 16 }; // 4 MB, allocated as pages are read
+struct cache_place {
+    uint64_t salts;  // of the log that the page is in; 0: it is in the database
+    uint32_t number; // of the frame, or of the page
+};
 struct cached_page {
-    atomic_uint pgno; // 0: empty; written under the lock, without it only a hint
+    atomic_uint number; // 0: empty; written under the lock, without it only a hint
+    uint64_t salts;
     uint8_t reserved[VFS_RESERVED_BYTES];
     uint8_t *text; // PAGE_TEXT_BYTES, or NULL
 };
 struct page_cache {
     pthread_mutex_t locks[CACHE_LOCKS]; // of pages i, i + CACHE_LOCKS …
-    struct cached_page *pages;          // by page number
+    struct cached_page *pages;          // by number
 };
 int cache_init(struct page_cache *c); // ERR_NOMEM; zeroed before
 void cache_done(struct page_cache *c);
 void cache_clear(struct page_cache *c); // wipes what it frees
-bool cache_may_have(struct page_cache *c, uint32_t pgno);
+bool cache_may_have(struct page_cache *c, struct cache_place at);
 // `reserved`: as the file has them now. True: `plain` (PAGE_BYTES) is that page.
-bool cache_get(struct page_cache *c, uint32_t pgno, const uint8_t *reserved, uint8_t *plain);
+bool cache_get(struct page_cache *c, struct cache_place at, const uint8_t *reserved,
+               uint8_t *plain);
 // Only what was decrypted. Without memory nothing is kept.
-void cache_put(struct page_cache *c, uint32_t pgno, const uint8_t *reserved, const uint8_t *plain);
+void cache_put(struct page_cache *c, struct cache_place at, const uint8_t *reserved,
+               const uint8_t *plain);
 
 // --- vfs_scan.c: the log as found when opening
 struct log_scan {

@@ -208,6 +208,29 @@ static int read_frame(struct vfs_file *f, uint8_t *out, int n, int64_t frame, in
     return SQLITE_OK;
 }
 
+static struct cache_place place_of(struct vfs_file *f, int64_t frame) {
+    return (struct cache_place){.salts = atomic_load(&f->v->log_salts),
+                                .number = frame_number(frame)};
+}
+
+// The page of a frame that SQLite looks up in the wal-index. From memory if that has what the file
+// has now: then only what seals the page is read.
+static int read_frame_page(struct vfs_file *f, uint8_t *out, int64_t frame) {
+    const struct cache_place at = place_of(f, frame);
+    uint8_t *reserved = f->coder->raw + FRAME_HEADER_BYTES + PAGE_TEXT_BYTES;
+    size_t n = 0;
+    bool known = at.salts && !shm_recovering(f->v);
+    if (known && cache_may_have(&f->v->cache, at) &&
+        os_read(f->fd, reserved, VFS_RESERVED_BYTES, frame + FRAME_BYTES - VFS_RESERVED_BYTES,
+                &n) == 0 &&
+        n == VFS_RESERVED_BYTES && cache_get(&f->v->cache, at, reserved, out))
+        return SQLITE_OK;
+    int rc = read_frame(f, out, PAGE_BYTES, frame, FRAME_HEADER_BYTES);
+    if (rc == SQLITE_OK && known)
+        cache_put(&f->v->cache, at, reserved, out);
+    return rc;
+}
+
 int log_read(struct vfs_file *f, void *out, int n, int64_t offset) {
     int64_t frame = 0;
     int rc = log_flush(f);
@@ -218,7 +241,9 @@ int log_read(struct vfs_file *f, void *out, int n, int64_t offset) {
     int64_t in = inside(offset, &frame);
     if (in == 0 && n == FRAME_BYTES)
         return read_frame(f, out, n, frame, in);
-    if (in == FRAME_HEADER_BYTES && n <= PAGE_BYTES)
+    if (in == FRAME_HEADER_BYTES && n == PAGE_BYTES)
+        return read_frame_page(f, out, frame);
+    if (in == FRAME_HEADER_BYTES && n < PAGE_BYTES)
         return read_frame(f, out, n, frame, in);
     if (in + n <= FRAME_HEADER_BYTES)
         return read_frame_header(f, out, n, frame, in);

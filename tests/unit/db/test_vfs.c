@@ -239,6 +239,73 @@ static void a_page_in_memory_serves_as_long_as_its_seal_is_in_the_file(void **st
     db_close(reader);
 }
 
+enum { LOG_HEADER_BYTES = 32, FRAME_HEADER_BYTES = 24, FRAME_BYTES = 24 + VFS_PAGE_BYTES };
+
+// A bit of the text in each of the log's first n frames (0: all). Returns how many.
+static size_t flip_frames(struct fixture *f, size_t frames) {
+    size_t n = 0;
+    uint8_t *bytes = fixture_read(f, "store.db-wal", &n);
+    if (!frames)
+        frames = (n - LOG_HEADER_BYTES) / FRAME_BYTES;
+    for (size_t i = 0; i < frames; i++)
+        bytes[LOG_HEADER_BYTES + i * FRAME_BYTES + FRAME_HEADER_BYTES + 100] ^= 1;
+    fixture_write(f, "store.db-wal", bytes, n);
+    free(bytes);
+    return frames;
+}
+
+static void a_page_of_the_log_in_memory_serves_likewise(void **state) {
+    struct fixture *f = *state;
+    struct db *reader = NULL;
+    int64_t before = 0, after = 0;
+    assert_int_equal(db_script(f->db, "PRAGMA wal_autocheckpoint=0", &f->err), 0);
+    fixture_insert(f, 300);
+    assert_int_equal(db_open(f->vfs, DB_READ_ONLY, &reader, &f->err), 0);
+    assert_int_equal(sum_of(f, reader, &before), 0);
+    size_t frames = flip_frames(f, 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO t(body) VALUES('z')", NULL, 0, &f->err), 0);
+    assert_int_equal(sum_of(f, reader, &after), 0);
+    assert_int_equal(after, before + 1);
+    vfs_trim(f->vfs);
+    assert_int_equal(db_run(f->db, "INSERT INTO t(body) VALUES('z')", NULL, 0, &f->err), 0);
+    assert_int_equal(sum_of(f, reader, &after), ERR_CORRUPT);
+    flip_frames(f, frames);
+    assert_int_equal(sum_of(f, reader, &after), 0);
+    assert_int_equal(after, before + 2);
+    db_close(reader);
+}
+
+// What memory knows of a frame is of one log: the same frame of the next one, with the old bytes
+// put into its place, is refused as it was before there was a memory.
+static void a_frame_of_an_older_log_is_not_served_from_memory(void **state) {
+    struct fixture *f = *state;
+    struct db *reader = NULL;
+    int64_t sum = 0;
+    size_t n = 0, m = 0;
+    fixture_insert(f, 300);
+    assert_int_equal(db_checkpoint(f->db, true, &f->err), 0);
+    assert_int_equal(db_script(f->db, "PRAGMA wal_autocheckpoint=0", &f->err), 0);
+    assert_int_equal(db_open(f->vfs, DB_READ_ONLY, &reader, &f->err), 0);
+    assert_int_equal(db_run(f->db, "UPDATE t SET body = 'y' || body", NULL, 0, &f->err), 0);
+    assert_int_equal(sum_of(f, reader, &sum), 0);
+    uint8_t *old = fixture_read(f, "store.db-wal", &n);
+    assert_int_equal(db_checkpoint(f->db, true, &f->err), 0);
+    assert_int_equal(db_run(f->db, "UPDATE t SET body = 'x' || body", NULL, 0, &f->err), 0);
+    uint8_t *now = fixture_read(f, "store.db-wal", &m);
+    assert_true(m >= LOG_HEADER_BYTES + 2 * FRAME_BYTES && n >= m);
+    uint8_t *both = mem_alloc(m);
+    memcpy(both, now, LOG_HEADER_BYTES);
+    memcpy(both + LOG_HEADER_BYTES, old + LOG_HEADER_BYTES, m - LOG_HEADER_BYTES);
+    fixture_write(f, "store.db-wal", both, m);
+    assert_int_equal(sum_of(f, reader, &sum), ERR_CORRUPT);
+    fixture_write(f, "store.db-wal", now, m);
+    assert_int_equal(sum_of(f, reader, &sum), 0);
+    db_close(reader);
+    mem_free(both);
+    free(old);
+    free(now);
+}
+
 // Memory may still hold the page as it was before; the file says which one counts.
 static void a_page_that_was_written_anew_is_not_served_from_memory(void **state) {
     struct fixture *f = *state;
@@ -456,6 +523,8 @@ int main(void) {
         TEST(an_old_page_is_found),
         TEST(a_page_exchanged_behind_our_back_is_refused),
         TEST(a_page_in_memory_serves_as_long_as_its_seal_is_in_the_file),
+        TEST(a_page_of_the_log_in_memory_serves_likewise),
+        TEST(a_frame_of_an_older_log_is_not_served_from_memory),
         TEST(a_page_that_was_written_anew_is_not_served_from_memory),
         TEST(a_log_that_lost_a_commit_is_refused_until_accepted),
         TEST(a_missing_database_is_not_made_anew),
