@@ -289,6 +289,7 @@ int store_scrub(struct store *s, struct err *err) {
         return r;
     r = writer_exclusive(s->writer, scrub_database, NULL, err);
     store_readers_resume(s);
+    vfs_trim(s->vfs); // what was erased is in memory no longer either
     if (r == 0)
         r = scrub_backups(s, err);
     return r < 0 ? r : writer_write(s->writer, NULL, settle, NULL, NULL, NULL, err);
