@@ -329,7 +329,7 @@ static int make_services(struct engine *e, struct err *err) {
     if (r < 0)
         return r;
     e->store_ready = true;
-    r = workspaces_new(index_store, e, &e->services.workspaces, err);
+    r = workspaces_new(index_store, e, paired_build_id, &e->services.workspaces, err);
     if (r < 0)
         return r;
     r = pool_new(e->loop, (unsigned)conf_int(e->conf, "engine.workers"), &e->pool, err);

@@ -228,3 +228,12 @@ enum lang language_of(const char *path, const char *head, size_t head_bytes) {
             }
     return head ? by_first_line(head, head_bytes) : LANG_NONE;
 }
+
+bool language_by_name_alone(const char *path, enum lang *ret) {
+    size_t n = strlen(path);
+    bool header = n > 2 && strcasecmp(path + n - 2, ".h") == 0;
+    enum lang lang = header ? LANG_NONE : language_of(path, NULL, 0);
+    if (lang != LANG_NONE)
+        *ret = lang;
+    return lang != LANG_NONE;
+}

@@ -47,6 +47,9 @@ enum lang {
 // By the path's last part, then by a "#!" line in the first bytes of the content (may be NULL).
 // `.h` is C unless the content looks like C++.
 enum lang language_of(const char *path, const char *head, size_t head_bytes);
+// Where the name settles it, whatever the text: not for headers (C or C++), nor for names without a
+// known ending. false: the text has to be asked.
+bool language_by_name_alone(const char *path, enum lang *ret);
 const char *language_name(enum lang l); // "c", "cpp", "python" …; "" for LANG_NONE
 enum lang language_by_name(const char *name, size_t n); // LANG_NONE unknown
 bool language_has_tree(enum lang l);                    // this build has its grammar

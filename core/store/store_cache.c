@@ -18,7 +18,11 @@ static const char tables[] =
     "CREATE TABLE code_workspace (path TEXT PRIMARY KEY, used INTEGER NOT NULL,"
     " data BLOB NOT NULL) STRICT;"
     "CREATE TABLE code_history (path TEXT PRIMARY KEY, used INTEGER NOT NULL,"
-    " data BLOB NOT NULL) STRICT;";
+    " data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE code_derived (key BLOB PRIMARY KEY, used INTEGER NOT NULL, bytes INTEGER NOT "
+    "NULL,"
+    " data BLOB NOT NULL) STRICT;"
+    "CREATE INDEX code_derived_used ON code_derived (used, bytes);";
 
 // --- the files, under the cache's lock ----------------------------------------------------------
 
@@ -66,12 +70,12 @@ static int check_version(struct db *db, struct err *err) {
         return 0;
     if (version != 0)
         return err_set(err, ERR_CORRUPT, "the cache is of another version");
-    static_assert(STORE_CACHE_VERSION == 2, "the number is written out below");
+    static_assert(STORE_CACHE_VERSION == 3, "the number is written out below");
     r = db_begin(db, true, err);
     if (r == 0)
         r = db_script(db, tables, err);
     if (r == 0)
-        r = db_script(db, "PRAGMA user_version = 2", err);
+        r = db_script(db, "PRAGMA user_version = 3", err);
     if (r == 0)
         return db_commit(db, err);
     db_rollback(db);

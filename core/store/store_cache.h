@@ -11,7 +11,7 @@
 
 enum {
     STORE_CACHE_CONNECTIONS = 6,
-    STORE_CACHE_VERSION = 2 // of its tables
+    STORE_CACHE_VERSION = 3 // of its tables
 };
 #define STORE_CACHE_BYTES_MAX (256LL * 1024 * 1024) // of blocks; the longest unused go first
 

@@ -1,7 +1,8 @@
 #include "core/workspace/branches.h"
 
-#include "core/base/env.h"
-#include "core/workspace/git_impl.h"
+#include "core/base/wire.h"
+#include "core/workspace/branches_impl.h"
+#include "core/workspace/derived.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,24 +11,14 @@
 enum {
     NAME_BYTES_MAX = 1024,
     CONFLICTS_MS_DEFAULT = 5000,
-    FILES_PER_BRANCH_MAX = 20000,
     BRANCH_ID_BYTES = 32,
-    INDEX_WORTH_BRANCHES = 3,
     DAY_SECONDS = 86400,
-    NS_PER_MS = 1000000
+    GRAPH_VERSION = 1
 };
 
 #define NOMEM(e) err_set(e, ERR_NOMEM, "out of memory")
 
-// Names live as long as the list; each is a block of its own, in one list of blocks.
-struct branches_box {
-    struct branches pub;
-    char **strings;
-    uint32_t string_count, string_cap;
-    uint32_t branch_cap, conflict_cap;
-};
-
-static const char *keep(struct branches_box *b, const char *s) {
+const char *branches_keep(struct branches_box *b, const char *s) {
     if (b->string_count == b->string_cap) {
         uint32_t cap = b->string_cap ? b->string_cap * 2 : 64;
         char **fresh = mem_realloc(b->strings, cap * sizeof *fresh);
@@ -73,8 +64,8 @@ static int take_ref(void *ctx, const struct git_ref *ref, struct err *err) {
         p->list = fresh;
         b->branch_cap = cap;
     }
-    struct branch x = {.name = keep(b, ref->name),
-                       .id = keep(b, ref->id),
+    struct branch x = {.name = branches_keep(b, ref->name),
+                       .id = branches_keep(b, ref->id),
                        .time = ref->time,
                        .remote = ref->remote};
     if (!x.name || !x.id)
@@ -352,6 +343,11 @@ static int read_graph(struct git *g, const struct branches *p, int64_t since, st
     return r < 0 ? r : link_graph(x, err);
 }
 
+static bool is_live(const struct branch *b, int64_t now) {
+    int64_t age = now > b->time ? now - b->time : 0;
+    return b->compared && !b->merged && age < (int64_t)BRANCHES_STALE_DAYS * DAY_SECONDS;
+}
+
 static void compare(struct graph *x, const struct branches *p, struct branch *b,
                     const struct reach *base, int64_t now, char meeting[GIT_ID_CHARS_MAX + 1]) {
     uint8_t id[BRANCH_ID_BYTES];
@@ -369,24 +365,18 @@ static void compare(struct graph *x, const struct branches *p, struct branch *b,
     b->behind = base->total - r.of_base;
     b->first = r.first;
     b->merged = b->ahead == 0;
-    int64_t age = now > b->time ? now - b->time : 0;
-    b->live = !b->merged && age < (int64_t)BRANCHES_STALE_DAYS * DAY_SECONDS;
+    b->live = is_live(b, now);
     if (b->live && r.meeting != UINT32_MAX && meets_once(x, r.meeting))
         format_id(x, x->nodes[r.meeting].id, meeting);
 }
 
-struct meeting { // where a branch left the main line; "": at no single place
-    char id[GIT_ID_CHARS_MAX + 1];
-};
-
-static int compare_all(struct git *g, struct branches *p, int64_t now, struct meeting *meetings,
-                       struct err *err) {
+// *ret_whole: the graph was read to its beginning, so that the answer stays the same.
+static int compare_by_graph(struct git *g, struct branches *p, int64_t now,
+                            struct meeting *meetings, bool *ret_whole, struct err *err) {
     struct graph x = {0};
     uint8_t id[BRANCH_ID_BYTES];
-    const char *branch = git_branch(g);
-    for (uint32_t i = 0; i < p->count; i++)
-        p->list[i].head = branch && !p->list[i].remote && strcmp(p->list[i].name, branch) == 0;
     int r = read_graph(g, p, 0, &x, err);
+    *ret_whole = r == 0;
     if (r == ERR_LIMIT) { // a very long history: what goes further back is not compared
         graph_done(&x);
         x = (struct graph){0};
@@ -403,198 +393,66 @@ static int compare_all(struct git *g, struct branches *p, int64_t now, struct me
     return r;
 }
 
-// --- conflicts
+// What is compared follows from the commits; only a shallow clone may come to know more of them.
+static bool graph_key(struct git *g, const struct branches *p, const struct derived *known,
+                      struct derived_key *ret) {
+    AUTO_BUF ids = BUF_INIT(0);
+    if (!known || (git_traits(g) & (GIT_SHALLOW | GIT_PARTIAL)))
+        return false;
+    for (uint32_t i = 0; i < p->count && i < BRANCHES_COMPARED_MAX; i++)
+        (void)buf_printf(&ids, "%s ", p->list[i].id);
+    const struct derived_part parts[] = {DERIVED_TEXT(p->base_id), {ids.data, ids.len}};
+    *ret = derived_key(known, DERIVED_GRAPH, GRAPH_VERSION, parts, COUNT_OF(parts));
+    return !ids.failed;
+}
 
-struct touched { // files that a branch changed since it left the main line, sorted
-    char **paths;
-    uint32_t count, cap;
-    struct buf part;
-    bool all; // too many to list: it may conflict with anything
-};
-
-static int take_touched(void *ctx, const char *bytes, size_t n, struct err *err) {
-    struct touched *t = ctx;
-    for (size_t at = 0; at < n && !t->all;) {
-        const char *stop = memchr(bytes + at, '\0', n - at);
-        size_t some = stop ? (size_t)(stop - bytes) - at + 1 : n - at;
-        if (buf_append(&t->part, bytes + at, some) < 0)
-            return err_set(err, ERR_LIMIT, "a name in the repository is too long");
-        at += some;
-        if (!stop)
-            break;
-        if (t->count == t->cap) {
-            uint32_t cap = t->cap ? t->cap * 2 : 32;
-            char **fresh = mem_realloc(t->paths, cap * sizeof *fresh);
-            if (!fresh)
-                return NOMEM(err);
-            t->paths = fresh;
-            t->cap = cap;
-        }
-        char *copy = mem_strdup(t->part.data);
-        if (!copy)
-            return NOMEM(err);
-        t->paths[t->count++] = copy;
-        t->all = t->count >= FILES_PER_BRANCH_MAX;
-        buf_clear(&t->part);
+static void write_compared(const struct branches *p, const struct meeting *meetings,
+                           struct buf *ret) {
+    for (uint32_t i = 0; i < p->count && i < BRANCHES_COMPARED_MAX; i++) {
+        const struct branch *b = &p->list[i];
+        wire_put_u32(ret, (b->compared ? 1U : 0U) | (b->merged ? 2U : 0U));
+        wire_put_u32(ret, b->ahead);
+        wire_put_u32(ret, b->behind);
+        wire_put_u64(ret, (uint64_t)b->first);
+        wire_put_string(ret, meetings[i].id);
     }
-    return 0;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void touched_done(struct touched *t) {
-    for (uint32_t i = 0; i < t->count; i++)
-        mem_free(t->paths[i]);
-    mem_free(t->paths);
-    buf_done(&t->part);
-}
-
-// From where the branch left the main line, which git looks for itself when that is no single
-// place.
-static int find_touched(struct git *g, const char *base, const char *meeting, const char *id,
-                        struct touched *t, struct err *err) {
-    AUTO_FREE char *range =
-        meeting[0] ? mem_format("%s..%s", meeting, id) : mem_format("%s...%s", base, id);
-    if (!range)
-        return NOMEM(err);
-    const char *const arguments[] = {"diff",
-                                     "-z",
-                                     "--name-only",
-                                     "--no-renames",
-                                     "--no-ext-diff",
-                                     "--no-textconv",
-                                     "--no-relative",
-                                     "--ignore-submodules=dirty",
-                                     range,
-                                     "--",
-                                     NULL};
-    t->part = BUF_INIT(GIT_PATH_BYTES_MAX + 1);
-    struct git_run run = {.arguments = arguments, .output = take_touched, .output_ctx = t};
-    int status = 0;
-    int r = git_run(g, &run, &status, err);
-    t->all |= status != 0; // no common ancestor
-    if (t->count > 1)
-        qsort(t->paths, t->count, sizeof *t->paths, by_name);
-    return r;
-}
-
-static bool meet(const struct touched *a, const struct touched *b) {
-    uint32_t i = 0, k = 0;
-    if (a->all || b->all)
-        return true;
-    while (i < a->count && k < b->count) {
-        int c = strcmp(a->paths[i], b->paths[k]);
-        if (c == 0)
-            return true;
-        i += c < 0;
-        k += c > 0;
+static bool take_compared(struct branches *p, struct meeting *meetings, int64_t now,
+                          const struct buf *bytes) {
+    struct wire w = wire_of(bytes->data, bytes->len);
+    for (uint32_t i = 0; i < p->count && i < BRANCHES_COMPARED_MAX; i++) {
+        struct branch *b = &p->list[i];
+        uint32_t how = wire_u32(&w);
+        b->compared = how & 1;
+        b->merged = how & 2;
+        b->ahead = wire_u32(&w);
+        b->behind = wire_u32(&w);
+        b->first = (int64_t)wire_u64(&w);
+        b->live = is_live(b, now);
+        // Where a branch is live now and was not then, git looks for the place itself.
+        (void)snprintf(meetings[i].id, sizeof meetings[i].id, "%s", wire_text(&w, NULL));
     }
-    return false;
+    return wire_done(&w);
 }
 
-struct found {
-    struct branches_box *box;
-    struct branch_conflict conflict;
-};
-
-static int take_conflict(void *ctx, const char *path, struct err *err) {
-    struct found *f = ctx;
-    if (f->conflict.file_count < BRANCHES_CONFLICT_FILES_MAX) {
-        const char *name = keep(f->box, path);
-        if (!name)
-            return NOMEM(err);
-        f->conflict.files[f->conflict.file_count++] = name;
-    }
-    f->conflict.file_total++;
-    return 0;
-}
-
-static int try_pair(struct git *g, struct branches_box *box, uint32_t a, uint32_t b,
-                    struct err *err) {
-    struct branches *p = &box->pub;
-    struct found f = {.box = box, .conflict = {.a = a, .b = b}};
-    const char *other = b == BRANCHES_BASE ? p->base_id : p->list[b].id;
-    int r = git_merge_conflicts(g, p->list[a].id, other, take_conflict, &f, err);
-    p->pairs_tried++;
-    if (r == ERR_IO) // no common ancestor, a missing object: no answer for this pair
+static int compare_all(struct git *g, struct branches *p, const struct branches_want *w,
+                       struct meeting *meetings, struct err *err) {
+    struct derived_key key;
+    AUTO_BUF bytes = BUF_INIT(DERIVED_VALUE_BYTES_MAX);
+    const char *branch = git_branch(g);
+    bool keyed = graph_key(g, p, w->known, &key), whole = false;
+    for (uint32_t i = 0; i < p->count; i++)
+        p->list[i].head = branch && !p->list[i].remote && strcmp(p->list[i].name, branch) == 0;
+    if (keyed && derived_get(w->known, &key, &bytes) && take_compared(p, meetings, w->now, &bytes))
         return 0;
-    if (r < 0 || f.conflict.file_total == 0)
-        return r;
-    if (p->conflict_count == box->conflict_cap) {
-        uint32_t cap = box->conflict_cap ? box->conflict_cap * 2 : 16;
-        struct branch_conflict *fresh = mem_realloc(p->conflicts, cap * sizeof *fresh);
-        if (!fresh)
-            return NOMEM(err);
-        p->conflicts = fresh;
-        box->conflict_cap = cap;
+    int r = compare_by_graph(g, p, w->now, meetings, &whole, err);
+    if (r == 0 && keyed && whole) {
+        buf_clear(&bytes);
+        write_compared(p, meetings, &bytes);
+        if (!bytes.failed)
+            derived_put(w->known, &key, bytes.data, bytes.len);
     }
-    p->conflicts[p->conflict_count++] = f.conflict;
-    return 0;
-}
-
-static int by_pair(const void *a, const void *b) {
-    const struct branch_conflict *x = a, *y = b;
-    if (x->a != y->a)
-        return x->a < y->a ? -1 : 1;
-    return x->b < y->b ? -1 : x->b > y->b;
-}
-
-static int try_in_time(struct git *g, struct branches_box *box, uint32_t a, uint32_t b,
-                       uint64_t until, struct err *err) {
-    struct branches *p = &box->pub;
-    if (p->pairs_tried < BRANCHES_PAIRS_MAX && env_now_mono_ns() <= until)
-        return try_pair(g, box, a, b, err);
-    p->pairs_left++;
-    return 0;
-}
-
-// With the main line first, then among each other; as far as the time goes.
-static int try_pairs(struct git *g, struct branches_box *box, const struct touched *touched,
-                     const uint32_t *live, uint32_t count, unsigned ms, struct err *err) {
-    struct branches *p = &box->pub;
-    uint64_t until = env_now_mono_ns() + (uint64_t)ms * NS_PER_MS;
-    int r = 0;
-    for (uint32_t i = 0; i < count && r == 0; i++)
-        r = try_in_time(g, box, live[i], BRANCHES_BASE, until, err);
-    for (uint32_t i = 0; i < count && r == 0; i++)
-        for (uint32_t k = i + 1; k < count && r == 0; k++)
-            if (meet(&touched[i], &touched[k]))
-                r = try_in_time(g, box, live[i], live[k], until, err);
-    if (r == ERR_UNSUPPORTED) {
-        p->conflicts_known = false;
-        r = 0;
-    }
-    if (p->conflict_count > 1)
-        qsort(p->conflicts, p->conflict_count, sizeof *p->conflicts, by_pair);
-    return r;
-}
-
-static int find_conflicts(struct git *g, struct branches_box *box, struct meeting *meetings,
-                          unsigned ms, struct err *err) {
-    struct branches *p = &box->pub;
-    uint32_t live[BRANCHES_LIVE_MAX], count = 0;
-    const char *ids[BRANCHES_LIVE_MAX + 1];
-    struct touched touched[BRANCHES_LIVE_MAX] = {0};
-    int r = 0;
-    p->conflicts_known = true;
-    for (uint32_t i = 0; i < p->count && count < BRANCHES_LIVE_MAX; i++)
-        if (p->list[i].live) {
-            ids[count] = p->list[i].id;
-            live[count++] = i;
-        }
-    ids[count] = p->base_id;
-    for (uint32_t i = 0; i < count && r == 0; i++)
-        r = find_touched(g, p->base_id, meetings[live[i]].id, p->list[live[i]].id, &touched[i],
-                         err);
-    // Each try looks for a common ancestor: cheap only with an index of the commits.
-    if (r == 0 && count >= INDEX_WORTH_BRANCHES)
-        git_index_commits(g, ids, count + 1);
-    if (r == 0)
-        r = try_pairs(g, box, touched, live, count, ms, err);
-    for (uint32_t i = 0; i < count; i++)
-        touched_done(&touched[i]);
     return r;
 }
 
@@ -612,9 +470,10 @@ int branches_read(struct git *g, const struct branches_want *w, struct branches 
     if (r == 0 && !meetings)
         r = NOMEM(err);
     if (r == 0)
-        r = compare_all(g, &box->pub, w->now, meetings, err);
+        r = compare_all(g, &box->pub, w, meetings, err);
     if (r == 0 && w->conflicts)
-        r = find_conflicts(g, box, meetings, w->ms ? w->ms : CONFLICTS_MS_DEFAULT, err);
+        r = branches_conflicts(g, box, meetings, w->known, w->ms ? w->ms : CONFLICTS_MS_DEFAULT,
+                               err);
     if (r < 0) {
         branches_free(&box->pub);
         return r;

@@ -20,6 +20,7 @@ enum {
     BRANCHES_STALE_DAYS = 90
 };
 
+struct derived;
 struct branch {
     const char *name; // "topic", "origin/topic"
     const char *id;
@@ -51,7 +52,8 @@ struct branches_want {
     const char *base; // name of the main line; NULL: main, master, trunk, develop, else HEAD
     int64_t now;      // seconds
     bool conflicts;
-    unsigned ms; // for the conflicts, all together; 0 = 5000
+    unsigned ms;           // for the conflicts that are not known yet, all together; 0 = 5000
+    struct derived *known; // what commits come to is kept there; NULL: nowhere
 };
 // Branches at the same commit stand once, the local one. ERR_NOT_FOUND: no commit yet.
 int branches_read(struct git *g, const struct branches_want *w, struct branches **ret,

@@ -269,6 +269,27 @@ static uint32_t mode_of(const char *s, const char *stop) {
     return v;
 }
 
+// "<id>..<id>"; they are shorter than the text that names them.
+static void take_ids(struct parser *p, const char *s, const char *stop) {
+    struct diff_box *box = p->box;
+    const char *const digits = "0123456789abcdef";
+    size_t n = (size_t)(stop - s), a = 0, b = 0;
+    while (a < n && s[a] && strchr(digits, s[a]))
+        a++;
+    if (a == 0 || n - a < 3 || s[a] != '.' || s[a + 1] != '.')
+        return;
+    for (b = a + 2; b < n && s[b] && strchr(digits, s[b]);)
+        b++;
+    if (b != n || box->names_size - box->names_used < n + 1)
+        return;
+    char *out = box->names + box->names_used;
+    memcpy(out, s, n);
+    out[a] = out[n] = '\0';
+    box->names_used += n + 1;
+    current(p)->old_id = out;
+    current(p)->new_id = out + a + 2;
+}
+
 static int take_extended(struct parser *p, const char *stop, bool *ret_known) {
     struct diff_file *f = current(p);
     const char *rest;
@@ -294,6 +315,7 @@ static int take_extended(struct parser *p, const char *stop, bool *ret_known) {
         f->binary = true;
     else if (starts(p->at, stop, "index ", &rest)) {
         const char *blank = memchr(rest, ' ', (size_t)(stop - rest));
+        take_ids(p, rest, blank ? blank : stop);
         if (blank && f->old_mode == 0 && f->new_mode == 0)
             f->old_mode = f->new_mode = mode_of(blank + 1, stop);
     } else

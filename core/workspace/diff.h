@@ -42,6 +42,7 @@ struct diff_file {
     bool binary;                 // changed, but by no lines
     bool untracked;              // new and not in the index (git_diff only)
     uint32_t old_mode, new_mode; // 0: the text does not say
+    const char *old_id, *new_id; // of the contents, as the text says them: hexadecimal; or NULL
     uint32_t first_hunk, hunk_count;
     uint32_t added, removed; // lines
 };

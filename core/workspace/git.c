@@ -139,7 +139,7 @@ int git_run(struct git *g, const struct git_run *run, int *ret_status, struct er
     const char *arguments[CHILD_ARGUMENTS_MAX + 1];
     char *environment[ENVIRONMENT_MAX + 1] = {0};
     struct child_end end = {0};
-    int r = git_shim_refresh(g, err);
+    int r = g->still ? 0 : git_shim_refresh(g, err);
     if (r == 0)
         r = fill_arguments(run, arguments, err);
     if (r == 0)
@@ -563,7 +563,7 @@ int git_branches(struct git *g, git_ref_fn *fn, void *ctx, struct err *err) {
 
 // --- merges
 
-static int git_version(struct git *g, struct err *err) {
+int git_version(struct git *g, struct err *err) {
     static const char *const arguments[] = {"version", NULL};
     char line[256], *end;
     if (g->version)

@@ -123,6 +123,8 @@ struct git_diff_want {
 // included, but no filter runs: a file that a filter changes (LFS) shows its stored form on one
 // side.
 int git_diff(struct git *g, const struct git_diff_want *w, struct diff **ret, struct err *err);
+// The text that git_diff parses, appended; of two commits (GIT_COMMIT) only.
+int git_diff_text(struct git *g, const struct git_diff_want *w, struct buf *ret, struct err *err);
 // "A..B", "A...B" (from the merge base), "A" (to the work tree), "" (HEAD to the work tree),
 // "--cached"/"staged" (HEAD to the index) as a want with resolved ids, kept in `keep`.
 struct git_range {

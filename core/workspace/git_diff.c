@@ -192,14 +192,31 @@ static int run_diff(struct gather *s, const struct git_diff_want *w, struct err 
     return git_run(s->g, &run, NULL, err);
 }
 
-int git_diff(struct git *g, const struct git_diff_want *w, struct diff **ret, struct err *err) {
-    struct gather s = {.g = g, .text = BUF_INIT(GIT_DIFF_BYTES_MAX)};
+static int check_want(const struct git *g, const struct git_diff_want *w, struct err *err) {
     if ((w->from_id && !git_is_id(g, w->from_id)) ||
         (w->side == GIT_COMMIT && (!w->to_id || !git_is_id(g, w->to_id))))
         return err_set(err, ERR_INVAL, "the two sides of the difference are no commits' ids");
     if (w->side == GIT_WORK_TREE && !g->root)
         return err_set(err, ERR_UNSUPPORTED, "a bare repository has no work tree");
-    int r = run_diff(&s, w, err);
+    return 0;
+}
+
+int git_diff_text(struct git *g, const struct git_diff_want *w, struct buf *ret, struct err *err) {
+    struct gather s = {.g = g, .text = *ret};
+    int r = w->side == GIT_COMMIT
+                ? check_want(g, w, err)
+                : err_set(err, ERR_INVAL, "only two commits have one text for ever");
+    if (r == 0)
+        r = run_diff(&s, w, err);
+    *ret = s.text;
+    return r;
+}
+
+int git_diff(struct git *g, const struct git_diff_want *w, struct diff **ret, struct err *err) {
+    struct gather s = {.g = g, .text = BUF_INIT(GIT_DIFF_BYTES_MAX)};
+    int r = check_want(g, w, err);
+    if (r == 0)
+        r = run_diff(&s, w, err);
     if (r == 0 && w->side == GIT_WORK_TREE && w->untracked)
         r = add_untracked(&s, err);
     struct diff *d = NULL;

@@ -40,6 +40,7 @@ struct git {
     unsigned ms;
     bool (*cancelled)(void *ctx);
     void *cancelled_ctx;
+    bool still; // several threads run it by ids: the stand-in is left as it is
     const char *notes[GIT_NOTES_MAX];
     unsigned note_count;
 };
@@ -63,6 +64,7 @@ bool git_head_quick(struct git *g, char ret[GIT_ID_CHARS_MAX + 1]);
 // For many questions about ancestors: an index of the commits behind these (git's commit-graph), in
 // the private directory, if the repository has none. Best effort.
 void git_index_commits(struct git *g, const char *const *ids, size_t count);
+int git_version(struct git *g, struct err *err); // once: g->version
 bool git_is_id(const struct git *g, const char *id);
 // Runs and takes one line of at most `max` - 1 bytes. *ret_status as in git_run.
 int git_line(struct git *g, const char *const *arguments, char *ret, size_t max, int *ret_status,

@@ -2,6 +2,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/workspace/derived.h"
 #include "core/workspace/workspace_impl.h"
 
 #include <pthread.h>
@@ -12,15 +13,18 @@ struct workspaces {
     pthread_mutex_t lock;
     struct store *(*store)(void *ctx);
     void *ctx;
+    struct derived *derived;
     struct workspace *open[WORKSPACES_MAX];
     unsigned count;
 };
 
-int workspaces_new(struct store *(*store)(void *ctx), void *ctx, struct workspaces **ret,
-                   struct err *err) {
+int workspaces_new(struct store *(*store)(void *ctx), void *ctx, const char *build,
+                   struct workspaces **ret, struct err *err) {
     struct workspaces *w = mem_zalloc(sizeof *w);
-    if (!w)
+    if (!w || !(w->derived = derived_new(store, ctx, build))) {
+        mem_free(w);
         return err_set(err, ERR_NOMEM, "out of memory");
+    }
     (void)pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
     w->store = store;
     w->ctx = ctx;
@@ -55,6 +59,8 @@ void workspaces_free(struct workspaces *w) {
         return;
     for (unsigned i = 0; i < w->count; i++)
         workspace_free(w->open[i]);
+    derived_flush(w->derived);
+    derived_free(w->derived);
     (void)pthread_mutex_destroy(&w->lock);
     mem_free(w);
 }
@@ -174,6 +180,10 @@ const char *workspace_root(const struct workspace *ws) {
 
 struct index *workspace_index(struct workspace *ws) {
     return ws->index;
+}
+
+struct derived *workspace_derived(struct workspace *ws) {
+    return ws->registry->derived;
 }
 
 // --- views -------------------------------------------------------------------------------------

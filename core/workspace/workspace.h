@@ -13,13 +13,15 @@ enum {
     WORKSPACE_IDLE_MS = 600 * 1000 // unused so long: workspaces_sweep closes it
 };
 
+struct derived;
 struct workspaces;
 struct workspace;
 struct store;
 
 // `store` is asked for each time: it may be locked, or not open yet. NULL is a valid answer.
-int workspaces_new(struct store *(*store)(void *ctx), void *ctx, struct workspaces **ret,
-                   struct err *err);
+// `build` names the build for what is kept between two lives (derived.h).
+int workspaces_new(struct store *(*store)(void *ctx), void *ctx, const char *build,
+                   struct workspaces **ret, struct err *err);
 void workspaces_free(struct workspaces *w); // nobody may hold one. Accepts NULL
 void workspaces_sweep(struct workspaces *w, int64_t now_mono_ms); // closes what is idle
 // Opens, or gives the one that is open. Put it back. ERR_NOT_FOUND: no such folder. ERR_PERM.
@@ -28,6 +30,7 @@ void workspace_put(struct workspace *ws); // accepts NULL
 
 const char *workspace_root(const struct workspace *ws);
 struct index *workspace_index(struct workspace *ws);
+struct derived *workspace_derived(struct workspace *ws); // shared by all of the registry
 
 // A snapshot with what questions need of it, made once for its generation and shared.
 struct workspace_view;

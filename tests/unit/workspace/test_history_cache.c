@@ -39,7 +39,7 @@ static uint32_t commits_seen(const struct git_box *b, struct store *store) {
     struct workspace *ws = NULL;
     struct workspace_past past = {0};
     struct err err = {0};
-    assert_int_equal(workspaces_new(store_of, &store, &w, &err), 0);
+    assert_int_equal(workspaces_new(store_of, &store, "", &w, &err), 0);
     assert_int_equal(workspaces_get(w, b->path, &ws, &err), 0);
     assert_int_equal(workspace_past(ws, NULL, NULL, &past, &err), 0);
     uint32_t n = history_commit_count(past.history);
@@ -114,7 +114,7 @@ static void it_is_the_kept_one_that_answers(void **state) {
     struct workspace *ws = NULL;
     struct workspace_past past = {0};
     struct history_commit c;
-    assert_int_equal(workspaces_new(store_of, &s, &w, NULL), 0);
+    assert_int_equal(workspaces_new(store_of, &s, "", &w, NULL), 0);
     assert_int_equal(workspaces_get(w, b->path, &ws, NULL), 0);
     assert_int_equal(workspace_past(ws, NULL, NULL, &past, NULL), 0);
     history_commit(past.history, 0, &c);

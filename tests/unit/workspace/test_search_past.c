@@ -28,7 +28,7 @@ struct asked {
 static void open_at(struct asked *a, const struct git_box *b, const char *folder) {
     char path[512];
     (void)snprintf(path, sizeof path, "%s%s", b->path, folder);
-    assert_int_equal(workspaces_new(no_store, NULL, &a->all, NULL), 0);
+    assert_int_equal(workspaces_new(no_store, NULL, "", &a->all, NULL), 0);
     assert_int_equal(workspaces_get(a->all, path, &a->ws, NULL), 0);
 }
 
