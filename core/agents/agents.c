@@ -2,6 +2,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/workspace/derived.h"
 #include "core/workspace/index.h"
 #include "core/workspace/workspace.h"
 
@@ -191,6 +192,8 @@ static int run_counted(struct agent_call *call, const struct agent_capability *c
         fields_release(c->input, input);
     }
     mem_free(input);
+    if (!call->asker) // what was worked out on the way is there the next time
+        derived_flush(workspace_derived(call->ws));
     count(c, begin, r, call->asker != NULL);
     return r;
 }

@@ -2,23 +2,24 @@
 #include "core/agents/alex.h"
 
 #include "core/agents/marie.h"
+#include "core/agents/reading.h"
 #include "core/base/mem.h"
 #include "core/workspace/branches.h"
 #include "core/workspace/index.h"
+#include "core/workspace/workspace.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES_MAX = 4096, MARKS_MAX = 5000, TEXT_BYTES_MAX = 160, FINDINGS_SHOWN = 10 };
+enum { PATH_BYTES_MAX = 4096, MARKS_MAX = 5000, FINDINGS_SHOWN = 10 };
 
 // --- marked places -----------------------------------------------------------------------------
 
 struct mark {
     uint32_t file, line;
     int64_t changed; // when its file was last changed, seconds; 0 = not known
-    char text[TEXT_BYTES_MAX];
+    char text[READING_MARK_BYTES_MAX];
     unsigned same; // further ones that say the same
 };
 
@@ -27,67 +28,6 @@ struct marks {
     uint32_t count;
     bool cut;
 };
-
-static bool is_word(char c) {
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-// A mark counts in a comment only: behind one of the signs that begin one, on its line.
-static bool in_comment(const char *line, const char *at) {
-    for (const char *p = line; p < at; p++)
-        if (*p == '#' || *p == ';' || *p == '%' || (*p == '/' && (p[1] == '/' || p[1] == '*')) ||
-            (*p == '-' && p[1] == '-') || (*p == '<' && p[1] == '!') ||
-            (*p == '*' && (p == line || isspace((unsigned char)p[-1]))))
-            return true;
-    return false;
-}
-
-static const char *find_mark(const char *line, size_t n) {
-    static const char *const words[] = {"TO"
-                                        "DO",
-                                        "FIX"
-                                        "ME",
-                                        "XX"
-                                        "X",
-                                        "HA"
-                                        "CK"};
-    for (size_t w = 0; w < COUNT_OF(words); w++) {
-        size_t m = strlen(words[w]);
-        const char *at = memmem(line, n, words[w], m);
-        if (at && (at == line || !is_word(at[-1])) && (at + m == line + n || !is_word(at[m])) &&
-            in_comment(line, at))
-            return at;
-    }
-    return NULL;
-}
-
-static void copy_mark(char ret[TEXT_BYTES_MAX], const char *at, const char *end) {
-    size_t n = 0;
-    while (end > at && (isspace((unsigned char)end[-1]) || end[-1] == '/' || end[-1] == '*'))
-        end--;
-    for (; at < end && n + 1 < TEXT_BYTES_MAX; at++)
-        ret[n++] = (unsigned char)*at < 32 ? ' ' : *at;
-    while (n && ((unsigned char)ret[n - 1] & 0xC0U) == 0x80U && at < end)
-        n--; // no half of a character
-    ret[n] = '\0';
-}
-
-static void take_marks(struct marks *m, uint32_t file, int64_t changed, const struct buf *text) {
-    const char *at = text->data, *end = at + text->len;
-    for (uint32_t line = 1; at < end; line++) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        eol = eol ? eol : end;
-        const char *mark = find_mark(at, (size_t)(eol - at));
-        if (mark && m->count == MARKS_MAX)
-            m->cut = true;
-        else if (mark) {
-            struct mark *x = &m->list[m->count++];
-            *x = (struct mark){.file = file, .line = line, .changed = changed};
-            copy_mark(x->text, mark, eol);
-        }
-        at = eol + 1;
-    }
-}
 
 static int by_age(const void *a, const void *b) {
     const struct mark *x = a, *y = b;
@@ -112,29 +52,54 @@ static bool below(const char *path, const char *under) {
     return n == 0 || (strncmp(path, under, n) == 0 && (path[n] == '/' || path[n] == '\0'));
 }
 
-static int collect(struct agent_call *call, const struct snapshot *s,
-                   const struct workspace_past *past, const char *under, struct marks *m,
-                   struct err *err) {
+struct collecting {
+    const struct snapshot *s;
+    const struct workspace_past *past;
+    const char *under;
+    struct marks *marks;
+};
+
+static bool wanted(void *ctx, const struct snapshot_file *f) {
+    const struct collecting *c = ctx;
+    return f->facts && language_is_code(f->lang) && below(f->path, c->under) &&
+           !(f->flags & (FILE_VENDORED | FILE_GENERATED));
+}
+
+static int take_marks(void *ctx, uint32_t file, const struct reading *reading, struct err *err) {
+    struct collecting *c = ctx;
+    struct marks *m = c->marks;
+    struct wire w = reading_marks(reading);
+    struct history_file known = {.last = 0};
+    char full[2 * PATH_BYTES_MAX];
+    (void)err;
+    if (!reading->mark_count)
+        return 0;
+    (void)snprintf(full, sizeof full, "%s%s", c->past->prefix, snapshot_file(c->s, file)->path);
+    int64_t at = history_find(c->past->history, full);
+    if (at >= 0)
+        history_file(c->past->history, (uint32_t)at, &known);
+    for (uint32_t i = 0; i < reading->mark_count; i++) {
+        struct reading_mark one;
+        reading_next_mark(&w, &one);
+        if (m->count == MARKS_MAX) {
+            m->cut = true;
+            break;
+        }
+        struct mark *x = &m->list[m->count++];
+        *x = (struct mark){.file = file, .line = one.line, .changed = known.last};
+        (void)snprintf(x->text, sizeof x->text, "%s", one.text);
+    }
+    return 0;
+}
+
+static int collect(struct agent_call *call, struct collecting *c, struct err *err) {
+    struct marks *m = c->marks;
     m->list = mem_alloc(MARKS_MAX * sizeof *m->list);
     if (!m->list)
         return err_set(err, ERR_NOMEM, "out of memory");
-    for (uint32_t i = 0; i < snapshot_count(s); i++) {
-        const struct snapshot_file *f = snapshot_file(s, i);
-        AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
-        char full[2 * PATH_BYTES_MAX];
-        if (agent_cancelled(call))
-            return err_set(err, ERR_CANCELLED, "cancelled");
-        if (!f->facts || !language_is_code(f->lang) || !below(f->path, under) ||
-            (f->flags & (FILE_VENDORED | FILE_GENERATED)) || snapshot_text(s, i, &text, NULL) < 0 ||
-            !text.len)
-            continue;
-        (void)snprintf(full, sizeof full, "%s%s", past->prefix, f->path);
-        int64_t at = history_find(past->history, full);
-        struct history_file known = {.last = 0};
-        if (at >= 0)
-            history_file(past->history, (uint32_t)at, &known);
-        take_marks(m, i, known.last, &text);
-    }
+    int r = reading_each(call, c->s, wanted, take_marks, c, err);
+    if (r < 0)
+        return r;
     if (m->count)
         qsort(m->list, m->count, sizeof *m->list, by_age);
     merge_same(m);
@@ -197,7 +162,7 @@ static void put_findings(struct agent_call *call, const char *under, struct repo
 
 static void put_branches(struct agent_call *call, const struct workspace_past *past,
                          struct report *r) {
-    struct branches_want want = {.now = call->now_ms / 1000};
+    struct branches_want want = {.now = call->now_ms / 1000, .known = workspace_derived(call->ws)};
     struct branches *b = NULL;
     bool any = false;
     if (!past->git || branches_read(past->git, &want, &b, NULL) < 0)
@@ -251,7 +216,7 @@ int alex_backlog(struct agent_call *call, const void *input, struct report *repo
     if (r == 0)
         r = workspace_past(call->ws, call->cancelled, call->ctx, &past, err);
     if (r == 0)
-        r = collect(call, s, &past, under, &m, err);
+        r = collect(call, &(struct collecting){s, &past, under, &m}, err);
     if (r == 0) {
         put_findings(call, under, report);
         put_branches(call, &past, report);

@@ -3,7 +3,10 @@
 
 #include "core/agents/sherlock.h"
 #include "core/agents/symbols.h"
+#include "core/base/crew.h"
 #include "core/base/mem.h"
+#include "core/workspace/outline.h"
+#include "core/workspace/workspace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +19,6 @@ struct row {
     const struct fact_symbol *y;
     uint32_t value;
 };
-
-static bool measured(const struct fact_symbol *y) {
-    return (y->kind == SYMBOL_FUNCTION || y->kind == SYMBOL_METHOD || y->kind == SYMBOL_TEST) &&
-           !(y->flags & SYMBOL_DECLARATION) && y->cyclomatic > 0;
-}
 
 static uint32_t value_of(const struct fact_symbol *y, int order) {
     switch (order) {
@@ -70,7 +68,7 @@ static struct row *collect(const struct snapshot *s, const char *under, int orde
         t->comment_lines += f->facts->comment_lines;
         for (uint32_t k = 0; k < f->facts->symbol_count && t->count < FUNCTIONS_MAX; k++) {
             const struct fact_symbol *y = facts_symbol(f->facts, k);
-            if (!measured(y))
+            if (!outline_measured(y))
                 continue;
             if (t->count == capacity) {
                 struct row *more = mem_realloc(rows, (size_t)capacity * 2 * sizeof *rows);
@@ -143,28 +141,96 @@ static int of_place(struct agent_call *call, const struct metrics_input *in, str
 
 // --- of a change -------------------------------------------------------------------------------
 
-static const struct fact_symbol *twin(const struct facts *old, const struct facts *now,
-                                      uint32_t symbol) {
-    const struct fact_symbol *y = facts_symbol(now, symbol);
-    const char *name = facts_text(now, y->name);
+// Some neighbouring files, their two sides looked at by several threads.
+struct window {
+    struct change *c;
+    struct derived *derived;
+    struct change_texts texts;
+    struct syntax *syntax[CREW_MAX];
+    struct outline now[CHANGE_TEXTS_MAX], was[CHANGE_TEXTS_MAX];
+    bool has_now[CHANGE_TEXTS_MAX], has_was[CHANGE_TEXTS_MAX]; // or need not have it
+    struct err failed[CHANGE_TEXTS_MAX];
+};
+
+static bool any_touched(const struct change *c, const struct diff_file *f,
+                        const struct outline *o) {
+    for (uint32_t i = 0; i < o->function_count; i++)
+        if (diff_touches(c->diff, f, o->functions[i].line, o->functions[i].end_line))
+            return true;
+    return false;
+}
+
+static int side(struct window *w, unsigned worker, uint32_t i, bool old, struct outline *ret) {
+    const struct change_text *t = &w->texts.list[i];
+    const struct buf *text = old ? &t->old : &t->now;
+    const char *path = w->c->diff->files[w->texts.first + i].new_path;
+    enum lang lang;
+    bool by_name = language_by_name_alone(path, &lang);
+    const struct outline_want want = {
+        .path = path,
+        .lang = by_name ? lang : language_of(path, t->now.len ? t->now.data : "", t->now.len),
+        .id = !by_name ? NULL
+              : old    ? t->old_id
+                       : t->now_id,
+        .text = text->len ? text->data : "",
+        .bytes = text->len};
+    if (!w->syntax[worker] && !(w->syntax[worker] = syntax_new()))
+        return err_set(&w->failed[i], ERR_NOMEM, "out of memory");
+    return outline_of(w->derived, w->syntax[worker], &want, ret, &w->failed[i]);
+}
+
+static bool is_known(struct window *w, const struct diff_file *f, const char *id,
+                     struct outline *ret) {
+    struct outline_want want = {.path = f->new_path, .id = id};
+    return id && language_by_name_alone(f->new_path, &want.lang) &&
+           outline_of(w->derived, NULL, &want, ret, NULL) == 0;
+}
+
+// What is known by its name is not read. Before only matters where something is to be compared; its
+// language is that of the new text.
+static unsigned need(void *ctx, uint32_t i, const struct change_text *t) {
+    struct window *w = ctx;
+    const struct diff_file *f = &w->c->diff->files[w->texts.first + i];
+    if (!f->new_path || f->binary)
+        return 0;
+    w->has_now[i] = is_known(w, f, t->now_id, &w->now[i]);
+    w->has_was[i] = w->has_now[i] && (!f->old_path || !any_touched(w->c, f, &w->now[i]) ||
+                                      is_known(w, f, t->old_id, &w->was[i]));
+    return w->has_now[i] && w->has_was[i] ? 0 : CHANGE_NOW | CHANGE_OLD;
+}
+
+static int look_at(void *ctx, unsigned worker, uint32_t i) {
+    struct window *w = ctx;
+    const struct diff_file *f = &w->c->diff->files[w->texts.first + i];
+    const struct change_text *t = &w->texts.list[i];
+    int r = 0;
+    if (!f->new_path || f->binary || t->result < 0)
+        return 0;
+    if (!w->has_now[i])
+        r = side(w, worker, i, false, &w->now[i]);
+    if (r == 0 && !w->has_was[i] && t->old.len && any_touched(w->c, f, &w->now[i]))
+        r = side(w, worker, i, true, &w->was[i]);
+    return r;
+}
+
+static const struct outline_function *twin(const struct outline *old, const struct outline *now,
+                                           uint32_t function) {
+    const char *name = now->functions[function].name;
     uint32_t nth = 0;
-    for (uint32_t i = 0; i < symbol; i++)
-        nth += measured(facts_symbol(now, i)) &&
-               strcmp(facts_text(now, facts_symbol(now, i)->name), name) == 0;
-    for (uint32_t i = 0; old && i < old->symbol_count; i++)
-        if (measured(facts_symbol(old, i)) &&
-            strcmp(facts_text(old, facts_symbol(old, i)->name), name) == 0 && nth-- == 0)
-            return facts_symbol(old, i);
+    for (uint32_t i = 0; i < function; i++)
+        nth += strcmp(now->functions[i].name, name) == 0;
+    for (uint32_t i = 0; i < old->function_count; i++)
+        if (strcmp(old->functions[i].name, name) == 0 && nth-- == 0)
+            return &old->functions[i];
     return NULL;
 }
 
-static void put_changed(struct report *r, const char *path, const struct facts *f, uint32_t symbol,
-                        const struct fact_symbol *was) {
-    const struct fact_symbol *y = facts_symbol(f, symbol);
-    const char *name = facts_text(f, y->name);
-    json_t *item = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I}", "symbol", name, "path", path, "line",
-                             (json_int_t)y->line, "cognitive", (int)y->cognitive, "cyclomatic",
-                             (int)y->cyclomatic, "code_lines", (json_int_t)y->code_lines);
+static void put_changed(struct report *r, const char *path, const struct outline_function *y,
+                        const struct outline_function *was) {
+    json_t *item =
+        json_pack("{s:s, s:s, s:I, s:i, s:i, s:I}", "symbol", y->name, "path", path, "line",
+                  (json_int_t)y->line, "cognitive", (int)y->cognitive, "cyclomatic",
+                  (int)y->cyclomatic, "code_lines", (json_int_t)y->code_lines);
     if (was)
         (void)json_object_set_new(item, "before",
                                   json_pack("{s:i, s:i, s:I}", "cognitive", (int)was->cognitive,
@@ -172,63 +238,86 @@ static void put_changed(struct report *r, const char *path, const struct facts *
                                             (json_int_t)was->code_lines));
     if (was)
         report_item(r, item, "%s:%u %s: cognitive %u → %u, cyclomatic %u → %u, lines %u → %u", path,
-                    y->line, name, was->cognitive, y->cognitive, was->cyclomatic, y->cyclomatic,
+                    y->line, y->name, was->cognitive, y->cognitive, was->cyclomatic, y->cyclomatic,
                     was->code_lines, y->code_lines);
     else
         report_item(r, item, "%s:%u %s: new; cognitive %u, cyclomatic %u, %u lines", path, y->line,
-                    name, y->cognitive, y->cyclomatic, y->code_lines);
+                    y->name, y->cognitive, y->cyclomatic, y->code_lines);
 }
 
-static int compare_file(struct change *c, const struct diff_file *f, struct syntax *syntax,
-                        struct report *report, int32_t *ret_delta, uint32_t *ret_count,
-                        struct err *err) {
-    AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
-    AUTO_BUF old = BUF_INIT(INDEX_FILE_BYTES_MAX);
-    struct facts *now = NULL, *was = NULL;
-    const struct facts_options o = {
-        .path = f->new_path, .no_findings = true, .no_words = true, .no_clones = true};
-    if (!f->new_path || f->binary || change_new_text(c, f, &text, NULL) < 0 ||
-        change_old_text(c, f, &old, NULL) < 0)
-        return 0;
-    enum lang lang = language_of(f->new_path, text.len ? text.data : "", text.len);
-    if (!language_has_tree(lang))
-        return 0;
-    int r = facts_build(syntax, lang, text.len ? text.data : "", text.len, &o, &now, err);
-    if (r == 0 && old.len)
-        r = facts_build(syntax, lang, old.data, old.len, &o, &was, err);
-    for (uint32_t i = 0; r == 0 && i < now->symbol_count; i++) {
-        const struct fact_symbol *y = facts_symbol(now, i);
-        if (!measured(y) || !diff_touches(c->diff, f, y->line, y->end_line))
+struct change_sum {
+    int32_t delta;
+    uint32_t count;
+};
+
+static void put_file(struct window *w, uint32_t i, struct report *report, struct change_sum *sum) {
+    const struct diff_file *f = &w->c->diff->files[w->texts.first + i];
+    const struct outline *now = &w->now[i];
+    for (uint32_t k = 0; k < now->function_count; k++) {
+        const struct outline_function *y = &now->functions[k];
+        if (!diff_touches(w->c->diff, f, y->line, y->end_line))
             continue;
-        const struct fact_symbol *before = twin(was, now, i);
-        *ret_delta += (int32_t)y->cognitive - (before ? (int32_t)before->cognitive : 0);
-        (*ret_count)++;
-        put_changed(report, f->new_path, now, i, before);
+        const struct outline_function *before = twin(&w->was[i], now, k);
+        sum->delta += (int32_t)y->cognitive - (before ? (int32_t)before->cognitive : 0);
+        sum->count++;
+        put_changed(report, f->new_path, y, before);
     }
-    mem_free(now);
-    mem_free(was);
+}
+
+static void window_clear(struct window *w) {
+    for (uint32_t i = 0; i < CHANGE_TEXTS_MAX; i++) {
+        outline_done(&w->now[i]);
+        outline_done(&w->was[i]);
+        w->failed[i] = (struct err){0};
+    }
+}
+
+static int compare_all(struct agent_call *call, struct window *w, struct report *report,
+                       struct change_sum *sum, struct err *err) {
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < w->c->diff->file_count; i += w->texts.count) {
+        if (agent_cancelled(call))
+            return err_set(err, ERR_CANCELLED, "cancelled");
+        w->texts.first = i;
+        r = change_read(w->c, i, need, w, &w->texts, err);
+        if (r < 0)
+            return r;
+        r = crew_run(w->texts.count, look_at, w);
+        for (uint32_t k = 0; r < 0 && k < w->texts.count; k++)
+            if (w->failed[k].message[0])
+                return err_set(err, r, "%s", err_text(&w->failed[k]));
+        for (uint32_t k = 0; r == 0 && k < w->texts.count; k++)
+            put_file(w, k, report, sum);
+        window_clear(w);
+    }
     return r;
 }
 
 static int of_change(struct agent_call *call, const struct metrics_input *in, struct report *report,
                      struct err *err) {
     struct change c = {0};
-    int32_t delta = 0;
-    uint32_t count = 0;
+    struct change_sum sum = {0};
     int r = change_open(call, in->range, NULL, &c, err);
     if (r < 0)
         return r;
-    struct syntax *syntax = syntax_new();
-    if (!syntax)
+    struct window *w = mem_zalloc(sizeof *w);
+    if (w) {
+        w->c = &c;
+        w->derived = workspace_derived(call->ws);
+        r = compare_all(call, w, report, &sum, err);
+        window_clear(w);
+        for (unsigned i = 0; i < CREW_MAX; i++)
+            syntax_free(w->syntax[i]);
+        change_texts_done(&w->texts);
+    } else {
         r = err_set(err, ERR_NOMEM, "out of memory");
-    for (uint32_t i = 0; r == 0 && i < c.diff->file_count; i++)
-        r = compare_file(&c, &c.diff->files[i], syntax, report, &delta, &count, err);
+    }
+    mem_free(w);
     if (r == 0) {
-        report_title(report, "%s: %u functions changed, cognitive complexity %+d", c.what, count,
-                     (int)delta);
+        report_title(report, "%s: %u functions changed, cognitive complexity %+d", c.what,
+                     sum.count, (int)sum.delta);
         report_nothing(report, "No function has changed.");
     }
-    syntax_free(syntax);
     change_close(&c);
     return r;
 }

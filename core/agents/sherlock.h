@@ -3,6 +3,7 @@
 
 #include "core/agents/agents.h"
 #include "core/agents/findings.h"
+#include "core/base/wire.h"
 #include "core/code/syntax.h"
 #include "core/workspace/diff.h"
 #include "core/workspace/git.h"
@@ -55,9 +56,30 @@ struct change {
 int change_open(struct agent_call *call, struct text range, const struct text *given,
                 struct change *ret, struct err *err);
 void change_close(struct change *c); // accepts a zeroed one
-// The file's text on the new side, and on the old one; ret is left empty when there is none there.
-int change_new_text(struct change *c, const struct diff_file *f, struct buf *ret, struct err *err);
-int change_old_text(struct change *c, const struct diff_file *f, struct buf *ret, struct err *err);
+// The texts of some neighbouring files of the change, read together.
+enum {
+    CHANGE_TEXTS_MAX = 48,                    // files
+    CHANGE_TEXTS_BYTES_MAX = 16 * 1024 * 1024 // and bytes, but for a single file
+};
+struct change_text {
+    struct buf now, old;         // left empty when there is none on that side
+    const char *now_id, *old_id; // git's names of these contents; NULL: not known
+    int result;                  // of reading them; < 0: `why` says what is wrong
+    struct err why;
+};
+struct change_texts {
+    uint32_t first, count; // files of the diff
+    struct change_text list[CHANGE_TEXTS_MAX];
+};
+enum { CHANGE_NOW = 1, CHANGE_OLD = 2 };
+// Which sides of file `first + i` have to be read; `t` has their names so far.
+typedef unsigned change_need_fn(void *ctx, uint32_t i, const struct change_text *t);
+// From file `first` on, as many as fit. Files that are gone or binary have no text. `ret` is zeroed
+// at first, and used again; change_texts_done at the end. ERR_NOMEM, ERR_CANCELLED.
+int change_read(struct change *c, uint32_t first, change_need_fn *need, void *ctx,
+                struct change_texts *ret, struct err *err);
+void change_texts_done(struct change_texts *t); // accepts a zeroed one
+bool change_below(const struct diff_file *f, const char *under);
 
 // --- one file (sherlock_file.c)
 struct review_text {
@@ -67,6 +89,8 @@ struct review_text {
     size_t bytes;
     const char *old; // NULL: new file, or the old side is not known
     size_t old_bytes;
+    const char *id, *old_id; // git's names of the two contents; NULL: not known
+    bool lang_of_text;       // `lang` is what the text says; then there are no such names
     const struct diff *diff; // NULL: the whole text is looked at
     const struct diff_file *file;
     bool test;
@@ -79,8 +103,57 @@ struct reviewer { // one thread's
     uint32_t unparsed;         // files without a tree
     int confidence;            // percent: what is below is left out
     struct syntax_kept **kept; // of the text before the last edit; NULL: none is kept
+    struct derived *derived;   // what is known of contents; NULL: all is worked out
 };
 int review_text(struct reviewer *rv, const struct review_text *x, struct err *err);
+// The same in two steps: the first by any thread with a reviewer of its own (its findings are not
+// touched), the second by one. *ret: review_read_free, also on failure.
+struct review_read;
+int review_read(struct reviewer *rv, const struct review_text *x, struct review_read **ret,
+                struct err *err);
+// Before any text is there, by the contents' names: as far as that is known. *ret goes on to
+// review_read if texts are needed. Returns which (CHANGE_NOW, CHANGE_OLD), or ERR_NOMEM.
+int review_known(struct reviewer *rv, const struct review_text *x, struct review_read **ret,
+                 struct err *err);
+int review_judge(struct reviewer *rv, const struct review_text *x, struct review_read *c,
+                 struct err *err);
+void review_read_free(struct review_read *c); // accepts NULL
+
+// --- one text of it (sherlock_side.c)
+enum { SIDE_NAME_BYTES_MAX = 96 };
+struct side_want {
+    const char *path;
+    enum lang lang;
+    const char *id;   // git's name of the text; NULL: not known
+    const char *text; // NULL: only if it is known already
+    size_t bytes;
+    bool functions; // those too
+    struct syntax_kept **kept;
+};
+struct side_function {
+    const char *name; // borrowed from the side; "" without one
+    uint32_t line, end_line;
+    unsigned cognitive;
+};
+// 0; 1: not known, and there is no text. *ret: buf_done, whatever comes. After a parse, rv->syntax
+// holds the tree.
+int side_read(struct reviewer *rv, const struct side_want *w, struct buf *ret, struct err *err);
+bool side_unparsed(const struct buf *side); // its language has trees, and there is none
+struct side_cursor {
+    struct wire wire;
+    const struct rule *last;
+    bool is_finding; // else a function
+    struct finding finding;
+    uint64_t print; // of the finding
+    struct side_function function;
+};
+void side_begin(const struct buf *side, struct side_cursor *ret);
+bool side_next(struct side_cursor *c);
+
+// Copied code of the tree (sherlock_copies.c): of the change `d`, or (NULL) below `under`.
+struct derived;
+int copies_find(const struct snapshot *s, struct derived *known, const struct diff *d,
+                const char *under, struct findings *out, struct err *err);
 
 // Takes out what the user muted and what the baseline knows; orders; writes items (or SARIF).
 // `keep`: keeps them as the baseline, and takes the old one for none.

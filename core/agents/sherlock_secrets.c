@@ -1,4 +1,5 @@
 // secrets: what should not be in the text. mute: findings that shall not come again.
+#include "core/agents/reading.h"
 #include "core/agents/sherlock.h"
 
 #include "core/base/mem.h"
@@ -20,14 +21,7 @@ struct scan {
     uint32_t found, ignored;
 };
 
-static int on_secret(void *ctx, const struct secret_finding *s) {
-    struct scan *x = ctx;
-    if (x->diff && !diff_touches(x->diff, x->file, s->line, s->line))
-        return 0;
-    if (finding_ignored(x->text, x->bytes, s->line, &review_secret)) {
-        x->ignored++;
-        return 0;
-    }
+static void put_secret(struct scan *x, const struct reading_secret *s) {
     x->found++;
     report_item(x->report,
                 json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:b}", "rule", s->rule, "what",
@@ -36,6 +30,23 @@ static int on_secret(void *ctx, const struct secret_finding *s) {
                           (int)s->confidence, "fixture", s->fixture),
                 "%s:%u:%u %s: %s [%s %u%%]%s", x->path, s->line, s->column, s->what, s->shown,
                 s->rule, s->confidence, s->fixture ? " (in a test or example)" : "");
+}
+
+static int on_secret(void *ctx, const struct secret_finding *s) {
+    struct scan *x = ctx;
+    if (x->diff && !diff_touches(x->diff, x->file, s->line, s->line))
+        return 0;
+    if (finding_ignored(x->text, x->bytes, s->line, &review_secret)) {
+        x->ignored++;
+        return 0;
+    }
+    put_secret(x, &(struct reading_secret){.rule = s->rule,
+                                           .what = s->what,
+                                           .shown = s->shown,
+                                           .line = s->line,
+                                           .column = s->column,
+                                           .confidence = s->confidence,
+                                           .fixture = s->fixture});
     return 0;
 }
 
@@ -46,52 +57,92 @@ static void scan_text(struct scan *x, const char *path, const struct buf *text) 
     (void)secrets_scan(x->text, x->bytes, path, on_secret, x);
 }
 
+struct tree {
+    struct scan *scan;
+    const struct snapshot *s;
+    const char *under;
+    uint32_t files;
+};
+
+static bool wanted(void *ctx, const struct snapshot_file *f) {
+    const struct tree *t = ctx;
+    size_t n = t->under ? strlen(t->under) : 0;
+    return !(n && (strncmp(f->path, t->under, n) != 0 || (f->path[n] && f->path[n] != '/'))) &&
+           !(f->flags &
+             (FILE_BINARY | FILE_TOO_LARGE | FILE_UNREADABLE | FILE_SYMLINK | FILE_SUBMODULE));
+}
+
+static int take_reading(void *ctx, uint32_t file, const struct reading *r, struct err *err) {
+    struct tree *t = ctx;
+    struct wire w = reading_secrets(r);
+    (void)err;
+    t->files++;
+    t->scan->path = snapshot_file(t->s, file)->path;
+    for (uint32_t i = 0; i < r->secret_count; i++) {
+        struct reading_secret x;
+        reading_next_secret(&w, &x);
+        if (x.ignored)
+            t->scan->ignored++;
+        else
+            put_secret(t->scan, &x);
+    }
+    return 0;
+}
+
 static int scan_tree(struct agent_call *call, const struct secrets_input *in, struct scan *x,
                      uint32_t *ret_files, struct err *err) {
     char path[PATH_BYTES_MAX];
-    const char *under = agent_path(in->path, path, sizeof path);
-    size_t n = under ? strlen(under) : 0;
+    struct tree t = {.scan = x, .under = agent_path(in->path, path, sizeof path)};
     struct snapshot *s = NULL;
     int r = agent_snapshot(call, TIER_LEXICAL, &s, err);
-    for (uint32_t i = 0; r == 0 && i < snapshot_count(s); i++) {
-        const struct snapshot_file *f = snapshot_file(s, i);
-        AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
-        if (agent_cancelled(call))
-            r = err_set(err, ERR_CANCELLED, "cancelled");
-        else if (!(n && (strncmp(f->path, under, n) != 0 || (f->path[n] && f->path[n] != '/'))) &&
-                 !(f->flags & (FILE_BINARY | FILE_TOO_LARGE | FILE_UNREADABLE | FILE_SYMLINK |
-                               FILE_SUBMODULE)) &&
-                 snapshot_text(s, i, &text, NULL) == 0) {
-            scan_text(x, f->path, &text);
-            (*ret_files)++;
-        }
-    }
+    t.s = s;
+    if (r == 0)
+        r = reading_each(call, s, wanted, take_reading, &t, err);
+    *ret_files = t.files;
     if (r == 0)
         agent_note_left_out(x->report, s);
     snapshot_put(s);
     return r;
 }
 
+static void scan_changed(struct change *c, const struct change_texts *t, struct scan *x,
+                         uint32_t *ret_files) {
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct diff_file *f = &c->diff->files[t->first + i];
+        if (!f->new_path || f->binary)
+            continue;
+        if (t->list[i].result < 0) {
+            report_note(x->report, "%s: %s", f->new_path, err_text(&t->list[i].why));
+            continue;
+        }
+        x->diff = c->diff;
+        x->file = f;
+        scan_text(x, f->new_path, &t->list[i].now);
+        (*ret_files)++;
+    }
+}
+
+static unsigned need_new(void *ctx, uint32_t i, const struct change_text *t) {
+    (void)ctx, (void)i, (void)t;
+    return CHANGE_NOW;
+}
+
 static int scan_change(struct agent_call *call, const struct secrets_input *in, struct scan *x,
                        uint32_t *ret_files, struct err *err) {
     struct change c = {0};
-    int r = change_open(call, in->range, NULL, &c, err);
-    for (uint32_t i = 0; r == 0 && i < c.diff->file_count; i++) {
-        const struct diff_file *f = &c.diff->files[i];
-        AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
-        struct err why = {0};
-        if (!f->new_path || f->binary)
-            continue;
-        if (change_new_text(&c, f, &text, &why) < 0) {
-            report_note(x->report, "%s: %s", f->new_path, err_text(&why));
-            continue;
-        }
-        x->diff = c.diff;
-        x->file = f;
-        scan_text(x, f->new_path, &text);
-        (*ret_files)++;
+    struct change_texts *t = mem_zalloc(sizeof *t);
+    int r =
+        t ? change_open(call, in->range, NULL, &c, err) : err_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t i = 0; r == 0 && i < c.diff->file_count; i += t->count) {
+        r = agent_cancelled(call) ? err_set(err, ERR_CANCELLED, "cancelled")
+                                  : change_read(&c, i, need_new, NULL, t, err);
+        if (r == 0)
+            scan_changed(&c, t, x, ret_files);
     }
     x->diff = NULL;
+    if (t)
+        change_texts_done(t);
+    mem_free(t);
     change_close(&c);
     return r;
 }

@@ -5,6 +5,7 @@
 #include "core/agents/marie.h"
 #include "core/base/mem.h"
 #include "core/workspace/branches.h"
+#include "core/workspace/workspace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,8 +64,10 @@ int vince_blockers(struct agent_call *call, const void *input, struct report *re
         return r;
     (void)snprintf(base, sizeof base, "%.*s", (int)in->base.len,
                    in->base.data ? in->base.data : "");
-    struct branches_want want = {
-        .base = base[0] ? base : NULL, .now = call->now_ms / 1000, .conflicts = true};
+    struct branches_want want = {.base = base[0] ? base : NULL,
+                                 .now = call->now_ms / 1000,
+                                 .conflicts = true,
+                                 .known = workspace_derived(call->ws)};
     if (past.git)
         r = branches_read(past.git, &want, &b, err);
     if (r == 0 && b) {

@@ -1,0 +1,265 @@
+// Code that stands twice: pairs of the whole tree, worked out once for its contents (derived.h),
+// of which a question shows those it is about.
+#include "core/agents/sherlock.h"
+
+#include "core/base/mem.h"
+#include "core/code/clones.h"
+#include "core/workspace/derived.h"
+#include "core/workspace/index.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    COPIES_VERSION = 1,
+    COPY_TOKENS_MIN = 70,
+    COPIES_SHOWN = 200,
+    PAIRS_MAX = 2000,
+    NAMED_FIRST = COPIES_SHOWN // pairs whose names are worked out along with them
+};
+
+struct copy_end {   // one of the two places
+    bool known;     // the next two are
+    bool ignored;   // a comment there says so
+    uint64_t print; // name of the finding
+};
+struct copy {
+    struct clone_pair pair; // files by their number in `sources`
+    struct copy_end a, b;
+};
+struct copies {
+    const struct snapshot *s;
+    struct clone_source *sources; // their `file`: of the snapshot
+    uint32_t source_count;
+    struct copy *list;
+    uint32_t count;
+    struct buf text; // of the file that is read
+    bool changed;    // one could not be read: its content is another by now
+};
+
+static const struct snapshot_file *file_of(const struct copies *c, uint32_t source) {
+    return snapshot_file(c->s, c->sources[source].file);
+}
+
+static int copy_text(void *ctx, uint32_t file, enum lang *ret_lang, const char **ret_text,
+                     size_t *ret_bytes) {
+    struct copies *c = ctx;
+    buf_clear(&c->text);
+    int r = snapshot_text(c->s, file, &c->text, NULL);
+    c->changed |= r < 0;
+    *ret_lang = snapshot_file(c->s, file)->lang;
+    *ret_text = c->text.len ? c->text.data : "";
+    *ret_bytes = c->text.len;
+    return r;
+}
+
+static bool looked_at(const struct snapshot_file *f) {
+    return !(f->flags & (FILE_VENDORED | FILE_GENERATED | FILE_BINARY | FILE_TOO_LARGE |
+                         FILE_UNREADABLE | FILE_SYMLINK | FILE_SUBMODULE));
+}
+
+static int collect_sources(struct copies *c, struct err *err) {
+    uint32_t n = snapshot_count(c->s);
+    c->sources = mem_alloc((n + 1) * sizeof *c->sources);
+    if (!c->sources)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        const struct snapshot_file *f = snapshot_file(c->s, i);
+        // A test may repeat itself: what it says plainly twice is easier to read than what it
+        // shares.
+        if (f->facts && f->facts->clone_count && looked_at(f) && language_is_code(f->lang) &&
+            !(f->flags & FILE_TEST))
+            c->sources[c->source_count++] =
+                (struct clone_source){facts_clone(f->facts, 0), f->facts->clone_count, i};
+    }
+    return 0;
+}
+
+// --- the pairs ---------------------------------------------------------------------------------
+
+static void name_end(struct copies *c, uint32_t source, uint32_t line, struct copy_end *ret) {
+    const char *path = file_of(c, source)->path, *text = c->text.len ? c->text.data : "";
+    ret->known = true;
+    ret->ignored = finding_ignored(text, c->text.len, line, &review_copied);
+    ret->print = finding_print(&review_copied, path, text, c->text.len, line);
+}
+
+// Of the longest pairs: each file is read once.
+static void name_first(struct copies *c) {
+    uint32_t count = c->count < NAMED_FIRST ? c->count : NAMED_FIRST;
+    for (uint32_t i = 0; i < 2 * count; i++) {
+        const struct copy *x = &c->list[i / 2];
+        uint32_t source = i % 2 ? x->pair.file_b : x->pair.file_a;
+        if (i % 2 ? x->b.known : x->a.known)
+            continue;
+        buf_clear(&c->text);
+        if (snapshot_text(c->s, c->sources[source].file, &c->text, NULL) < 0) {
+            c->changed = true;
+            continue;
+        }
+        for (uint32_t k = i / 2; k < count; k++) {
+            struct copy *y = &c->list[k];
+            if (y->pair.file_a == source)
+                name_end(c, source, y->pair.line_a, &y->a);
+            if (y->pair.file_b == source)
+                name_end(c, source, y->pair.line_b, &y->b);
+        }
+    }
+}
+
+static uint32_t source_of(const struct copies *c, uint32_t file) {
+    uint32_t low = 0, high = c->source_count;
+    while (low + 1 < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (c->sources[middle].file <= file)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int find_pairs(struct copies *c, struct err *err) {
+    AUTO_FREE struct clone_pair *pairs = NULL;
+    struct clone_options o = {.tokens_min = COPY_TOKENS_MIN,
+                              .pairs_max = PAIRS_MAX,
+                              .only_file = -1,
+                              .text = copy_text,
+                              .ctx = c};
+    uint32_t count = 0;
+    int r = clones_match(c->sources, c->source_count, &o, &pairs, &count, err);
+    if (r < 0)
+        return r;
+    c->list = mem_zalloc((count + 1) * sizeof *c->list);
+    if (!c->list)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (; c->count < count; c->count++) {
+        struct clone_pair *p = &c->list[c->count].pair;
+        *p = pairs[c->count];
+        p->file_a = source_of(c, p->file_a);
+        p->file_b = source_of(c, p->file_b);
+    }
+    name_first(c);
+    return 0;
+}
+
+// --- kept --------------------------------------------------------------------------------------
+
+// All that the pairs follow from: which files, under which names, with which content. false: one
+// has not been read.
+static bool key_of(const struct copies *c, const struct derived *d, struct derived_key *ret) {
+    static const uint8_t unread[FACTS_HASH_BYTES] = {0};
+    AUTO_BUF all = BUF_INIT(0);
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        const struct snapshot_file *f = file_of(c, i);
+        if (memcmp(f->hash, unread, sizeof unread) == 0)
+            return false;
+        (void)buf_append(&all, f->hash, sizeof f->hash);
+        (void)buf_append(&all, &f->lang, sizeof f->lang);
+        (void)buf_append(&all, f->path, strlen(f->path) + 1);
+    }
+    const struct derived_part part = {all.data, all.len};
+    *ret = derived_key(d, DERIVED_COPIES, COPIES_VERSION, &part, 1);
+    return !all.failed;
+}
+
+static bool take_kept(struct copies *c, const struct buf *kept) {
+    uint32_t count = (uint32_t)(kept->len / sizeof *c->list);
+    if (kept->len % sizeof *c->list)
+        return false;
+    c->list = mem_alloc((count + 1) * sizeof *c->list);
+    if (!c->list)
+        return false;
+    if (count)
+        memcpy(c->list, kept->data, kept->len);
+    c->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        if (c->list[i].pair.file_a >= c->source_count || c->list[i].pair.file_b >= c->source_count)
+            return false;
+    return true;
+}
+
+static int get_pairs(struct copies *c, struct derived *d, struct err *err) {
+    struct derived_key key;
+    AUTO_BUF kept = BUF_INIT(DERIVED_VALUE_BYTES_MAX);
+    bool keyed = d && key_of(c, d, &key);
+    if (keyed && derived_get(d, &key, &kept)) {
+        if (take_kept(c, &kept))
+            return 0;
+        mem_free(c->list);
+        c->list = NULL;
+        c->count = 0;
+    }
+    int r = find_pairs(c, err);
+    if (r == 0 && keyed && !c->changed)
+        derived_put(d, &key, c->list, c->count * sizeof *c->list);
+    return r;
+}
+
+// --- shown -------------------------------------------------------------------------------------
+
+static int add_copy(struct findings *out, struct copies *c, struct copy *x, bool second,
+                    struct err *err) {
+    const struct clone_pair *p = &x->pair;
+    struct copy_end *at = second ? &x->b : &x->a;
+    uint32_t source = second ? p->file_b : p->file_a, other = second ? p->file_a : p->file_b;
+    uint32_t line = second ? p->line_b : p->line_a, end = second ? p->end_line_b : p->end_line_a;
+    struct finding f = {.rule = &review_copied, .line = line, .end_line = end};
+    (void)snprintf(f.message, sizeof f.message, "lines %u-%u stand at %s:%u-%u too (%u tokens)",
+                   line, end, file_of(c, other)->path, second ? p->line_a : p->line_b,
+                   second ? p->end_line_a : p->end_line_b, p->tokens);
+    if (!at->known) {
+        buf_clear(&c->text);
+        if (snapshot_text(c->s, c->sources[source].file, &c->text, NULL) < 0)
+            return 0;
+        name_end(c, source, line, at);
+    }
+    if (at->ignored) {
+        out->ignored++;
+        return 0;
+    }
+    return findings_add(out, &f, file_of(c, source)->path, at->print, err);
+}
+
+// Of a change: the copy is new when most of its lines were added.
+static bool mostly_added(const struct diff *d, const char *path, uint32_t line, uint32_t end_line) {
+    const struct diff_file *f = diff_find(d, path);
+    uint32_t added = 0, lines = end_line - line + 1;
+    for (uint32_t h = 0; f && h < f->hunk_count; h++) {
+        const struct diff_hunk *k = &d->hunks[f->first_hunk + h];
+        uint32_t from = k->new_start > line ? k->new_start : line;
+        uint32_t to =
+            k->new_start + k->new_count < end_line + 1 ? k->new_start + k->new_count : end_line + 1;
+        added += to > from ? to - from : 0;
+    }
+    return added * 10 >= lines * 7;
+}
+
+static bool below(const char *path, const char *under) {
+    size_t n = under ? strlen(under) : 0;
+    return n == 0 || (strncmp(path, under, n) == 0 && (path[n] == '/' || path[n] == '\0'));
+}
+
+int copies_find(const struct snapshot *s, struct derived *known, const struct diff *d,
+                const char *under, struct findings *out, struct err *err) {
+    struct copies c = {.s = s, .text = BUF_INIT(INDEX_FILE_BYTES_MAX)};
+    uint32_t shown = 0;
+    int r = collect_sources(&c, err);
+    if (r == 0)
+        r = get_pairs(&c, known, err);
+    for (uint32_t i = 0; r == 0 && i < c.count && shown < COPIES_SHOWN; i++) {
+        struct copy *x = &c.list[i];
+        const struct clone_pair *p = &x->pair;
+        const char *a = file_of(&c, p->file_a)->path, *b = file_of(&c, p->file_b)->path;
+        bool new_b = d ? mostly_added(d, b, p->line_b, p->end_line_b) : below(b, under);
+        bool new_a = d ? mostly_added(d, a, p->line_a, p->end_line_a) : below(a, under);
+        if (!new_a && !new_b)
+            continue;
+        shown++;
+        r = add_copy(out, &c, x, new_b, err);
+    }
+    mem_free(c.list);
+    mem_free(c.sources);
+    buf_done(&c.text);
+    return r;
+}
