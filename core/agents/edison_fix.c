@@ -6,7 +6,7 @@
 #include "core/base/mem.h"
 #include "core/code/checks.h"
 #include "core/workspace/index.h"
-#include "core/workspace/linediff.h"
+#include "core/base/linediff.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "core/workspace/linediff.h"
+#include "core/base/linediff.h"
 
 #include "core/base/mem.h"
 
