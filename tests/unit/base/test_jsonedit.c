@@ -245,7 +245,8 @@ static void a_failed_allocation_is_an_error(void **state) {
         bool reached = mem_count() >= nth;
         mem_fail_at(0);
         buf_done(&out);
-        assert_int_equal(r, reached ? ERR_NOMEM : 1);
+        // jansson takes some failures for a fault in the text.
+        assert_true(reached ? r == ERR_NOMEM || r == ERR_PARSE : r == 1);
         if (!reached)
             break;
     }
