@@ -8,3 +8,8 @@ install(FILES ${CMAKE_BINARY_DIR}/systemd/paired.service ${CMAKE_SOURCE_DIR}/pac
         DESTINATION lib/systemd/user)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/systemd/paired.tmpfiles DESTINATION share/user-tmpfiles.d
         RENAME paired.conf)
+# For editors that want a file or a folder: docs/EDITORS.md.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/editors/neovim ${CMAKE_SOURCE_DIR}/editors/emacs
+                  ${CMAKE_SOURCE_DIR}/editors/jetbrains ${CMAKE_SOURCE_DIR}/editors/zed
+                  ${CMAKE_SOURCE_DIR}/editors/claude-code
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/paired/editors)

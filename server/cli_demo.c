@@ -355,12 +355,7 @@ static void registration(struct demo *d) {
     char path[DEMO_PATH_BYTES] = "paired";
     heading(d, 8, "To have it in your tools");
     (void)cli_own_path(path, sizeof path);
-    for (const struct cli_client_kind *k = cli_client_kinds; k->name; k++) {
-        AUTO_BUF text = BUF_INIT(0);
-        if (k->where || cli_setup_text(k, path, &text) < 0)
-            continue;
-        tell(d, "   %-14s %s", k->title, text.data);
-    }
+    tell(d, "   %-14s %s setup claude-code\n", "Claude Code", path);
     tell(d, "   %-14s %s setup\n", "all others", path);
 }
 

@@ -214,65 +214,29 @@ void doctor_orphans(struct doctor *d) {
         doctor_put(d, DOCTOR_OK, NULL, "no server has outlived its client");
 }
 
-// Does the client's own list of servers name us? A plain search: the formats are theirs.
-static bool names_paired(const char *path) {
-    AUTO_FREE char *text = mem_alloc(1024 * 1024);
-    FILE *f = text ? fopen(path, "re") : NULL;
-    if (!f)
-        return false;
-    size_t n = fread(text, 1, 1024 * 1024 - 1, f);
-    (void)fclose(f);
-    text[n] = '\0';
-    return strstr(text, "\"paired\"") || strstr(text, "[mcp_servers.paired]");
-}
-
-static bool is_registered(const struct cli_client_kind *kind) {
-    static const struct {
-        const char *name, *file;
-    } lists[] = {{"claude", ".claude.json"},
-                 {"cursor", ".cursor/mcp.json"},
-                 {"codex", ".codex/config.toml"},
-                 {"gemini", ".gemini/settings.json"}};
-    const char *home = getenv("HOME");
-    char path[PATH_BYTES];
-    for (size_t i = 0; home && i < COUNT_OF(lists); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", home, lists[i].file);
-        if (strcmp(lists[i].name, kind->name) == 0 && names_paired(path))
-            return true;
-    }
-    return false;
-}
-
 void doctor_clients(struct doctor *d) {
-    char found[PATH_BYTES];
-    char own[PATH_BYTES] = "paired";
     size_t installed = 0, registered = 0;
     const struct cli_client_kind *missing = NULL;
-    (void)cli_own_path(own, sizeof own);
+    char found[PATH_BYTES], fix[96];
     for (const struct cli_client_kind *k = cli_client_kinds; k->name; k++) {
         if (!cli_on_path(k->program, found, sizeof found))
             continue;
+        enum setup_state state = cli_setup_state(k, NULL);
         installed++;
-        if (is_registered(k))
+        if (state == SETUP_REGISTERED || state == SETUP_DIFFERENT)
             registered++;
         else if (!missing)
             missing = k;
     }
     if (!installed) {
-        doctor_put(d, DOCTOR_SKIP, "paired setup shows the lines for every client.",
+        doctor_put(d, DOCTOR_SKIP, "paired setup shows what it can do for every client.",
                    "no client that is known here is on PATH");
     } else if (registered) {
         doctor_put(d, DOCTOR_OK, NULL, "%zu of the %zu clients found know paired", registered,
                    installed);
     } else {
-        AUTO_BUF fix = BUF_INIT(0);
-        if (!missing->where)
-            (void)cli_setup_text(missing, own, &fix);
-        else
-            (void)buf_printf(&fix, "paired setup %s shows what to write where.", missing->name);
-        while (fix.len && fix.data[fix.len - 1] == '\n')
-            fix.data[--fix.len] = '\0';
-        doctor_put(d, DOCTOR_WARN, fix.data, "%s is installed, but does not seem to know paired",
+        (void)snprintf(fix, sizeof fix, "paired setup %s", missing->name);
+        doctor_put(d, DOCTOR_WARN, fix, "%s is installed, but does not seem to know paired",
                    missing->title);
     }
 }

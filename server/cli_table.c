@@ -25,6 +25,12 @@ static const struct cli_option engine_options[] = {
     {"ready-fd", 0, "N", NULL},
     {0},
 };
+static const struct cli_option setup_options[] = {
+    {"yes", 'y', NULL, "Write without asking; the changes are shown all the same."},
+    {"print", 0, NULL, "Print what belongs where, and write nothing."},
+    {"remove", 0, NULL, "Take the registration out again."},
+    {0},
+};
 static const struct cli_option call_options[] = {
     {"legacy", 0, NULL, "Greet by initialize (2025-11-25) instead of server/discover."},
     {"standalone", 0, NULL, "Run the engine inside the server's process."},
@@ -135,10 +141,16 @@ const struct cli_command cli_commands[] = {
      .hidden = true},
     {.name = "setup",
      .run = cli_run_setup,
-     .operands = "[CLIENT]",
-     .operands_max = 1,
-     .help = "Print the lines that register paired with Claude Code and other clients.",
-     .examples = "  paired setup\n  paired setup vscode\n"},
+     .operands = "[CLIENT …]",
+     .operands_max = -1,
+     .help = "Register paired with Claude Code, editors and other clients.",
+     .details = "Without a client it lists those that are installed and whether they know paired. "
+                "With one it shows what would change in the client's files, asks, and changes that "
+                "alone: comments, order and layout stay. What a file was before is kept until "
+                "--remove takes the registration out again. docs/EDITORS.md has every client.",
+     .options = setup_options,
+     .examples = "  paired setup\n  paired setup claude-code zed\n  paired setup cursor --print\n"
+                 "  paired setup cursor --remove\n"},
     {.name = "demo",
      .run = cli_run_demo,
      .help = "Show paired at work on this repository, in a profile of its own.",

@@ -3,10 +3,10 @@
 #include "core/agents/edison.h"
 
 #include "core/agents/document.h"
+#include "core/base/linediff.h"
 #include "core/base/mem.h"
 #include "core/code/checks.h"
 #include "core/workspace/index.h"
-#include "core/base/linediff.h"
 
 #include <stdio.h>
 #include <string.h>

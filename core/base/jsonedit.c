@@ -315,11 +315,28 @@ static size_t removal_start(const struct change *c, const struct jsonedit_child 
     return child->after_line && !line_ends ? child->start : child->before;
 }
 
+// The first of several on one line goes with the blanks behind it, not those in front: the offset
+// of the next one, or 0.
+static size_t next_on_line(const struct change *c, const struct jsonedit_child *child) {
+    size_t at = child->comma_after + 1;
+    if (child->comma_before != JSONEDIT_NONE || child->comma_after == JSONEDIT_NONE)
+        return 0;
+    while (at < c->n && (c->text[at] == ' ' || c->text[at] == '\t'))
+        at++;
+    return at < c->n && !strchr("\r\n/}]", c->text[at]) ? at : 0;
+}
+
 static void take_out(const struct change *c, const struct jsonedit_box *box) {
     const struct jsonedit_child *child = &box->found;
     if (holds_only(c->text, box)) {
         keep(c, 0, box->open + 1);
         keep(c, box->close, c->n);
+        return;
+    }
+    size_t next = next_on_line(c, child);
+    if (next) {
+        keep(c, 0, child->start);
+        keep(c, next, c->n);
         return;
     }
     bool comma = child->comma_after != JSONEDIT_NONE;

@@ -239,18 +239,5 @@ def test_schema_covers_every_setting():
             assert schema["properties"][group]["properties"][name]["description"]
 
 
-def test_setup_prints_lines_that_name_this_program():
-    with World() as w:
-        found = {c["client"]: c for c in data(w, "setup")["clients"]}
-        assert found["claude"]["command"] == "claude mcp add --scope user paired -- %s mcp\n" % PAIRED
-        for name in ("vscode", "cursor", "windsurf", "zed", "neovim", "jetbrains", "json"):
-            servers = json.loads(found[name]["content"])
-            assert PAIRED in json.dumps(servers) and found[name]["file"]
-        assert '"%s"' % PAIRED in found["codex"]["content"]
-        assert data(w, "setup", "claude-code") == data(w, "setup", "claude")
-        _, err = run(w, "setup", "emcas", code=USAGE)
-        assert "claude" in err
-
-
 if __name__ == "__main__":
     main(globals())

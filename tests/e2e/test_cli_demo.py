@@ -32,7 +32,7 @@ def test_demo_tells_its_story_and_cleans_up():
         out = r.stdout.decode()
         assert r.returncode == 0, (out, r.stderr)
         for word in ("Claude Code starts paired", "VS Code starts its own", "kill -9", "first hands its work over", "played by this program",
-                     "not one of them is there", "recall", "claude mcp add", PAIRED + " mcp"):
+                     "not one of them is there", "recall", "Claude Code", PAIRED + " setup claude-code"):
             assert word in out, word
         assert not leftovers(tmp) and not r.stderr
         assert not os.path.exists(os.path.join(w.profile, "state"))  # the user's own was not touched

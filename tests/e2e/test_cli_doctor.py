@@ -382,7 +382,7 @@ def test_clients_that_do_not_know_paired():
         os.chmod(os.path.join(bin, "claude"), 0o755)
         env = dict(w.env, PATH=bin)
         expect(doctor(w, env=env), "clients.registered", "warn", "Claude Code",
-               "claude mcp add --scope user paired -- %s mcp" % PAIRED)
+               "paired setup claude-code")
         with open(os.path.join(w.dir, ".claude.json"), "w") as f:
             json.dump({"mcpServers": {"paired": {"command": PAIRED, "args": ["mcp"]}}}, f)
         expect(doctor(w, env=env), "clients.registered", "ok")

@@ -1,26 +1,42 @@
 // Editors that came from VS Code read their assistants' servers from files of their own. `paired setup` knows them,
-// shows what it would change, and does it when told to; this only asks which.
+// shows what it would change, and does it when told to; this only asks.
 'use strict';
 const vscode = require('vscode');
 const { execFile } = require('child_process');
+const { assistantItems, diffOf } = require('./plans');
 
 function setup(file, args) {
   return new Promise((resolve, reject) => {
-    execFile(file, ['setup', ...args], { timeout: 20000, maxBuffer: 4 << 20 }, (error, stdout, stderr) =>
-      (error && !stdout ? reject(new Error((stderr || error.message).trim())) : resolve(stdout)));
+    execFile(file, ['setup', ...args, '--json'], { timeout: 20000, maxBuffer: 8 << 20 }, (error, stdout, stderr) => {
+      try {
+        const answer = JSON.parse(stdout);
+        if (answer.clients) return resolve(answer.clients);
+      } catch { /* said below */ }
+      reject(new Error((stderr || (error && error.message) || 'no answer').trim()));
+    });
   });
 }
 
 async function registerAssistants(paired) {
   const { file, missing } = paired.find();
   if (!file) throw new Error(missing);
-  const { clients } = JSON.parse(await setup(file, ['--json']));
-  const picked = await vscode.window.showQuickPick(
-    clients.map(c => ({ label: c.title, description: c.installed ? 'installed' : '', detail: c.file || c.command, name: c.client })),
+  const picked = await vscode.window.showQuickPick(assistantItems(await setup(file, [])),
     { title: 'Register paired with', matchOnDetail: true });
   if (!picked) return;
-  const document = await vscode.workspace.openTextDocument({ content: await setup(file, [picked.name]) });
+  const [plan] = await setup(file, [picked.name]);
+  if (plan.error) throw new Error(plan.error);
+  if (!plan.changes.length) {
+    vscode.window.showInformationMessage(`${plan.title} knows paired already.`);
+    return;
+  }
+  const document = await vscode.workspace.openTextDocument({ content: diffOf(plan), language: 'diff' });
   await vscode.window.showTextDocument(document, { preview: true });
+  const agreed = await vscode.window.showInformationMessage(
+    `Write this into ${plan.changes.map(c => c.file).join(', ')}?`, { modal: true }, 'Write');
+  if (agreed !== 'Write') return;
+  const [done] = await setup(file, [picked.name, '--yes']);
+  if (done.error || !done.written) throw new Error(done.error || 'nothing was written');
+  vscode.window.showInformationMessage(`${done.title} knows paired from its next start on.${done.hint ? ' ' + done.hint : ''}`);
 }
 
 module.exports = { registerAssistants };

@@ -86,3 +86,16 @@ test('what a repository is called does not act as markdown', () => {
   assert.strictEqual(render('[sherlock.review_tree {}]', () => undefined), '\n**Sherlock**: review\\_tree\n\n');
   assert.strictEqual(render('## Title\nx', () => undefined), '\n**Title**\n\nx  \n');
 });
+
+test('clients to register with: those installed first, none without a file, trouble said', () => {
+  const { assistantItems, diffOf } = require('../src/plans');
+  const items = assistantItems([
+    { client: 'zed', title: 'Zed', installed: false, state: 'absent', files: [{ file: '/z' }] },
+    { client: 'cursor', title: 'Cursor', installed: true, state: 'registered', files: [{ file: '/c' }, { file: '/d' }] },
+    { client: 'codex', title: 'Codex', installed: true, state: 'unreadable', problem: 'line 1', files: [{ file: '/x' }] },
+    { client: 'json', title: 'any other', installed: false, files: [] }]);
+  assert.deepStrictEqual(items.map(i => i.name), ['cursor', 'codex', 'zed']);
+  assert.deepStrictEqual(items.map(i => i.description), ['registered', 'cannot be changed', '']);
+  assert.deepStrictEqual(items.map(i => i.detail), ['/c, /d', 'line 1', '/z']);
+  assert.strictEqual(diffOf({ changes: [{ diff: 'a\n' }, { diff: 'b\n' }] }), 'a\n\nb\n');
+});

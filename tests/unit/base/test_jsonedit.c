@@ -146,6 +146,9 @@ static void removing_leaves_what_stands_around(void **state) {
     } cases[] = {
         {"{\"servers\":{\"p\":1,\"q\":2}}", "{\"servers\":{\"q\":2}}", 0},
         {"{\"servers\":{\"q\":2,\"p\":1,\"r\":3}}", "{\"servers\":{\"q\":2,\"r\":3}}", 0},
+        {"{\"servers\":{ \"p\": 1, \"q\": 2 }}", "{\"servers\":{ \"q\": 2 }}", 0},
+        {"{\"servers\":{\n  \"p\": 1, // c\n  \"q\": 2\n}}", "{\"servers\":{ // c\n  \"q\": 2\n}}",
+         0},
         {"{\"servers\": { \"p\": 1, }}", "{\"servers\": {}}", 0},
         {"{\"z\":0,\"servers\":{\"p\":1}}", "{\"z\":0}", 1},
         {"{\"z\":0,\"servers\":{\"p\":1}}", "{\"z\":0}", 5},

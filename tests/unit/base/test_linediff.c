@@ -1,6 +1,6 @@
 // Line differences are right (they turn one text into the other) and shortest where they say so.
-#include "core/base/mem.h"
 #include "core/base/linediff.h"
+#include "core/base/mem.h"
 
 #include "core/base/buf.h"
 
