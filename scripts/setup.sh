@@ -3,7 +3,7 @@
 # As root directly, else through sudo. Groups: build test clients fuzz.
 set -eu
 
-build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev nodejs npm"
+build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev nodejs npm"
 test="libcmocka-dev python3 clang-format mandoc"
 # The real editors: VS Code (code-server in Chromium; its native modules are compiled), Neovim, Emacs.
 clients="nodejs npm chromium libkrb5-dev g++ make python3 neovim emacs-nox elpa-eglot"

@@ -353,8 +353,9 @@ static void pass_on(struct frontend *f, enum hop_type type, const char *body, si
     f->down_until_ns = until;
 }
 
-static void on_stop(void *ctx, int fd) {
+static void on_stop(void *ctx, int fd, int events) {
     (void)fd;
+    (void)events;
     finish_client(ctx);
 }
 

@@ -278,9 +278,10 @@ struct loop_watch {
 
 static void on_watch(uv_poll_t *handle, int status, int events) {
     struct loop_watch *w = handle->data;
-    (void)status; // an error is readable too: whoever reads gets it
-    (void)events;
-    w->fn(w->ctx, w->fd);
+    int ready =
+        ((events & UV_READABLE) ? LOOP_READABLE : 0) | ((events & UV_WRITABLE) ? LOOP_WRITABLE : 0);
+    // Whoever reads or writes gets the error.
+    w->fn(w->ctx, w->fd, status < 0 ? LOOP_READABLE | LOOP_WRITABLE : ready);
 }
 
 static void watch_abandon(struct loop_node *node) {
@@ -302,9 +303,18 @@ int loop_watch_new(struct loop *l, int fd, loop_watch_fn *fn, void *ctx, struct 
     w->fn = fn;
     w->ctx = ctx;
     loop_node_add(l, &w->node, watch_abandon);
-    (void)uv_poll_start(&w->handle, UV_READABLE, on_watch); // cannot fail for one that was polled
+    loop_watch_set(w, LOOP_READABLE);
     *ret = w;
     return 0;
+}
+
+void loop_watch_set(struct loop_watch *w, int events) {
+    int wanted =
+        ((events & LOOP_READABLE) ? UV_READABLE : 0) | ((events & LOOP_WRITABLE) ? UV_WRITABLE : 0);
+    if (wanted) // cannot fail for one that was polled
+        (void)uv_poll_start(&w->handle, wanted, on_watch);
+    else
+        (void)uv_poll_stop(&w->handle);
 }
 
 void loop_watch_free(struct loop_watch *w) {

@@ -46,13 +46,15 @@ int loop_signal_new(struct loop *l, int signum, loop_signal_fn *fn, void *ctx,
                     struct loop_signal **ret);
 void loop_signal_free(struct loop_signal *s);
 
-// --- a descriptor becomes readable (pidfd, …); the descriptor is borrowed
-// ----------------------------------------
+// --- a descriptor becomes ready (pidfd, a library's socket …); the descriptor is borrowed
+enum { LOOP_READABLE = 1, LOOP_WRITABLE = 2 };
 struct loop_watch;
-typedef void loop_watch_fn(void *ctx, int fd);
+typedef void loop_watch_fn(void *ctx, int fd, int events); // an error makes it ready for both
+// Waits for LOOP_READABLE at first.
 int loop_watch_new(struct loop *l, int fd, loop_watch_fn *fn, void *ctx, struct loop_watch **ret,
                    struct err *err);
-void loop_watch_free(struct loop_watch *w);
+void loop_watch_set(struct loop_watch *w, int events); // 0: waits for nothing
+void loop_watch_free(struct loop_watch *w);            // before the descriptor is closed
 
 // --- wake-up from another thread
 // ----------------------------------------------------------------------------------

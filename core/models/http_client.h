@@ -4,6 +4,7 @@
 // used only as the environment names it. Loop thread only.
 #pragma once
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/loop/loop.h"
 
@@ -41,10 +42,10 @@ struct http_request {
     const char *method, *url;
     const struct http_header *headers; // copied, wiped afterwards
     size_t header_count;
-    const char *body; // borrowed until `done` or the cancel
-    size_t body_bytes;
+    struct buf body;                              // taken when http_start succeeds
     unsigned connect_ms, first_byte_ms, stall_ms; // 0: 10 s, 10 min, 2 min
     const char *ca_file;                          // NULL: the system's
+    const char *proxy, *no_proxy;                 // as the environment has them; NULL: none
 };
 struct http_answer {
     int status; // 0: none came
@@ -65,5 +66,6 @@ struct http_call;
 int http_start(struct http_client *c, const struct http_request *request,
                const struct http_events *events, void *ctx, struct http_call **ret,
                struct err *err);
-void http_cancel(struct http_call *call); // no more callbacks; not within its own callbacks' caller
+// No more callbacks, also when called within one. The pointer is gone after `done` and after this.
+void http_cancel(struct http_call *call);
 void http_pause(struct http_call *call, bool on); // back-pressure

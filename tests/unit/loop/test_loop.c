@@ -256,10 +256,11 @@ struct watched {
     int calls;
 };
 
-static void on_readable(void *ctx, int fd) {
+static void on_readable(void *ctx, int fd, int events) {
     struct watched *w = ctx;
     char byte;
     w->calls++;
+    assert_int_equal(events, LOOP_READABLE);
     assert_int_equal(read(fd, &byte, 1), 1);
     loop_watch_free(w->watch);
     loop_stop(w->f->loop);
@@ -277,6 +278,30 @@ static void watch_tells_when_a_descriptor_is_readable(void **state) {
     fixture_settle(w.f); // freed: the second byte is not told
     assert_int_equal(w.calls, 1);
     assert_int_equal(close(fds[0]) | close(fds[1]), 0); // borrowed: still ours
+}
+
+static void on_writable(void *ctx, int fd, int events) {
+    struct watched *w = ctx;
+    (void)fd;
+    w->calls++;
+    assert_int_equal(events, LOOP_WRITABLE);
+    loop_watch_set(w->watch, 0);
+    loop_stop(w->f->loop);
+}
+
+static void watch_waits_for_what_it_is_set_to(void **state) {
+    struct watched w = {.f = *state};
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(loop_watch_new(w.f->loop, fds[1], on_writable, &w, &w.watch, NULL), 0);
+    fixture_settle(w.f); // for reading at first: the writing end of a pipe never is
+    assert_int_equal(w.calls, 0);
+    loop_watch_set(w.watch, LOOP_WRITABLE);
+    fixture_run(w.f);
+    fixture_settle(w.f);
+    assert_int_equal(w.calls, 1);
+    loop_watch_free(w.watch);
+    assert_int_equal(close(fds[0]) | close(fds[1]), 0);
 }
 
 static void watch_refuses_a_descriptor_that_is_not_open(void **state) {
@@ -387,6 +412,7 @@ int main(void) {
         IN_LOOP(a_signal_that_cannot_be_caught_is_refused),
         IN_LOOP(sigpipe_is_ignored_once_there_is_a_loop),
         IN_LOOP(watch_tells_when_a_descriptor_is_readable),
+        IN_LOOP(watch_waits_for_what_it_is_set_to),
         IN_LOOP(watch_refuses_a_descriptor_that_is_not_open),
         IN_LOOP(wakes_coalesce_but_the_last_one_is_never_lost),
         cmocka_unit_test(loop_free_closes_what_is_open_of_every_kind),

@@ -1,0 +1,328 @@
+// core/models/http_server, asked by core/models/http_client and by raw bytes.
+#include "core/base/mem.h"
+#include "core/models/http_client.h"
+#include "core/models/http_server.h"
+#include "tests/unit/loop/loop_fixture.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MUCH = 3 << 20 };
+
+struct world {
+    struct fixture *f;
+    struct http_server *server;
+    struct http_client *client;
+    struct http_exchange *held; // not answered yet
+    struct http_call *call;
+    struct buf body; // of the answer
+    size_t sent;     // of an answer in pieces
+    int status, dones, gone, requests;
+    bool whole;
+    struct loop_timer *later;
+};
+
+// /echo: the body. /stream: 3 MB in pieces as they are taken. /hold: nothing. /late: after 20 ms.
+static void send_pieces(struct world *w) {
+    static const char piece[50000];
+    int r = 0;
+    while (r == 0 && w->sent < MUCH) {
+        size_t n = MUCH - w->sent < sizeof piece ? MUCH - w->sent : sizeof piece;
+        r = http_body(w->held, piece, n);
+        w->sent += n;
+    }
+    if (r < 0 || w->sent >= MUCH) {
+        http_set_owner(w->held, NULL);
+        assert_int_equal(r < 0 ? r : http_end(w->held), 0);
+        w->held = NULL;
+    }
+}
+
+static void on_later(void *ctx) {
+    struct world *w = ctx;
+    struct http_exchange *x = w->held;
+    w->held = NULL;
+    assert_int_equal(http_respond(x, 200, NULL, 0, "late", 4), 0);
+}
+
+static void on_request(void *ctx, struct http_exchange *x, const struct http_head *head,
+                       struct buf *body) {
+    static const struct http_header type = {"content-type", "text/plain"};
+    struct world *w = ctx;
+    w->requests++;
+    if (strcmp(head->path, "/echo") == 0) {
+        assert_int_equal(http_respond(x, 200, &type, 1, body->data, body->len), 0);
+        return;
+    }
+    if (strcmp(head->path, "/none") == 0) {
+        assert_int_equal(http_respond(x, 404, NULL, 0, "", 0), 0);
+        return;
+    }
+    w->held = x;
+    http_set_owner(x, w);
+    if (strcmp(head->path, "/stream") == 0) {
+        assert_true(http_begin(x, 200, &type, 1, -1) >= 0);
+        send_pieces(w);
+    } else if (strcmp(head->path, "/late") == 0) {
+        loop_timer_start(w->later, 20, 0);
+    }
+}
+
+static void on_gone(void *owner) {
+    struct world *w = owner;
+    w->gone++;
+    w->held = NULL;
+    loop_stop(w->f->loop);
+}
+
+static void on_drained(void *owner) {
+    send_pieces(owner);
+}
+
+static void on_head(void *ctx, int status, const struct http_header *headers, size_t n) {
+    (void)headers;
+    (void)n;
+    ((struct world *)ctx)->status = status;
+}
+
+static void on_data(void *ctx, const char *bytes, size_t n) {
+    assert_int_equal(buf_append(&((struct world *)ctx)->body, bytes, n), 0);
+}
+
+static void on_done(void *ctx, const struct http_answer *answer) {
+    struct world *w = ctx;
+    w->dones++;
+    w->whole = answer->whole;
+    loop_stop(w->f->loop);
+}
+
+static int setup(void **state) {
+    static const struct http_server_events events = {on_request, on_gone, on_drained};
+    struct world *w = mem_zalloc(sizeof *w);
+    void *fixture = NULL;
+    if (!w || fixture_setup(&fixture) < 0)
+        return -1;
+    w->f = fixture;
+    *state = w;
+    return loop_timer_new(w->f->loop, on_later, w, &w->later) |
+           http_server_new(w->f->loop, 0, &events, w, &w->server, NULL) |
+           http_client_new(w->f->loop, &w->client, NULL);
+}
+
+static int teardown(void **state) {
+    struct world *w = *state;
+    void *fixture = w->f;
+    http_client_free(w->client);
+    http_server_free(w->server);
+    loop_timer_free(w->later);
+    buf_done(&w->body);
+    mem_free(w);
+    return fixture_teardown(&fixture);
+}
+
+static void start(struct world *w, const char *path, const char *body, size_t n) {
+    static const struct http_events events = {on_head, on_data, on_done};
+    char url[128];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)http_server_port(w->server),
+                   path);
+    struct http_request request = {.method = n ? "POST" : "GET", .url = url};
+    buf_clear(&w->body);
+    w->whole = false;
+    assert_int_equal(buf_append(&request.body, body, n), 0);
+    assert_int_equal(http_start(w->client, &request, &events, w, &w->call, NULL), 0);
+}
+
+static void ask(struct world *w, const char *path, const char *body, size_t n) {
+    start(w, path, body, n);
+    fixture_run(w->f);
+    assert_true(w->whole);
+}
+
+static void requests_follow_each_other_on_one_connection(void **state) {
+    struct world *w = *state;
+    for (int i = 0; i < 5; i++) {
+        ask(w, "/echo", "hello", 5);
+        assert_int_equal(w->status, 200);
+        assert_int_equal(w->body.len, 5);
+        ask(w, "/none", NULL, 0);
+        assert_int_equal(w->status, 404);
+        ask(w, "/late", NULL, 0);
+        assert_string_equal(w->body.data, "late");
+    }
+    assert_int_equal(http_server_connections(w->server), 1);
+    assert_int_equal(w->requests, 15);
+    assert_int_equal(w->gone, 0);
+}
+
+static void large_bodies_come_whole(void **state) {
+    struct world *w = *state;
+    char *much = mem_alloc(MUCH);
+    for (size_t i = 0; i < MUCH; i++)
+        much[i] = (char)(i * 31 >> 5);
+    ask(w, "/echo", much, MUCH);
+    assert_int_equal(w->body.len, MUCH);
+    assert_memory_equal(w->body.data, much, MUCH);
+    mem_free(much);
+}
+
+static void an_answer_waits_for_its_reader(void **state) {
+    struct world *w = *state;
+    start(w, "/stream", NULL, 0);
+    fixture_run(w->f);
+    assert_true(w->whole);
+    assert_int_equal(w->body.len, MUCH);
+}
+
+static void a_client_that_goes_is_noticed(void **state) {
+    struct world *w = *state;
+    start(w, "/hold", NULL, 0);
+    while (!w->held)
+        fixture_settle(w->f);
+    http_cancel(w->call);
+    fixture_run(w->f); // until on_gone
+    assert_int_equal(w->gone, 1);
+    assert_int_equal(http_server_connections(w->server), 0);
+}
+
+static void an_aborted_answer_is_seen_as_cut(void **state) {
+    struct world *w = *state;
+    start(w, "/hold", NULL, 0);
+    while (!w->held)
+        fixture_settle(w->f);
+    assert_true(http_begin(w->held, 200, NULL, 0, -1) >= 0);
+    assert_true(http_body(w->held, "abc", 3) >= 0);
+    http_abort(w->held);
+    fixture_run(w->f);
+    assert_false(w->whole);
+    assert_int_equal(w->gone, 0); // who aborts knows
+}
+
+// --- raw bytes
+
+static void say(struct world *w, const char *bytes, size_t n, struct buf *answer) {
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char some[4096];
+    buf_clear(answer);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    for (size_t at = 0; at < n; at += 3) { // in small pieces
+        assert_true(send(fd, bytes + at, n - at < 3 ? n - at : 3, MSG_NOSIGNAL) > 0);
+        if (at % 30 == 0)
+            fixture_settle(w->f);
+    }
+    for (int quiet = 0; quiet < 10;) {
+        ssize_t got = recv(fd, some, sizeof some, MSG_DONTWAIT);
+        if (got == 0)
+            break;
+        if (got > 0)
+            assert_int_equal(buf_append(answer, some, (size_t)got), 0);
+        else
+            quiet++;
+        fixture_settle(w->f);
+    }
+    (void)close(fd);
+    fixture_settle(w->f);
+}
+
+static size_t count(const struct buf *text, const char *what) {
+    size_t n = 0;
+    for (const char *at = text->data; at && (at = strstr(at, what)); at++)
+        n++;
+    return n;
+}
+
+static void what_is_sent_ahead_waits_its_turn(void **state) {
+    static const char bytes[] = "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+                                "GET /late HTTP/1.1\r\n\r\n"
+                                "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                "3\r\nxyz\r\n0\r\n\r\n"
+                                "GET /none HTTP/1.0\r\n\r\n";
+    struct world *w = *state;
+    AUTO_BUF answer = {0};
+    say(w, bytes, sizeof bytes - 1, &answer);
+    assert_int_equal(count(&answer, "HTTP/1.1 200 OK\r\n"), 3);
+    assert_int_equal(count(&answer, "HTTP/1.1 404 Not Found\r\n"), 1);
+    assert_true(strstr(answer.data, "abc") < strstr(answer.data, "late"));
+    assert_true(strstr(answer.data, "late") < strstr(answer.data, "xyz"));
+    assert_non_null(strstr(answer.data, "connection: close")); // HTTP/1.0
+    assert_int_equal(http_server_connections(w->server), 0);
+}
+
+static void nonsense_is_refused_and_ends_the_connection(void **state) {
+    static const char *const bad[] = {
+        "hello\r\n\r\n",
+        "400",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "400",
+        "POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+        "413",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "400"};
+    struct world *w = *state;
+    AUTO_BUF answer = {0};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i += 2) {
+        say(w, bad[i], strlen(bad[i]), &answer);
+        if (answer.len < 13 || memcmp(answer.data + 9, bad[i + 1], 3) != 0)
+            fail_msg("%s -> %s", bad[i], answer.data ? answer.data : "nothing");
+        assert_non_null(strstr(answer.data, "connection: close"));
+        assert_non_null(strstr(answer.data, "\"message\":"));
+    }
+    assert_int_equal(w->requests, 0);
+    assert_int_equal(http_server_connections(w->server), 0);
+}
+
+static void a_client_is_told_to_go_on(void **state) {
+    static const char bytes[] =
+        "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
+    struct world *w = *state;
+    AUTO_BUF answer = {0};
+    say(w, bytes, sizeof bytes - 1, &answer);
+    assert_int_equal(count(&answer, "HTTP/1.1 100 Continue\r\n\r\n"), 1);
+    assert_int_equal(count(&answer, "HTTP/1.1 200 OK"), 1);
+}
+
+static void a_port_that_is_taken_is_named(void **state) {
+    static const struct http_server_events events = {on_request, NULL, NULL};
+    struct world *w = *state;
+    struct http_server *second = NULL;
+    struct err err;
+    assert_int_equal(
+        http_server_new(w->f->loop, http_server_port(w->server), &events, w, &second, &err),
+        ERR_EXISTS);
+    assert_non_null(strstr(err.message, "taken"));
+}
+
+static void a_server_may_go_with_requests_open(void **state) {
+    struct world *w = *state;
+    start(w, "/hold", NULL, 0);
+    while (!w->held)
+        fixture_settle(w->f);
+    http_server_free(w->server);
+    w->server = NULL;
+    fixture_run(w->f); // the client sees the end
+    assert_int_equal(w->dones, 1);
+    assert_int_equal(w->gone, 0);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(requests_follow_each_other_on_one_connection),
+        TEST(large_bodies_come_whole),
+        TEST(an_answer_waits_for_its_reader),
+        TEST(a_client_that_goes_is_noticed),
+        TEST(an_aborted_answer_is_seen_as_cut),
+        TEST(what_is_sent_ahead_waits_its_turn),
+        TEST(nonsense_is_refused_and_ends_the_connection),
+        TEST(a_client_is_told_to_go_on),
+        TEST(a_port_that_is_taken_is_named),
+        TEST(a_server_may_go_with_requests_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
