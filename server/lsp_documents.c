@@ -156,6 +156,7 @@ void lsp_document_edited(struct lsp_face *f, struct lsp_document *d) {
     d->counted = bytes;
     d->edits++;
     d->changed_ns = f->arrival_ns;
+    lsp_work_changed(f, d);
     lsp_copy_put(d->copy);
     d->copy = NULL;
 }

@@ -51,5 +51,6 @@ void lsp_sync_state(struct lsp_face *f, struct lsp_document *d); // HOP_STATE, w
 // --- the rest
 extern const struct lsp_feature lsp_feature_calm; // lsp_calm.c
 void lsp_work_close(struct lsp_face *f);
+void lsp_work_changed(struct lsp_face *f, const struct lsp_document *d); // its text is another
 void lsp_talk_close(struct lsp_face *f);
 void lsp_progress_cancel(void *face, json_t *params);

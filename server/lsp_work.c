@@ -100,6 +100,18 @@ static void work_cancel(void *data) {
     job_cancel(w->job); // w may be gone
 }
 
+// What is asked about a text is worth nothing once it is another: the answer comes at once, and the
+// worker is free for what is asked next.
+void lsp_work_changed(struct lsp_face *f, const struct lsp_document *d) {
+    for (struct lsp_work *w = f->works, *next; w; w = next) {
+        next = w->next;
+        if (!w->req || !(w->flags & LSP_FRESH) || w->document != d->id)
+            continue;
+        rpc_fail(TAKE(w->req), LSP_CONTENT_MODIFIED, "The text has changed meanwhile", NULL);
+        job_cancel(w->job); // w may be gone
+    }
+}
+
 static struct lsp_work *work_new(struct lsp_face *f, struct rpc_request *req,
                                  struct lsp_document *d) {
     struct lsp_work *w = mem_zalloc(sizeof *w);

@@ -46,6 +46,9 @@ static void workspace_free(struct workspace *ws) {
         return;
     view_free(ws->view);
     workspace_history_drop(ws);
+    workspace_lines_drop(ws);
+    (void)pthread_mutex_destroy(&ws->lines_lock);
+    (void)pthread_mutex_destroy(&ws->lines_work);
     (void)pthread_mutex_destroy(&ws->view_lock);
     (void)pthread_mutex_destroy(&ws->history_lock);
     (void)pthread_mutex_destroy(&ws->history_work);
@@ -130,6 +133,8 @@ static int open_new(struct workspaces *w, const char *root, struct workspace **r
     (void)pthread_mutex_init(&ws->view_lock, NULL);
     (void)pthread_mutex_init(&ws->history_lock, NULL);
     (void)pthread_mutex_init(&ws->history_work, NULL);
+    (void)pthread_mutex_init(&ws->lines_lock, NULL);
+    (void)pthread_mutex_init(&ws->lines_work, NULL);
     ws->registry = w;
     ws->root = mem_strdup(root);
     if (!ws->root) {

@@ -63,3 +63,17 @@ int workspace_view_search_past(struct workspace_view *v, const struct workspace_
                                struct err *err);
 // The path below the workspace; NULL: outside of it.
 const char *workspace_below(const struct workspace_past *p, const char *path);
+
+// What follows what in the project's own code (core/code/follow.h), read once and kept.
+struct follow;
+struct workspace_lines;
+// Reads it, unless what is kept is of the newest snapshot's files, or another thread is reading
+// just now. Nearest to `path` first, should there be more than FOLLOW_BYTES_MAX. May take a second
+// for 20 MB. ERR_CANCELLED, ERR_NOMEM, what index_get returns.
+int workspace_lines_read(struct workspace *ws, const char *path, bool (*cancelled)(void *ctx),
+                         void *ctx, struct err *err);
+// Waits for nothing. NULL: nothing was read yet. Put it back.
+struct workspace_lines *workspace_lines_get(struct workspace *ws);
+void workspace_lines_put(struct workspace_lines *l); // accepts NULL
+const struct follow *workspace_lines_follow(const struct workspace_lines *l);
+int64_t workspace_lines_file(const struct workspace_lines *l, const char *path); // < 0: not in it

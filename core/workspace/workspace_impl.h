@@ -15,6 +15,8 @@ struct workspace {
     struct workspace_view *view;                // of the newest generation asked for
     pthread_mutex_t history_lock, history_work; // work: one refreshes, others wait for it
     struct workspace_history *history;
+    pthread_mutex_t lines_lock, lines_work; // work: one reads, others do without
+    struct workspace_lines *lines;
 };
 
 struct workspace_view {
@@ -30,3 +32,4 @@ void workspace_history_drop(struct workspace *ws);         // when the workspace
 void workspace_history_share(struct workspace_history *h); // one more holder
 void workspace_history_put(struct workspace_history *h);   // accepts NULL
 void workspace_searches_drop(struct workspace_view *v);    // when the view is freed
+void workspace_lines_drop(struct workspace *ws);           // when the workspace is freed
