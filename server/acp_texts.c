@@ -3,56 +3,17 @@
 #include "server/acp_turn.h"
 
 #include "core/base/mem.h"
+#include "server/texts_held.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { HELD_MAX = 64 };
-
-// Texts that stand for files, of all clients of the engine: the last one that goes lets go.
-static struct held {
-    char *root, *path;
-    unsigned users;
-} held[HELD_MAX];
-
-static struct held *find_held(const char *root, const char *path) {
-    for (size_t i = 0; i < HELD_MAX; i++)
-        if (held[i].users && strcmp(held[i].path, path) == 0 && strcmp(held[i].root, root) == 0)
-            return &held[i];
-    return NULL;
-}
-
-static bool hold(const char *root, const char *path) {
-    struct held *h = find_held(root, path);
-    for (size_t i = 0; !h && i < HELD_MAX; i++)
-        if (!held[i].users)
-            h = &held[i];
-    if (!h)
-        return false; // then the file on disk has to do
-    if (!h->users) {
-        h->root = mem_strdup(root);
-        h->path = mem_strdup(path);
-        if (!h->root || !h->path) {
-            mem_free(h->root);
-            mem_free(h->path);
-            *h = (struct held){0};
-            return false;
-        }
-    }
-    h->users++;
-    return true;
-}
-
 static void let_go(struct acp_turn *t, const char *path) {
-    struct held *h = find_held(t->chat->root, path);
-    if (!h || --h->users)
+    if (!texts_let_go(t->chat->root, path))
         return;
     json_t *arguments = json_pack("{s:[o]}", "release", acp_string(path, strlen(path)));
     acp_run_unheard(t->chat, "acp.texts", arguments, 0);
-    mem_free(h->root);
-    mem_free(h->path);
-    *h = (struct held){0};
 }
 
 void acp_texts_release(struct acp_turn *t) {
@@ -111,7 +72,9 @@ static void got(struct acp_turn *t, const json_t *text) {
     const char *path = t->texts.paths[t->texts.at];
     if (!t->texts.got)
         t->texts.got = json_array();
-    if (json_is_string(text) && hold(t->chat->root, path)) {
+    if (json_is_string(text) && texts_hold(t->chat->root, path)) {
+        texts_was_put(t->chat->root,
+                      path); // or is as the file is: then giving it back does nothing
         t->texts.held[t->texts.at] = true;
         (void)json_array_append_new(
             t->texts.got,

@@ -4,6 +4,7 @@
 #include "core/agents/agents.h"
 #include "core/base/mem.h"
 #include "core/workspace/workspace.h"
+#include "server/asked.h"
 #include "server/dispatch.h"
 
 #include <pthread.h>
@@ -115,9 +116,14 @@ static int run_capability(struct call *call, const struct agent_capability *c, j
     buf_done(&answer->text);
     answer->text = made.text;
     answer->structured = made.structured;
+    asked_note(&(struct asked_by){.face = call->caller->face,
+                                  .session = call->caller->session,
+                                  .client = call->caller->client,
+                                  .root = call->caller->workspace},
+               c->title, arguments, call->now_ms);
     // A mute, a baseline: editors look again at what they show.
-    if (c->flags & AGENT_WRITES)
-        answer->changed = json_pack("[s]", "paired://findings");
+    answer->changed = c->flags & AGENT_WRITES ? json_pack("[s, s]", ASKED_URI, "paired://findings")
+                                              : json_pack("[s]", ASKED_URI);
     return 0;
 }
 

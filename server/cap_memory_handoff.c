@@ -2,6 +2,7 @@
 #include "server/cap_memory.h"
 
 #include "core/base/mem.h"
+#include "server/asked.h"
 #include "server/when.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@ enum {
     FILES_MAX = 100,
     FILE_BYTES_MAX = 1024,
     SINCE_NOTES_MAX = 6,
-    SINCE_TOKENS = 500
+    SINCE_TOKENS = 500,
+    ASKED_SHOWN_MAX = 5
 };
 
 // --- handoff
@@ -215,6 +217,7 @@ static const struct field resumed_fields[] = {
 struct resume_output {
     struct object_array handoffs, since;
     struct text searched;
+    struct text_array asked;
 };
 const struct field memory_resume_output[] = {
     {.name = "handoffs",
@@ -233,6 +236,10 @@ const struct field memory_resume_output[] = {
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
      .offset = offsetof(struct resume_output, searched)},
+    {.name = "asked",
+     .type = FIELD_STRING_ARRAY,
+     .flags = FIELD_HIDDEN,
+     .offset = offsetof(struct resume_output, asked)},
     {0},
 };
 
@@ -242,11 +249,16 @@ struct resuming { // everything that is read, and what the answer borrows from i
     struct memory_page page;
     struct resumed items[RESUME_LIMIT_MAX];
     size_t count;
+    struct buf asked[ASKED_SHOWN_MAX]; // of the agents, in other tools
+    struct text asked_texts[ASKED_SHOWN_MAX];
+    size_t asked_count;
 };
 
 static void resuming_free(struct resuming *s) {
     for (size_t i = 0; i < s->count; i++)
         mem_free(s->items[i].files.items);
+    for (size_t i = 0; i < s->asked_count; i++)
+        buf_done(&s->asked[i]);
     memory_page_done(&s->page);
     recall_result_done(&s->decisions);
     recall_result_done(&s->notes);
@@ -366,6 +378,23 @@ static void fill_since(const struct call *call, struct resuming *s) {
     }
 }
 
+// What this user asked the agents elsewhere, this day: part of what he was doing.
+static void fill_asked(const struct call *call, struct resuming *s, struct buf *out) {
+    struct asked list[ASKED_SHOWN_MAX];
+    const char *workspace = call->caller->workspace;
+    size_t n = workspace ? asked_find(workspace, NULL, NULL, call->caller->session, call->now_ms,
+                                      list, ASKED_SHOWN_MAX)
+                         : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct buf *line = &s->asked[s->asked_count];
+        asked_put(line, &list[i], call->now_ms);
+        if (line->failed)
+            return;
+        (void)buf_printf(out, "%s- %s\n", i ? "" : "Asked in other tools:\n", line->data);
+        s->asked_texts[s->asked_count++] = (struct text){line->data, line->len};
+    }
+}
+
 static int answer_resume(const struct call *call, struct resuming *s, struct answer *answer,
                          struct err *err) {
     for (; s->count < s->handoffs.count && s->count < RESUME_LIMIT_MAX; s->count++) {
@@ -378,6 +407,7 @@ static int answer_resume(const struct call *call, struct resuming *s, struct ans
     if (s->page.count)
         (void)buf_puts(&answer->text, s->count ? "Noted since then:\n" : "Newest notes:\n");
     memory_page_text(&s->page, &answer->text);
+    fill_asked(call, s, &answer->text);
     bool here = call->caller->workspace && *call->caller->workspace;
     const char *searched =
         !s->count ? (here ? "this workspace: nothing has been handed over in it"
@@ -389,6 +419,7 @@ static int answer_resume(const struct call *call, struct resuming *s, struct ans
         .handoffs = {s->items, s->count},
         .since = {s->page.notes, s->page.count},
         .searched = memory_text(searched),
+        .asked = {s->asked_texts, s->asked_count},
     };
     return memory_structured(call, memory_resume_output, &out, answer, err);
 }

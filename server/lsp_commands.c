@@ -5,7 +5,11 @@
 #include "core/agents/document.h"
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
-#include "server/lsp_face.h"
+#include "server/lsp_findings.h"
+#include "server/lsp_rhythm.h"
+#include "server/lsp_texts.h"
+
+#include "core/workspace/workspace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +28,10 @@ struct running { // one command that a worker runs
     struct lsp_face *face; // NULL: the session is over
     struct rpc_request *req;
     struct lsp_progress *progress;
-    int64_t handle;
+    int64_t handle;    // of dispatch; 0: not there yet
+    json_t *arguments; // until then
+    char *root;
+    struct lsp_texts *held;
     bool show; // as a page, too
     char title[COMMAND_BYTES_MAX];
 };
@@ -44,6 +51,13 @@ static void leave(struct running *c) {
         c->next->link = c->link;
     all->count--;
     c->face = NULL;
+}
+
+static void running_free(struct running *c) {
+    lsp_texts_let_go(c->held);
+    json_decref(c->arguments);
+    mem_free(c->root);
+    mem_free(c);
 }
 
 // On the worker: so that the loop has only to send it.
@@ -80,12 +94,12 @@ static void on_done(void *ctx, int r, struct answer *a, const struct err *err) {
         lsp_reply_buf(c->req, &a->rendered);
     else
         lsp_fail(c->req, r == ERR_INVAL ? JSONRPC_INVALID_PARAMS : LSP_REQUEST_FAILED, err);
-    mem_free(c);
+    running_free(c);
 }
 
 static void on_cancelled(void *data) {
     struct running *c = data;
-    if (c->face)
+    if (c->face && c->handle)
         dispatch_cancel(session_dispatch(c->face->session), c->handle);
 }
 
@@ -114,51 +128,94 @@ static json_t *own_arguments(const json_t *argument) {
     return arguments;
 }
 
-// `arguments` is stolen; `argument` is the command's.
-static void run(struct lsp_face *f, struct rpc_request *req, const json_t *params,
-                const char *capability, json_t *arguments, const json_t *argument) {
-    struct commands *all = lsp_state(f, &lsp_feature_commands);
+static int ask_dispatch(struct running *c, struct err *err) {
+    struct session *session = c->face->session;
+    struct dispatch_request d = {.capability = c->title,
+                                 .arguments = c->arguments,
+                                 .caller = {.face = "lsp",
+                                            .seq = rpc_request_seq(c->req),
+                                            .client = session_client(session),
+                                            .workspace = c->root},
+                                 .render = render,
+                                 .progress = on_progress,
+                                 .done = on_done,
+                                 .ctx = c};
+    (void)snprintf(d.caller.session, sizeof d.caller.session, "%s", session_id(session));
+    c->handle = dispatch_call(session_dispatch(session), &d, err);
+    return c->handle < 0 ? (int)c->handle : 0;
+}
+
+// The unsaved texts are in place: now it can run.
+static void start(void *ctx, struct lsp_texts *held) {
+    struct running *c = ctx;
+    struct lsp_face *f = c->face;
     struct err err = {0};
-    struct running *c = mem_zalloc(sizeof *c);
-    int64_t handle = !c || !arguments ? err_set(&err, ERR_NOMEM, "out of memory")
-                     : all->count >= RUNNING_MAX
-                         ? err_set(&err, ERR_BUSY, "%d commands are running already", RUNNING_MAX)
-                         : 0;
-    if (handle == 0) {
-        c->req = req;
-        struct dispatch_request d = {.capability = capability,
-                                     .arguments = arguments,
-                                     .caller = {.face = "lsp",
-                                                .seq = rpc_request_seq(req),
-                                                .client = session_client(f->session),
-                                                .workspace = root_of(f, argument)},
-                                     .render = render,
-                                     .progress = on_progress,
-                                     .done = on_done,
-                                     .ctx = c};
-        (void)snprintf(d.caller.session, sizeof d.caller.session, "%s", session_id(f->session));
-        handle = dispatch_call(session_dispatch(f->session), &d, &err);
-    }
-    json_decref(arguments);
-    if (handle < 0) {
-        mem_free(c);
-        lsp_fail(req, handle == ERR_INVAL ? JSONRPC_INVALID_PARAMS : LSP_REQUEST_FAILED, &err);
+    c->held = held;
+    if (!f) {
+        running_free(c); // its request went with the session
         return;
     }
-    (void)snprintf(c->title, sizeof c->title, "%s", capability);
-    c->show = json_is_true(json_object_get(argument, "show"));
-    c->face = f;
-    c->handle = handle;
+    lsp_texts_learn(f, held);
+    int r = rpc_request_cancelled(c->req) ? err_set(&err, ERR_CANCELLED, "cancelled")
+                                          : ask_dispatch(c, &err);
+    if (r == 0)
+        return;
+    lsp_progress_end(c->progress, NULL);
+    leave(c);
+    lsp_fail(c->req,
+             r == ERR_CANCELLED ? LSP_REQUEST_CANCELLED
+             : r == ERR_INVAL   ? JSONRPC_INVALID_PARAMS
+                                : LSP_REQUEST_FAILED,
+             &err);
+    running_free(c);
+}
+
+static void join(struct commands *all, struct running *c) {
     c->next = all->running;
     c->link = &all->running;
     if (c->next)
         c->next->link = &c->next;
     all->running = c;
     all->count++;
+}
+
+// `arguments` is stolen; `argument` is the command's.
+static void run(struct lsp_face *f, struct rpc_request *req, const json_t *params,
+                const char *capability, json_t *arguments, const json_t *argument) {
+    struct commands *all = lsp_state(f, &lsp_feature_commands);
+    struct err err = {0};
+    const char *root = root_of(f, argument);
+    struct running *c = all->count < RUNNING_MAX ? mem_zalloc(sizeof *c) : NULL;
+    if (c) {
+        c->arguments = arguments;
+        c->root = root ? mem_strdup(root) : NULL;
+    }
+    if (!c || !arguments || (root && !c->root)) {
+        if (all->count >= RUNNING_MAX)
+            (void)err_set(&err, ERR_BUSY, "%d commands are running already", RUNNING_MAX);
+        else
+            (void)err_set(&err, ERR_NOMEM, "out of memory");
+        if (c)
+            running_free(c);
+        else
+            json_decref(arguments);
+        lsp_fail(req, LSP_REQUEST_FAILED, &err);
+        return;
+    }
+    c->req = req;
+    (void)snprintf(c->title, sizeof c->title, "%s", capability);
+    c->show = json_is_true(json_object_get(argument, "show"));
+    c->face = f;
+    join(all, c);
     rpc_request_set_data(req, c, on_cancelled);
     const json_t *token = json_object_get(params, "workDoneToken");
     if (token)
         c->progress = lsp_progress_begin(f, token, c->title, progress_cancelled, c);
+    // What the memory answers does not depend on texts.
+    if (strchr(capability, '.'))
+        lsp_texts_hold(f, c->root, start, c);
+    else
+        start(c, NULL);
 }
 
 // --- the commands that are not a capability's ----------------------------------------------------
@@ -274,11 +331,58 @@ static void on_capabilities(const struct invocation *i) {
     rpc_reply(i->req, json_pack("{s:o}", "capabilities", list));
 }
 
+// What the loop knows of the session, for the worker that adds the rest.
+static json_t *session_figures(struct lsp_face *f) {
+    struct lsp_rhythm_figures rhythm;
+    struct lsp_quiet_figures quiet;
+    json_int_t findings = 0;
+    lsp_rhythm_figures(lsp_state(f, &lsp_feature_rhythm), &rhythm);
+    lsp_quiet_figures(f->quiet, &quiet);
+    for (struct lsp_document *d = f->documents; d; d = d->next) {
+        const struct lsp_findings *now = d->lost ? NULL : lsp_findings_of(f, d);
+        findings += now ? now->count : 0;
+    }
+    return json_pack("{s:i, s:b, s:I, s:{s:b, s:i, s:i}, s:{s:I, s:I, s:i}}", "documents",
+                     (int)f->document_count, "live", f->live, "findings", findings, "quiet", "on",
+                     lsp_setting_bool(f, "quiet.enable", true), "held", (int)quiet.waiting,
+                     "pause_ms", (int)quiet.pause_ms, "rhythm", "seen", (json_int_t)rhythm.seen,
+                     "told", (json_int_t)rhythm.told, "kept", (int)rhythm.kept);
+}
+
+static json_t *index_figures_of(struct lsp_job *job) {
+    struct workspace *ws = NULL;
+    struct index_figures g = {0};
+    if (!job->root || workspaces_get(job->services->workspaces, job->root, &ws, NULL) < 0)
+        return NULL;
+    index_figures(workspace_index(ws), &g);
+    workspace_put(ws);
+    return json_pack("{s:I, s:I, s:I, s:b}", "files", (json_int_t)g.files, "code_files",
+                     (json_int_t)g.code_files, "symbols", (json_int_t)g.symbols, "busy",
+                     g.background);
+}
+
+static int make_status(struct lsp_job *job, struct err *err) {
+    json_t *status = job->data;
+    json_t *engine = job->services->status(job->services), *index = index_figures_of(job);
+    if (engine)
+        (void)json_object_set_new(status, "engine", engine);
+    if (index)
+        (void)json_object_set_new(status, "index", index);
+    return buf_put_json(&job->result, status, JSON_COMPACT) < 0
+               ? err_set(err, ERR_NOMEM, "out of memory")
+               : 0;
+}
+
+static void free_status(void *status) {
+    json_decref(status);
+}
+
 static void on_status(const struct invocation *i) {
-    struct services *services = session_services(i->face->session);
-    json_t *engine = services->status(services);
-    rpc_reply(i->req, json_pack("{s:o*, s:i, s:b}", "engine", engine, "documents",
-                                (int)i->face->document_count, "live", i->face->live));
+    json_t *status = session_figures(i->face);
+    if (status)
+        lsp_work_start(i->face, i->req, NULL, 0, make_status, status, free_status);
+    else
+        rpc_fail(i->req, JSONRPC_INTERNAL_ERROR, "out of memory", NULL);
 }
 
 // What a finding means: for people who ask, from the table of rules.
@@ -291,15 +395,7 @@ static void on_about(const struct invocation *i) {
         refuse(i, "paired.about: {\"rule\": \"swallowed-error\", \"message\"?: \"…\"}");
         return;
     }
-    (void)buf_printf(&text, "# %s\n\n", rule->title);
-    if (message && strlen(message) <= QUESTION_BYTES_MAX)
-        (void)buf_printf(&text, "Here: %s.\n\n", message);
-    (void)buf_printf(&text,
-                     "**Why it matters.** %s\n\n**What to do.** %s\n\n"
-                     "Rule `%s` of %s, held to a precision of %u %%. Silence it at a place by a "
-                     "comment `paired:ignore %s`, in the workspace by `paired mute %s`.\n",
-                     rule->why, rule->fix, rule->id, rule->agent, rule->confidence, rule->id,
-                     rule->id);
+    lsp_rule_page(rule, message && strlen(message) <= QUESTION_BYTES_MAX ? message : NULL, &text);
     if (text.failed) {
         rpc_fail(i->req, JSONRPC_INTERNAL_ERROR, "out of memory", NULL);
         return;

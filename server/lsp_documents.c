@@ -139,6 +139,7 @@ int lsp_document_open(struct lsp_face *f, const struct lsp_opening *o, struct ls
     d->lang = language(d->language, d->path, d->text);
     d->id = ++f->last_document;
     d->version = o->version;
+    d->saved_edits = UINT64_MAX; // an editor may open what it kept unsaved
     d->counted = lsp_text_bytes(d->text);
     f->document_bytes += d->counted;
     f->document_count++;

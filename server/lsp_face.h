@@ -25,10 +25,11 @@ enum {
     LSP_DOCUMENTS_MAX = 1000,
     LSP_DOCUMENTS_BYTES_MAX = 256 * 1024 * 1024,
     LSP_FOLDERS_MAX = 64,
-    LSP_FEATURES_MAX = 16,
+    LSP_FEATURES_MAX = 24,
     LSP_URI_BYTES_MAX = 8 * 1024,
     LSP_WORD_BYTES_MAX = 120,
-    LSP_CALL_MS = 10 * 1000,       // for the client's answer to a question of ours
+    LSP_TYPED_BYTES_MAX = 32, // more at once is no typing: pasted, completed, written by a tool
+    LSP_CALL_MS = 10 * 1000,  // for the client's answer to a question of ours
     LSP_PEOPLE_MS = 10 * 60 * 1000 // for a person's
 };
 
@@ -150,8 +151,10 @@ struct lsp_document {
     uint64_t edits;      // counts every change of the text, whatever the client's versions say
     uint64_t changed_ns; // arrival of the last change; 0: not known
     uint64_t saved_ns;
-    struct lsp_range edited; // what the last message replaced, in the new text
-    bool typed;              // … and it looks like the user's own hand: one small change
+    uint64_t saved_edits;     // `edits` when it was as its file is; UINT64_MAX: not known
+    size_t inserted, removed; // bytes, by the last message
+    struct lsp_range edited;  // what the last message replaced, in the new text
+    bool typed;               // … and it looks like the user's own hand: one small change
     // An edit could not be applied: what the editor has is not known until it sends all of it. For
     // features such a document is closed.
     bool lost;
@@ -279,6 +282,10 @@ bool lsp_register(struct lsp_face *f, const char *capability, const char *id, co
 // workspace/…/refresh, at most one under way ("workspace.codeLens.refreshSupport" is looked at).
 void lsp_refresh(struct lsp_face *f, const char *capability, const char *method);
 
+struct rule;
+// What a rule is about, as a page (lsp_pages.c); `message`: of a finding, may be NULL.
+void lsp_rule_page(const struct rule *rule, const char *message, struct buf *out);
+bool lsp_pages_can(const struct lsp_face *f); // does the client open paired: pages?
 // Opens a page with this text (markdown) in the editor, or tells it as a message (lsp_pages.c).
 void lsp_page_show(struct lsp_face *f, const char *title, const char *text, size_t n);
 

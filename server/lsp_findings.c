@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TREES_MAX = 4 }; // syntax trees kept for the next keystroke
@@ -75,8 +76,34 @@ static bool is_unnecessary(const struct rule *rule) {
     return false;
 }
 
+// Messages that speak of another place of the file say "line N", and of one only.
+static uint32_t other_line(const struct lsp_copy *c, const struct lsp_finding *x) {
+    static const char word[] = "line ";
+    const char *at = strstr(x->message, word);
+    unsigned long line = at ? strtoul(at + sizeof word - 1, NULL, 10) : 0;
+    return line && line <= lsp_text_lines(c->lines) && line != x->line + 1UL ? (uint32_t)line : 0;
+}
+
+static void put_related(struct buf *out, const struct lsp_copy *c, const struct lsp_finding *x) {
+    uint32_t line = other_line(c, x);
+    if (!line)
+        return;
+    size_t from = lsp_text_line_start(c->lines, line - 1), to = lsp_text_line_start(c->lines, line);
+    while (from < to && isspace((unsigned char)c->text[from]))
+        from++;
+    while (to > from && isspace((unsigned char)c->text[to - 1]))
+        to--;
+    (void)buf_puts(out, ",\"relatedInformation\":[{\"location\":{\"uri\":");
+    (void)buf_put_json_string(out, c->uri, strlen(c->uri));
+    (void)buf_puts(out, ",\"range\":");
+    lsp_put_range(out, (struct lsp_range){lsp_text_position(c->lines, c->encoding, from),
+                                          lsp_text_position(c->lines, c->encoding, to)});
+    (void)buf_puts(out, "},\"message\":\"the other place of this finding\"}]");
+}
+
 // LSP 3.17 "Diagnostic".
-static char *diagnostic(const struct lsp_style *k, const struct lsp_finding *x) {
+static char *diagnostic(const struct lsp_copy *c, const struct lsp_style *k,
+                        const struct lsp_finding *x) {
     static const int severities[] = {
         [SEVERITY_ERROR] = 1, [SEVERITY_WARNING] = 2, [SEVERITY_NOTE] = 3};
     struct buf out = BUF_INIT(0);
@@ -91,12 +118,17 @@ static char *diagnostic(const struct lsp_style *k, const struct lsp_finding *x) 
         (void)buf_put_json_string(&out, href.data, href.len);
         (void)buf_puts(&out, "}");
         out.failed |= href.failed;
+    } else if (k->pages) {
+        (void)buf_printf(&out, ",\"codeDescription\":{\"href\":\"paired:/rule/%s.md\"}",
+                         x->rule->id);
     }
     (void)buf_printf(&out, ",\"source\":\"%c%s\",\"message\":", toupper(x->rule->agent[0]),
                      x->rule->agent + 1);
     (void)buf_put_json_string(&out, x->message, strlen(x->message));
     if (k->tags && is_unnecessary(x->rule))
         (void)buf_puts(&out, ",\"tags\":[1]");
+    if (k->related)
+        put_related(&out, c, x);
     (void)buf_printf(&out, ",\"data\":{\"print\":\"%016llx\",\"fix\":%s}}",
                      (unsigned long long)x->print, x->has_fix ? "true" : "false");
     return buf_take(&out);
@@ -116,7 +148,7 @@ static int take(const struct lsp_copy *c, const struct lsp_style *k, const struc
         ret->fix_range = (struct lsp_range){lsp_text_position(c->lines, c->encoding, x->fix_start),
                                             lsp_text_position(c->lines, c->encoding, x->fix_end)};
     }
-    ret->json = diagnostic(k, ret);
+    ret->json = diagnostic(c, k, ret);
     return ret->json && (ret->fix || !ret->has_fix) ? 0 : ERR_NOMEM;
 }
 
@@ -194,12 +226,22 @@ int lsp_findings_of_text(const struct lsp_copy *c, const struct lsp_style *style
 
 // --- on the loop ---------------------------------------------------------------------------------
 
+// LSP 3.18: what a client can show is said for pulled and for pushed ones.
+static bool can_show(const struct lsp_face *f, const char *what) {
+    char path[80];
+    (void)snprintf(path, sizeof path, "textDocument.publishDiagnostics.%s", what);
+    if (lsp_client_can(f, path))
+        return true;
+    (void)snprintf(path, sizeof path, "textDocument.diagnostic.%s", what);
+    return lsp_client_can(f, path);
+}
+
 int lsp_style_init(const struct lsp_face *f, struct lsp_style *ret) {
     const char *address = json_string_value(lsp_setting(f, "documentation"));
     *ret = (struct lsp_style){.documentation = address ? mem_strdup(address) : NULL,
-                              .tags =
-                                  lsp_client_can(f, "textDocument.publishDiagnostics.tagSupport") ||
-                                  lsp_client_can(f, "textDocument.diagnostic.tagSupport")};
+                              .tags = can_show(f, "tagSupport"),
+                              .pages = can_show(f, "codeDescriptionSupport") && lsp_pages_can(f),
+                              .related = can_show(f, "relatedInformation")};
     return address && !ret->documentation ? ERR_NOMEM : 0;
 }
 

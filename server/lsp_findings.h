@@ -33,6 +33,8 @@ const struct lsp_findings *lsp_findings_of(const struct lsp_face *f, struct lsp_
 struct lsp_style {
     char *documentation; // address of the rules' descriptions; NULL: none
     bool tags;           // the client knows "unnecessary"
+    bool pages;          // … and opens paired: pages from a rule's name
+    bool related;        // … and shows other places of a finding
 };
 int lsp_style_init(const struct lsp_face *f, struct lsp_style *ret); // ERR_NOMEM
 void lsp_style_done(struct lsp_style *s);

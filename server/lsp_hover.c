@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/store/memory.h"
 #include "core/workspace/workspace.h"
+#include "server/asked.h"
 #include "server/lsp_knowledge.h"
 
 #include <string.h>
@@ -136,6 +137,23 @@ static void put_function(struct lsp_job *job, const struct snapshot *s, struct b
     put_history(data->known, out);
 }
 
+// What was asked about it in another tool, lately: the same question need not be asked twice.
+static void put_asked(struct lsp_job *job, struct buf *out) {
+    enum { SHOWN = 2 };
+    const struct hover_data *data = job->data;
+    struct asked list[SHOWN];
+    size_t n =
+        job->root ? asked_find(job->root, NULL, data->word, job->session, data->now_ms, list, SHOWN)
+                  : 0;
+    for (size_t i = 0; i < n; i++) {
+        AUTO_BUF line = BUF_INIT(1024);
+        asked_put(&line, &list[i], data->now_ms);
+        (void)buf_puts(out, out->len ? "\n\n" : "");
+        put_plain(out, line.data ? line.data : "", line.len);
+        (void)buf_putc(out, '.');
+    }
+}
+
 // --- the request ---------------------------------------------------------------------------------
 
 static int make_hover(struct lsp_job *job, struct err *err) {
@@ -152,6 +170,7 @@ static int make_hover(struct lsp_job *job, struct err *err) {
         snapshot_put(s);
     }
     workspace_put(ws);
+    put_asked(job, &text);
     if (!text.len && !text.failed)
         return 0; // null
     (void)buf_puts(&job->result, "{\"contents\":{\"kind\":\"markdown\",\"value\":");

@@ -28,6 +28,16 @@ struct lsp_uses {
 };
 void lsp_uses_of(const struct snapshot *s, const char *name, struct lsp_uses *ret); // any thread
 
+// --- functions of a text against those at HEAD; any thread
+
+int lsp_functions_of(const struct lsp_copy *c, struct facts **ret, struct err *err); // mem_free
+bool lsp_is_function(const struct fact_symbol *s);
+// Is `s` of `now` another than in `base` (NULL: there was none)? *ret_was: NULL: it is new.
+bool lsp_function_changed(const struct facts *base, const struct facts *now,
+                          const struct fact_symbol *s, const struct fact_symbol **ret_was);
+
+extern const struct lsp_feature lsp_feature_hints;     // lsp_hints.c
+extern const struct lsp_feature lsp_feature_handoff;   // lsp_handoff.c
 extern const struct lsp_feature lsp_feature_knowledge; // lsp_knowledge.c
 extern const struct lsp_feature lsp_feature_lens;      // lsp_lens.c
 extern const struct lsp_feature lsp_feature_hover;     // lsp_hover.c

@@ -2,8 +2,8 @@
 // what hangs on it. Off unless asked for (setting lens.enable): the language's own server has
 // lenses too. Source: LSP 3.17 "Code Lens Request".
 #include "core/base/mem.h"
-#include "core/code/syntax.h"
 #include "core/workspace/workspace.h"
+#include "server/asked.h"
 #include "server/lsp_knowledge.h"
 
 #include <string.h>
@@ -11,35 +11,9 @@
 enum { LENSES_MAX = 200 };
 
 struct lens_data {
-    struct lsp_knowledge *known;
+    struct lsp_knowledge *known; // NULL: not yet, or there are no commits
+    int64_t now_ms;
 };
-
-static bool is_function(const struct fact_symbol *s) {
-    return (s->kind == SYMBOL_FUNCTION || s->kind == SYMBOL_METHOD) &&
-           !(s->flags & SYMBOL_DECLARATION);
-}
-
-static const char *scope_name(const struct facts *f, const struct fact_symbol *s) {
-    return s->scope ? facts_text(f, facts_symbol(f, s->scope - 1)->name) : "";
-}
-
-// The same function in the other text: by its name, and that of what it is in.
-static const struct fact_symbol *find_base(const struct facts *base, const struct facts *now,
-                                           const struct fact_symbol *s) {
-    for (uint32_t i = 0; base && i < base->symbol_count; i++) {
-        const struct fact_symbol *b = facts_symbol(base, i);
-        if (is_function(b) && strcmp(facts_text(base, b->name), facts_text(now, s->name)) == 0 &&
-            strcmp(scope_name(base, b), scope_name(now, s)) == 0)
-            return b;
-    }
-    return NULL;
-}
-
-static bool is_changed(const struct fact_symbol *was, const struct fact_symbol *is) {
-    return !was || was->shape_low != is->shape_low || was->shape_high != is->shape_high ||
-           was->code_lines != is->code_lines || was->cyclomatic != is->cyclomatic ||
-           was->parameters != is->parameters;
-}
 
 static void put_title(struct buf *out, const struct fact_symbol *was, const struct fact_symbol *is,
                       const struct lsp_uses *uses, const struct lsp_knowledge *known) {
@@ -78,6 +52,41 @@ static void put_lens(struct lsp_job *job, const struct facts *now, const struct 
     (void)buf_puts(out, ",\"show\":true}]}}");
 }
 
+// --- what others asked
+// -----------------------------------------------------------------------------
+
+static void put_asked_lens(struct lsp_job *job, const struct asked *a, uint32_t line,
+                           unsigned *count) {
+    const struct lens_data *data = job->data;
+    AUTO_BUF title = BUF_INIT(1024);
+    struct buf *out = &job->result;
+    struct lsp_position at = {line, 0};
+    asked_put(&title, a, data->now_ms);
+    (void)buf_puts(out, (*count)++ ? ",{\"range\":" : "{\"range\":");
+    lsp_put_range(out, (struct lsp_range){at, at});
+    (void)buf_puts(out, ",\"command\":{\"title\":");
+    (void)buf_put_json_string(out, title.data ? title.data : "", title.len);
+    (void)buf_puts(out, ",\"command\":\"paired.resume\",\"arguments\":[{\"show\":true}]}}");
+    out->failed |= title.failed;
+}
+
+// In another tool, about this file or one of its functions: the newest of each.
+static void put_asked(struct lsp_job *job, const struct facts *now, unsigned *count) {
+    const struct lens_data *data = job->data;
+    struct asked a;
+    if (!job->root || !job->copy->relative ||
+        !asked_find(job->root, NULL, NULL, job->session, data->now_ms, &a, 1))
+        return;
+    if (asked_find(job->root, job->copy->relative, NULL, job->session, data->now_ms, &a, 1))
+        put_asked_lens(job, &a, 0, count);
+    for (uint32_t i = 0; i < now->symbol_count && *count < LENSES_MAX; i++) {
+        const struct fact_symbol *s = facts_symbol(now, i);
+        if (lsp_is_function(s) && asked_find(job->root, NULL, facts_text(now, s->name),
+                                             job->session, data->now_ms, &a, 1))
+            put_asked_lens(job, &a, s->line ? s->line - 1 : 0, count);
+    }
+}
+
 static struct snapshot *newest(struct lsp_job *job, struct workspace **ret_ws) {
     struct snapshot *s = NULL;
     *ret_ws = NULL;
@@ -89,24 +98,18 @@ static struct snapshot *newest(struct lsp_job *job, struct workspace **ret_ws) {
 static int make_lenses(struct lsp_job *job, struct err *err) {
     const struct lens_data *data = job->data;
     const struct lsp_copy *c = job->copy;
-    const struct facts_options o = {
-        .path = c->relative, .no_findings = true, .no_words = true, .no_clones = true};
     struct workspace *ws = NULL;
     struct facts *now = NULL;
-    struct syntax *syntax = syntax_new();
-    int r = syntax ? facts_build(syntax, c->lang, c->text, c->bytes, &o, &now, err)
-                   : err_set(err, ERR_NOMEM, "out of memory");
-    syntax_free(syntax);
+    int r = lsp_functions_of(c, &now, err);
     if (r < 0)
         return r;
     struct snapshot *snapshot = newest(job, &ws);
     unsigned count = 0;
     (void)buf_putc(&job->result, '[');
-    for (uint32_t i = 0; i < now->symbol_count && count < LENSES_MAX; i++) {
-        const struct fact_symbol *s = facts_symbol(now, i);
-        const struct fact_symbol *was =
-            is_function(s) ? find_base(data->known->base, now, s) : NULL;
-        if (is_function(s) && is_changed(was, s))
+    put_asked(job, now, &count);
+    for (uint32_t i = 0; data->known && i < now->symbol_count && count < LENSES_MAX; i++) {
+        const struct fact_symbol *s = facts_symbol(now, i), *was;
+        if (lsp_is_function(s) && lsp_function_changed(data->known->base, now, s, &was))
             put_lens(job, now, s, was, snapshot, count++ == 0);
     }
     (void)buf_putc(&job->result, ']');
@@ -129,13 +132,14 @@ static void on_lens(void *face, struct rpc_request *req, json_t *params) {
         return;
     struct lsp_knowledge *known = lsp_knowledge_of(d);
     struct lens_data *data = NULL;
-    // Without commits everything would be new: that is no news.
-    if (!lsp_setting_bool(f, "lens.enable", false) || !known || !known->tracked ||
-        !language_is_code(d->lang) || !(data = mem_zalloc(sizeof *data))) {
+    if (!lsp_setting_bool(f, "lens.enable", false) || !language_is_code(d->lang) ||
+        !(data = mem_zalloc(sizeof *data))) {
         rpc_reply_raw(req, "[]", 2);
         return;
     }
-    data->known = lsp_knowledge_hold(known);
+    // Without commits everything would be new: that is no news.
+    data->known = lsp_knowledge_hold(known && known->tracked ? known : NULL);
+    data->now_ms = env_wall_ms(session_env(f->session));
     lsp_work_start(f, req, d, LSP_FRESH, make_lenses, data, free_data);
 }
 
@@ -162,6 +166,18 @@ static void configured(struct lsp_face *f) {
     l->on = on;
 }
 
+// Somebody asked something elsewhere.
+static void changed(struct lsp_face *f, json_t *uris, bool list_changed) {
+    size_t i;
+    const json_t *uri;
+    (void)list_changed;
+    json_array_foreach(uris, i, uri) {
+        if (strcmp(json_string_value(uri), ASKED_URI) == 0 &&
+            lsp_setting_bool(f, "lens.enable", false))
+            lsp_refresh(f, "workspace.codeLens.refreshSupport", "workspace/codeLens/refresh");
+    }
+}
+
 static int advertise(struct lsp_face *f, json_t *capabilities) {
     (void)f;
     return json_object_set_new(capabilities, "codeLensProvider",
@@ -178,4 +194,5 @@ const struct lsp_feature lsp_feature_lens = {.name = "lens",
                                              .methods = methods,
                                              .open = open_state,
                                              .close = close_state,
-                                             .configured = configured};
+                                             .configured = configured,
+                                             .changed = changed};

@@ -1,6 +1,7 @@
 // Pages of answers that an editor opens as documents: "paired:/3/Title.md" by the client's own
 // workspace/textDocumentContent (LSP 3.18), shown by window/showDocument. Who has neither gets a
 // message. The newest are kept, for one session.
+#include "core/agents/document.h"
 #include "core/base/mem.h"
 #include "server/lsp_face.h"
 
@@ -15,7 +16,7 @@ enum {
     NAME_BYTES_MAX = 60,
     MESSAGE_BYTES_MAX = 2000 // of a page that can only be a message
 };
-static const char scheme[] = "paired:/";
+static const char scheme[] = "paired:/", rules[] = "paired:/rule/";
 
 struct page {
     unsigned number; // 0: free
@@ -27,7 +28,7 @@ struct pages {
     unsigned last;
 };
 
-static bool can_open(const struct lsp_face *f) {
+bool lsp_pages_can(const struct lsp_face *f) {
     return lsp_client_can(f, "workspace.textDocumentContent") &&
            lsp_client_can(f, "window.showDocument.support");
 }
@@ -74,7 +75,7 @@ void lsp_page_show(struct lsp_face *f, const char *title, const char *text, size
     char name[NAME_BYTES_MAX + 1], uri[sizeof scheme + NAME_BYTES_MAX + 24];
     if (n > PAGE_BYTES_MAX)
         n = PAGE_BYTES_MAX;
-    char *copy = can_open(f) ? mem_strndup(text, n) : NULL;
+    char *copy = lsp_pages_can(f) ? mem_strndup(text, n) : NULL;
     if (!copy) {
         show_message(f, text, n);
         return;
@@ -89,6 +90,34 @@ void lsp_page_show(struct lsp_face *f, const char *title, const char *text, size
         show_message(f, text, n);
 }
 
+void lsp_rule_page(const struct rule *rule, const char *message, struct buf *out) {
+    (void)buf_printf(out, "# %s\n\n", rule->title);
+    if (message)
+        (void)buf_printf(out, "Here: %s.\n\n", message);
+    (void)buf_printf(out,
+                     "**Why it matters.** %s\n\n**What to do.** %s\n\n"
+                     "Rule `%s` of %s, held to a precision of %u %%. Silence it at a place by a "
+                     "comment `paired:ignore %s`, in the workspace by `paired mute %s`.\n",
+                     rule->why, rule->fix, rule->id, rule->agent, rule->confidence, rule->id,
+                     rule->id);
+}
+
+// "paired:/rule/dead-store.md": the address of a finding's rule.
+static bool answer_rule(struct rpc_request *req, const char *uri) {
+    AUTO_BUF text = BUF_INIT(64 * 1024);
+    const char *id = uri + sizeof rules - 1;
+    size_t n = strcspn(id, ".");
+    const struct rule *rule =
+        strncmp(uri, rules, sizeof rules - 1) == 0 && strcmp(id + n, ".md") == 0
+            ? document_rule(id, n)
+            : NULL;
+    if (!rule)
+        return false;
+    lsp_rule_page(rule, NULL, &text);
+    rpc_reply(req, text.failed ? NULL : json_pack("{s:s%}", "text", text.data, text.len));
+    return true;
+}
+
 static void on_content(void *face, struct rpc_request *req, json_t *params) {
     struct lsp_face *f = face;
     struct pages *pages = lsp_state(f, &lsp_feature_pages);
@@ -97,6 +126,8 @@ static void on_content(void *face, struct rpc_request *req, json_t *params) {
         rpc_fail(req, JSONRPC_INVALID_PARAMS, "uri: expected one of paired:/…", NULL);
         return;
     }
+    if (answer_rule(req, uri))
+        return;
     unsigned long number = strtoul(uri + sizeof scheme - 1, NULL, 10);
     const struct page *p = number ? &pages->list[(number - 1) % PAGES_MAX] : NULL;
     if (!p || p->number != number)
@@ -138,7 +169,7 @@ static const struct lsp_method methods[] = {
     {.name = "workspace/textDocumentContent",
      .request = on_content,
      .advertise = advertise,
-     .wanted = can_open},
+     .wanted = lsp_pages_can},
     {0},
 };
 const struct lsp_feature lsp_feature_pages = {

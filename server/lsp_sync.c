@@ -11,8 +11,7 @@ enum {
     // The front end's messages about a document are put together when they are worth so much more
     // than the document itself.
     STATE_BYTES_MIN = 256 * 1024,
-    STATE_OVERHEAD = 64, // of one kept message
-    TYPED_BYTES_MAX = 32 // more at once is no typing: pasted, completed, written by a tool
+    STATE_OVERHEAD = 64 // of one kept message
 };
 
 // --- opening -------------------------------------------------------------------------------------
@@ -94,6 +93,7 @@ static bool pull_range(struct span value, struct lsp_range *ret) {
 struct applied {
     bool whole; // all of the text was replaced
     size_t start, end;
+    size_t removed; // bytes
 };
 
 // One of contentChanges: a range and its text, or a whole text.
@@ -107,7 +107,7 @@ static int apply(struct lsp_face *f, struct lsp_document *d, struct span change,
         return err_set(err, text->failed ? ERR_LIMIT : ERR_INVAL, "a change without a text");
     const char *bytes = text->data ? text->data : "";
     if (!v[0].data || *v[0].data == 'n') { // null, as some write "absent"
-        *ret = (struct applied){true, 0, text->len};
+        *ret = (struct applied){true, 0, text->len, lsp_text_bytes(d->text)};
         return lsp_text_replace(d->text, 0, lsp_text_bytes(d->text), bytes, text->len, err);
     }
     if (!pull_range(v[0], &range))
@@ -116,7 +116,8 @@ static int apply(struct lsp_face *f, struct lsp_document *d, struct span change,
         range.start.line < range.end.line ||
         (range.start.line == range.end.line && range.start.character <= range.end.character);
     size_t start = lsp_text_offset(d->text, f->encoding, forward ? range.start : range.end);
-    *ret = (struct applied){false, start, start + text->len};
+    size_t end = lsp_text_offset(d->text, f->encoding, forward ? range.end : range.start);
+    *ret = (struct applied){false, start, start + text->len, end - start};
     return lsp_text_edit(d->text, f->encoding, range, bytes, text->len, err);
 }
 
@@ -126,6 +127,7 @@ static void apply_all(struct lsp_face *f, struct lsp_document *d, struct span ch
     AUTO_BUF text = BUF_INIT(LSP_TEXT_BYTES_MAX);
     struct span change;
     struct applied last = {0};
+    size_t inserted = 0, removed = 0;
     struct err err = {0};
     size_t at = 0, count = 0, done = 0;
     bool lost = d->lost;
@@ -134,6 +136,8 @@ static void apply_all(struct lsp_face *f, struct lsp_document *d, struct span ch
         if (apply(f, d, change, &text, &one, &err) == 0) {
             lost = lost && !one.whole;
             last = one;
+            inserted += one.end - one.start;
+            removed += one.removed;
             done++;
             continue;
         }
@@ -143,7 +147,9 @@ static void apply_all(struct lsp_face *f, struct lsp_document *d, struct span ch
     if (done) {
         d->edited = (struct lsp_range){lsp_text_position(d->text, f->encoding, last.start),
                                        lsp_text_position(d->text, f->encoding, last.end)};
-        d->typed = count == 1 && last.end - last.start <= TYPED_BYTES_MAX;
+        d->typed = count == 1 && last.end - last.start <= LSP_TYPED_BYTES_MAX;
+        d->inserted = inserted;
+        d->removed = removed;
         lsp_document_edited(f, d);
     }
     if (lost)
@@ -237,6 +243,7 @@ static void did_save(void *face, json_t *params) {
     if (!d)
         return;
     d->saved_ns = f->arrival_ns;
+    d->saved_edits = d->edits;
     if (!d->lost)
         lsp_tell_document(f, d, LSP_SAVED);
 }
