@@ -2,6 +2,7 @@
 const vscode = require('vscode');
 const { Paired } = require('./client');
 const { Status } = require('./status');
+const { Rhythm } = require('./rhythm');
 const { registerChat } = require('./chat');
 const { registerMcp } = require('./mcp');
 const { registerCommands } = require('./commands');
@@ -28,6 +29,7 @@ function activate(context) {
   registerCommands(paired, context, log, registerAssistants);
   context.subscriptions.push(
     new Status(paired),
+    new Rhythm(paired, vscode.workspace, () => vscode.workspace.getConfiguration('paired').get('rhythm.enable')),
     vscode.workspace.onDidChangeConfiguration(e => needRestart.some(name => e.affectsConfiguration(name)) && paired.restart()),
     vscode.workspace.onDidGrantWorkspaceTrust(() => paired.restart()),
   );

@@ -1,13 +1,9 @@
-// One item in the status bar, one in the language status: is paired there, and which engine answers.
+// One item in the status bar, one in the language status: is paired there, which engine answers, what it holds back.
 'use strict';
 const vscode = require('vscode');
+const { describe } = require('./figures');
 
 const EVERY_MS = 30000;
-
-function describe(status) {
-  const { version = '', pid = '?' } = status?.engine || {};
-  return status?.engine ? [`engine ${version}, process ${pid}`] : [];
-}
 
 class Status {
   constructor(paired) {

@@ -7,6 +7,8 @@ const path = require('path');
 const { findBinary } = require('../src/binary');
 const { agents, agentOf, questionFor, linkPlaces, escapeMarkdown } = require('../src/agents');
 const { render } = require('../src/render');
+const { describe } = require('../src/figures');
+const { Rhythm, beat, batch, BATCH_MAX } = require('../src/rhythm');
 const manifest = require('../package.json');
 
 function world(t) {
@@ -98,4 +100,45 @@ test('clients to register with: those installed first, none without a file, trou
   assert.deepStrictEqual(items.map(i => i.description), ['registered', 'cannot be changed', '']);
   assert.deepStrictEqual(items.map(i => i.detail), ['/c, /d', 'line 1', '/z']);
   assert.strictEqual(diffOf({ changes: [{ diff: 'a\n' }, { diff: 'b\n' }] }), 'a\n\nb\n');
+});
+
+test('the status says what there is, and nothing of what is not known', () => {
+  assert.deepStrictEqual(describe(undefined), []);
+  assert.deepStrictEqual(describe({ engine: { version: '0.1', pid: 7 }, index: { files: 1, symbols: 12345, busy: true }, findings: 1, quiet: { on: true, held: 2 } }),
+    ['engine 0.1, process 7', 'index: 1 file, 12,345 symbols, still reading', '1 finding in open files', 'quiet while typing: 2 things held']);
+  assert.deepStrictEqual(describe({ quiet: { on: false, held: 0 } }), ['quiet while typing: off']);
+});
+
+test('edits are told as ages and sizes, without their text', () => {
+  const typed = beat({ contentChanges: [{ text: 'secret', rangeLength: 2 }, { text: '', rangeLength: 3 }] }, 100);
+  assert.deepStrictEqual(typed, { at: 100, inserted: 6, removed: 5 });
+  assert.strictEqual(beat({ contentChanges: [], reason: 1 }, 5).reason, 'undo');
+  const { edits } = batch([{ at: 0, inserted: 1, removed: 0 }, typed], 150);
+  assert.deepStrictEqual(edits, [{ ago: 150, inserted: 1, removed: 0 }, { ago: 50, inserted: 6, removed: 5 }]);
+  assert.strictEqual(batch(Array(2 * BATCH_MAX).fill({ at: 1 }), 2).edits.length, BATCH_MAX);
+  assert.deepStrictEqual(batch([{ at: 0 }], 1e9).edits, []);
+});
+
+test('nothing is told to a server that does not listen, or when it is switched off', t => {
+  const sent = [];
+  let listener, wanted = true, now = 0;
+  const workspace = { onDidChangeTextDocument: f => ((listener = f), { dispose() {} }) };
+  const paired = { running: true, client: { initializeResult: { capabilities: {} }, sendNotification: (m, p) => void sent.push([m, p]) } };
+  const rhythm = new Rhythm(paired, workspace, () => wanted, () => now);
+  t.after(() => rhythm.dispose());
+  const edit = (scheme = 'file') => listener({ document: { uri: { scheme } }, contentChanges: [{ text: 'x', rangeLength: 0 }] });
+  edit();
+  rhythm.send();
+  paired.client.initializeResult.capabilities.experimental = { rhythm: true };
+  wanted = false;
+  edit();
+  wanted = true;
+  edit('output');
+  rhythm.send();
+  assert.deepStrictEqual(sent, []);
+  edit();
+  now = 40;
+  edit();
+  rhythm.send();
+  assert.deepStrictEqual(sent, [['paired/rhythm', { edits: [{ ago: 40, inserted: 1, removed: 0 }, { ago: 0, inserted: 1, removed: 0 }] }]]);
 });
