@@ -70,6 +70,7 @@ struct cli_line {
     const struct cli_command *command;
     const char *profile;   // --profile DIR, or NULL
     const char *workspace; // --workspace DIR, or NULL
+    const char *client;    // on whose behalf it asks, for the source of what is noted; NULL: paired
     bool json;             // --json
     bool quiet;            // --quiet
     bool standalone;       // --standalone

@@ -24,6 +24,8 @@ cli_run_fn cli_run_key_list, cli_run_key_passphrase, cli_run_key_file, cli_run_k
 cli_run_fn cli_run_export, cli_run_import, cli_run_erase, cli_run_repair;
 // cli_setup.c
 cli_run_fn cli_run_setup;
+// cli_hook.c
+cli_run_fn cli_run_hook;
 // cli_doctor.c
 cli_run_fn cli_run_doctor;
 // cli_demo.c

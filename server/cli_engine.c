@@ -97,7 +97,7 @@ int cli_engine_open(const struct cli_line *line, bool start, struct cli_engine *
                                        .session = e->session,
                                        .start = start,
                                        .replace = start,
-                                       .client = "paired"};
+                                       .client = line->client ? line->client : "paired"};
     if (attach_workspace(line->workspace, e->workspace))
         e->config.workspace = e->workspace;
     e->attached.fd = -1;

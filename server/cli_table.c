@@ -151,6 +151,13 @@ const struct cli_command cli_commands[] = {
      .options = setup_options,
      .examples = "  paired setup\n  paired setup claude-code zed\n  paired setup cursor --print\n"
                  "  paired setup cursor --remove\n"},
+    {.name = "hook",
+     .run = cli_run_hook,
+     .operands = "CLIENT",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Answer a client's hook, its event on stdin; what the Claude Code plugin runs.",
+     .hidden = true},
     {.name = "demo",
      .run = cli_run_demo,
      .help = "Show paired at work on this repository, in a profile of its own.",
