@@ -5,11 +5,8 @@
 #include "core/agents/document.h"
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
-#include "server/lsp_findings.h"
-#include "server/lsp_rhythm.h"
+#include "server/lsp_status.h"
 #include "server/lsp_texts.h"
-
-#include "core/workspace/workspace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +105,7 @@ static void progress_cancelled(void *ctx) {
 }
 
 // The one that a command speaks of; NULL: none that is open.
-static const struct lsp_document *document_in(const struct lsp_face *f, const json_t *argument) {
+static struct lsp_document *document_in(const struct lsp_face *f, const json_t *argument) {
     const json_t *uri = json_object_get(json_object_get(argument, "textDocument"), "uri");
     return json_is_string(uri)
                ? lsp_document_find(f, json_string_value(uri), json_string_length(uri))
@@ -331,60 +328,6 @@ static void on_capabilities(const struct invocation *i) {
     rpc_reply(i->req, json_pack("{s:o}", "capabilities", list));
 }
 
-// What the loop knows of the session, for the worker that adds the rest.
-static json_t *session_figures(struct lsp_face *f) {
-    struct lsp_rhythm_figures rhythm;
-    struct lsp_quiet_figures quiet;
-    json_int_t findings = 0;
-    lsp_rhythm_figures(lsp_state(f, &lsp_feature_rhythm), &rhythm);
-    lsp_quiet_figures(f->quiet, &quiet);
-    for (struct lsp_document *d = f->documents; d; d = d->next) {
-        const struct lsp_findings *now = d->lost ? NULL : lsp_findings_of(f, d);
-        findings += now ? now->count : 0;
-    }
-    return json_pack("{s:i, s:b, s:I, s:{s:b, s:i, s:i}, s:{s:I, s:I, s:i}}", "documents",
-                     (int)f->document_count, "live", f->live, "findings", findings, "quiet", "on",
-                     lsp_setting_bool(f, "quiet.enable", true), "held", (int)quiet.waiting,
-                     "pause_ms", (int)quiet.pause_ms, "rhythm", "seen", (json_int_t)rhythm.seen,
-                     "told", (json_int_t)rhythm.told, "kept", (int)rhythm.kept);
-}
-
-static json_t *index_figures_of(struct lsp_job *job) {
-    struct workspace *ws = NULL;
-    struct index_figures g = {0};
-    if (!job->root || workspaces_get(job->services->workspaces, job->root, &ws, NULL) < 0)
-        return NULL;
-    index_figures(workspace_index(ws), &g);
-    workspace_put(ws);
-    return json_pack("{s:I, s:I, s:I, s:b}", "files", (json_int_t)g.files, "code_files",
-                     (json_int_t)g.code_files, "symbols", (json_int_t)g.symbols, "busy",
-                     g.background);
-}
-
-static int make_status(struct lsp_job *job, struct err *err) {
-    json_t *status = job->data;
-    json_t *engine = job->services->status(job->services), *index = index_figures_of(job);
-    if (engine)
-        (void)json_object_set_new(status, "engine", engine);
-    if (index)
-        (void)json_object_set_new(status, "index", index);
-    return buf_put_json(&job->result, status, JSON_COMPACT) < 0
-               ? err_set(err, ERR_NOMEM, "out of memory")
-               : 0;
-}
-
-static void free_status(void *status) {
-    json_decref(status);
-}
-
-static void on_status(const struct invocation *i) {
-    json_t *status = session_figures(i->face);
-    if (status)
-        lsp_work_start(i->face, i->req, NULL, 0, make_status, status, free_status);
-    else
-        rpc_fail(i->req, JSONRPC_INTERNAL_ERROR, "out of memory", NULL);
-}
-
 // What a finding means: for people who ask, from the table of rules.
 static void on_about(const struct invocation *i) {
     const char *id = json_string_value(json_object_get(i->argument, "rule"));
@@ -404,6 +347,18 @@ static void on_about(const struct invocation *i) {
     rpc_reply(i->req, json_pack("{s:s, s:s%}", "title", rule->title, "text", text.data, text.len));
 }
 
+static void on_status(const struct invocation *i) {
+    lsp_status_answer(i->face, i->req);
+}
+
+static void on_document(const struct invocation *i) {
+    struct lsp_document *d = document_in(i->face, i->argument);
+    if (d)
+        lsp_document_answer(i->face, i->req, d);
+    else
+        refuse(i, "paired.document: {\"textDocument\": {\"uri\": of one that is open}}");
+}
+
 static const struct {
     const char *name;
     void (*run)(const struct invocation *i);
@@ -411,7 +366,7 @@ static const struct {
     {"ask", on_ask},       {"run", on_run},           {"resume", on_resume},
     {"recall", on_recall}, {"remember", on_remember}, {"handoff", on_handoff},
     {"status", on_status}, {"tokens", on_tokens},     {"capabilities", on_capabilities},
-    {"about", on_about},
+    {"about", on_about},   {"document", on_document},
 };
 
 // --- the method ----------------------------------------------------------------------------------
