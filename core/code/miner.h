@@ -53,6 +53,14 @@ int miner_add(struct miner *m, const struct syntax *s, const struct miner_source
 int miner_add_edit(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
                    const char *after, size_t after_bytes, const struct miner_source *source,
                    struct err *err);
+// The same in two steps, for who keeps what a change taught: the text of the edit
+// (docs/PATTERNS.md; nothing is appended when nothing can be learnt), and later that text.
+int miner_edit_text(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
+                    const char *after, size_t after_bytes, struct buf *ret, struct err *err);
+// Edits of one file follow one another: `same_file` says that the one before was of the same, so
+// that the gates count files. 0 as well for a text that is no edit.
+int miner_add_edit_text(struct miner *m, enum lang lang, const char *text, size_t bytes,
+                        const struct miner_source *source, bool same_file, struct err *err);
 // The patterns that pass the gates, best first. May be called more than once. *ret: mined_free.
 int miner_finish(struct miner *m, const struct miner_gates *gates, struct mined **ret,
                  uint32_t *ret_count, struct err *err);

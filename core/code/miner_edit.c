@@ -146,11 +146,38 @@ static void share_names(const struct change *c, struct form *g) {
     }
 }
 
+// Hash of one side by itself, its names numbered by first use there.
+static int side_hash(struct miner *m, const struct form *f, uint32_t names, struct row row,
+                     uint64_t *ret) {
+    struct form alone = *f;
+    alone.names = names;
+    int r = form_walk_start(&m->walk, &alone);
+    if (r < 0)
+        return r;
+    for (uint32_t i = row.from; i < row.to; i = f->nodes[i].next)
+        form_walk_add(&m->walk, f, i, false);
+    *ret = form_walk_hash(&m->walk);
+    return 0;
+}
+
+// The same with other names: that something was renamed is nobody else's concern.
+static int is_renaming(struct miner *m, const struct change *c) {
+    uint64_t before, after;
+    uint32_t names = c->f->names + c->g->names;
+    int r = side_hash(m, c->f, names, c->before, &before);
+    if (r == 0)
+        r = side_hash(m, c->g, names, c->after, &after);
+    return r < 0 ? r : before == after;
+}
+
 static int walk_rows(struct miner *m, const struct change *c, struct sighting *ret) {
     struct form_walk *w = &m->walk;
     struct form wide = *c->f; // names of both
+    int r = is_renaming(m, c);
+    if (r != 0)
+        return r < 0 ? r : 0;
     wide.names += c->g->names;
-    int r = form_walk_start(w, &wide);
+    r = form_walk_start(w, &wide);
     if (r < 0)
         return r;
     w->literals = true;
@@ -176,6 +203,18 @@ static int walk_rows(struct miner *m, const struct change *c, struct sighting *r
     return small ? 1 : 0;
 }
 
+static int print_change(struct miner *m, const struct change *c) {
+    struct pattern_names names = {.literals = true};
+    buf_clear(&m->scratch);
+    int r = pattern_print(&m->scratch, c->s, c->f, c->before.from, count_row(c->f, c->before), NULL,
+                          false, &names);
+    if (r == 0)
+        r = buf_puts(&m->scratch, "\n=>\n");
+    return r < 0 ? r
+                 : pattern_print(&m->scratch, c->t, c->g, c->after.from, count_row(c->g, c->after),
+                                 NULL, false, &names);
+}
+
 static int record_change(struct miner *m, const struct change *c) {
     struct sighting seen;
     struct entry *e;
@@ -183,51 +222,90 @@ static int record_change(struct miner *m, const struct change *c) {
     if (r <= 0)
         return r;
     r = miner_record(m, &seen, &e);
-    if (r < 0 || !e)
-        return r;
-    struct pattern_names names = {.literals = true};
-    buf_clear(&m->scratch);
-    r = pattern_print(&m->scratch, c->s, c->f, c->before.from, count_row(c->f, c->before), NULL,
-                      false, &names);
-    if (r == 0)
-        r = buf_puts(&m->scratch, "\n=>\n");
-    if (r == 0)
-        r = pattern_print(&m->scratch, c->t, c->g, c->after.from, count_row(c->g, c->after), NULL,
-                          false, &names);
-    return miner_keep_text(m, e, r);
+    return r < 0 || !e ? r : miner_keep_text(m, e, print_change(m, c));
 }
 
-int miner_add_edit(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
-                   const char *after, size_t after_bytes, const struct miner_source *source,
-                   struct err *err) {
+// 1: *ret is a change that something can be learnt from, with names shared.
+static int read_change(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
+                       const char *after, size_t after_bytes, struct change *ret, struct err *err) {
     struct syntax *s = m->old_tree, *t = m->new_tree;
-    m->source = source ? *source : (struct miner_source){.author = 0};
-    if (m->source.secret)
-        return 0;
     int r = syntax_parse(s, lang, before, before_bytes, NULL, err);
     if (r == 0)
         r = syntax_parse(t, lang, after, after_bytes, NULL, err);
     if (r == ERR_UNSUPPORTED || r == ERR_NOMEM)
         return r;
     if (r < 0 || s->errors || t->errors)
-        return 0; // nothing to be learnt from it
+        return 0;
     r = form_build(&m->form, s, 0, NULL, 0, err);
     if (r == 0)
         r = form_build(&m->other, t, 0, NULL, 0, err);
     if (r < 0)
         return r;
-    struct change c = {.s = s,
-                       .t = t,
-                       .f = &m->form,
-                       .g = &m->other,
-                       .before = {0, m->form.count},
-                       .after = {0, m->other.count}};
-    if (!find_change(&c) || !add_context(&c) ||
-        form_weight(c.f, c.before.from, c.before.to) > PATTERN_NODES_MAX ||
-        form_weight(c.g, c.after.from, c.after.to) > PATTERN_NODES_MAX)
+    *ret = (struct change){.s = s,
+                           .t = t,
+                           .f = &m->form,
+                           .g = &m->other,
+                           .before = {0, m->form.count},
+                           .after = {0, m->other.count}};
+    if (!find_change(ret) || !add_context(ret) ||
+        form_weight(ret->f, ret->before.from, ret->before.to) > PATTERN_NODES_MAX ||
+        form_weight(ret->g, ret->after.from, ret->after.to) > PATTERN_NODES_MAX)
         return 0;
+    share_names(ret, &m->other);
+    return 1;
+}
+
+int miner_add_edit(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
+                   const char *after, size_t after_bytes, const struct miner_source *source,
+                   struct err *err) {
+    struct change c;
+    m->source = source ? *source : (struct miner_source){.author = 0};
+    if (m->source.secret)
+        return 0;
+    int r = read_change(m, lang, before, before_bytes, after, after_bytes, &c, err);
+    if (r <= 0)
+        return r;
     m->file++;
-    share_names(&c, &m->other);
     r = record_change(m, &c);
     return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
+int miner_edit_text(struct miner *m, enum lang lang, const char *before, size_t before_bytes,
+                    const char *after, size_t after_bytes, struct buf *ret, struct err *err) {
+    struct change c;
+    struct sighting seen;
+    int r = read_change(m, lang, before, before_bytes, after, after_bytes, &c, err);
+    if (r > 0)
+        r = walk_rows(m, &c, &seen);
+    if (r <= 0)
+        return r < 0 ? err_set(err, r, "out of memory") : 0;
+    r = print_change(m, &c);
+    if (r == 0 && m->scratch.len <= PATTERN_TEXT_BYTES_MAX)
+        r = buf_append(ret, m->scratch.data, m->scratch.len);
+    return r == ERR_NOMEM ? err_set(err, r, "out of memory") : 0;
+}
+
+int miner_add_edit_text(struct miner *m, enum lang lang, const char *text, size_t bytes,
+                        const struct miner_source *source, bool same_file, struct err *err) {
+    struct pattern *p = NULL;
+    struct entry *e;
+    m->source = source ? *source : (struct miner_source){.author = 0};
+    if (m->source.secret)
+        return 0;
+    int r = pattern_parse(m->reader, lang, text, bytes, &p, NULL);
+    if (r == 0 && p->edit) {
+        const struct pattern_side *x = &p->before, *y = &p->after;
+        const struct sighting seen = {.hash = miner_mix(x->hash ^ y->hash * 3),
+                                      .weight = (uint16_t)(x->weight + y->weight),
+                                      .holes = (uint16_t)(x->holes + y->holes),
+                                      .level = MINED_EDIT,
+                                      .lang = lang};
+        m->file += !same_file;
+        r = miner_record(m, &seen, &e);
+        buf_clear(&m->scratch);
+        if (r == 0 && e)
+            r = miner_keep_text(m, e, buf_puts(&m->scratch, p->text));
+    }
+    pattern_free(p);
+    return r == ERR_NOMEM || r == ERR_LIMIT ? err_set(err, r, "out of memory") : 0;
 }

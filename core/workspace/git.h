@@ -125,6 +125,12 @@ struct git_diff_want {
 int git_diff(struct git *g, const struct git_diff_want *w, struct diff **ret, struct err *err);
 // The text that git_diff parses, appended; of two commits (GIT_COMMIT) only.
 int git_diff_text(struct git *g, const struct git_diff_want *w, struct buf *ret, struct err *err);
+// What each of these commits (by id, no merges) changed beside its parent, in one run: the text
+// that diff_parse reads, in git's order; a commit without changes is not called. NULL: larger than
+// `max`.
+typedef int git_change_fn(void *ctx, const char *id, const char *text, size_t n, struct err *err);
+int git_changes(struct git *g, const char *const *ids, size_t count, size_t max, git_change_fn *fn,
+                void *ctx, struct err *err);
 // "A..B", "A...B" (from the merge base), "A" (to the work tree), "" (HEAD to the work tree),
 // "--cached"/"staged" (HEAD to the index) as a want with resolved ids, kept in `keep`.
 struct git_range {

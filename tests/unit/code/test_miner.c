@@ -182,6 +182,52 @@ static void an_added_statement_is_seen_beside_its_neighbour(void **state) {
     miner_free(m);
 }
 
+// What is kept of a change is its text, and that teaches the same as the change did.
+static void an_edit_goes_through_its_text(void **state) {
+    struct miner *m = miner_new(NULL);
+    struct mined *list = NULL;
+    uint32_t n = 0;
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        char before[256], after[256];
+        AUTO_BUF text = BUF_INIT(0);
+        (void)snprintf(before, sizeof before,
+                       "void f%d(char *a%d, char *b%d) { strcpy(a%d, b%d); }", k, k, k, k, k);
+        (void)snprintf(after, sizeof after,
+                       "void f%d(char *a%d, char *b%d) { strlcpy(a%d, b%d, 9); }", k, k, k, k, k);
+        assert_int_equal(
+            miner_edit_text(m, LANG_C, before, strlen(before), after, strlen(after), &text, NULL),
+            0);
+        assert_string_equal(text.data, "strcpy($A, $B)\n=>\nstrlcpy($A, $B, $N2)");
+        // Twice in the first file: one file.
+        for (int i = 0; i < (k ? 1 : 2); i++)
+            assert_int_equal(miner_add_edit_text(m, LANG_C, text.data, text.len, NULL, i > 0, NULL),
+                             0);
+    }
+    assert_int_equal(miner_add_edit_text(m, LANG_C, "f($A)", 5, NULL, false, NULL), 0);
+    assert_int_equal(miner_add_edit_text(m, LANG_C, "=>", 2, NULL, false, NULL), 0);
+    assert_int_equal(miner_finish(m, NULL, &list, &n, NULL), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(list[0].count, 5);
+    assert_int_equal(list[0].files, 4);
+    assert_int_equal(list[0].level, MINED_EDIT);
+    mined_free(list, n);
+    miner_free(m);
+}
+
+static void a_new_name_is_no_edit(void **state) {
+    static const char before[] = "void f(void) { if (old) free(old->list); }";
+    static const char after[] = "void f(void) { if (fresh) free(fresh->list); }";
+    struct miner *m = miner_new(NULL);
+    AUTO_BUF text = BUF_INIT(0);
+    (void)state;
+    assert_int_equal(
+        miner_edit_text(m, LANG_C, before, sizeof before - 1, after, sizeof after - 1, &text, NULL),
+        0);
+    assert_int_equal(text.len, 0);
+    miner_free(m);
+}
+
 static void full_table_keeps_what_is_frequent(void **state) {
     struct miner_options o = {.entries_max = 300};
     struct miner *m = miner_new(&o);
@@ -264,6 +310,8 @@ int main(void) {
         cmocka_unit_test(marked_files_give_nothing),
         cmocka_unit_test(differences_become_holes),
         cmocka_unit_test(edits_are_found_with_names_shared),
+        cmocka_unit_test(an_edit_goes_through_its_text),
+        cmocka_unit_test(a_new_name_is_no_edit),
         cmocka_unit_test(an_added_statement_is_seen_beside_its_neighbour),
         cmocka_unit_test(full_table_keeps_what_is_frequent),
         cmocka_unit_test(equal_input_gives_equal_output),
