@@ -152,6 +152,10 @@ static const struct field patterns_fields[] = {
      .offset = offsetof(struct patterns_input, language),
      .description = "only of this language; of the pattern to match",
      .max = 32},
+    {.name = "edits",
+     .type = FIELD_BOOL,
+     .offset = offsetof(struct patterns_input, edits),
+     .description = "edits of the history instead, and what still has their before form"},
     {.name = "limit",
      .type = FIELD_INT,
      .offset = offsetof(struct patterns_input, limit),
@@ -229,9 +233,11 @@ static const struct agent_capability capabilities[] = {
      .example = "{\"symbol\": \"parse_config\"}",
      .asked_by = "scaffold scaffold test test tests skeleton write cover"},
     {.name = "patterns",
-     .title = "Idioms of this repository, and where one stands",
+     .title = "Idioms of this repository, edits of its history, and where one stands",
      .description = "Pieces of code that come again and again with other names, mined here, ranked "
-                    "by what they save; or all places of one. Nothing leaves the machine.",
+                    "by what they save; edits that fixes made again and again, with the places "
+                    "that still have the form from before; or all places of one. Nothing leaves "
+                    "the machine.",
      .flags = AGENT_LONG,
      .input = patterns_fields,
      .input_size = sizeof(struct patterns_input),

@@ -34,6 +34,7 @@ struct fix_input {
 struct patterns_input {
     struct agent_page page;
     struct text match, id, language;
+    bool edits;
     int64_t limit;
 };
 struct scaffold_input {
