@@ -1,8 +1,7 @@
 #include "core/base/tomledit.h"
 
-#include "core/base/mem.h"
-
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { MEMBERS_MAX = 8, RANGES_MAX = 64 };
@@ -214,30 +213,71 @@ static int read_statement(struct scan *s, struct statement *st) {
     return 0;
 }
 
-// The text of a string, quotes taken off: 1 in `out`; 0 where it is none, or one of many lines.
-static int string_text(const char *text, size_t from, size_t to, struct buf *out) {
-    size_t n = to - from;
-    if (n < 2 ||
-        (n >= 6 && (memcmp(text + from, "'''", 3) == 0 || memcmp(text + from, "\"\"\"", 3) == 0)))
+// --- strings ------------------------------------------------------------------------------------
+
+static size_t put_utf8(uint32_t c, char out[4]) {
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n; i-- > 1; c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3F));
+    out[0] = (char)(0xFF << (8 - n) | (int)c);
+    return n;
+}
+
+// The character behind a backslash at text[0]: its bytes to `out`, *ret_used those that stood for
+// it. 0: no such escape.
+static size_t unescape(const char *text, size_t n, char out[4], size_t *ret_used) {
+    static const char names[] = "btnfr\"\\", values[] = "\b\t\n\f\r\"\\";
+    const char *simple = n && text[0] ? strchr(names, text[0]) : NULL;
+    size_t digits = n && text[0] == 'u' ? 4 : n && text[0] == 'U' ? 8 : 0;
+    uint32_t c = 0;
+    *ret_used = 1 + digits;
+    if (simple) {
+        out[0] = values[simple - names];
+        return 1;
+    }
+    if (!digits || n < 1 + digits)
         return 0;
-    if (text[from] == '\'' || !memchr(text + from, '\\', n))
-        return buf_append(out, text + from + 1, n - 2) < 0 ? ERR_NOMEM : 1;
-    json_t *v = json_loadb(text + from, n, JSON_DECODE_ANY, NULL); // escapes that both know
-    int r = json_is_string(v);
-    if (r && buf_append(out, json_string_value(v), json_string_length(v)) < 0)
-        r = ERR_NOMEM;
-    json_decref(v);
-    return r;
+    for (size_t i = 1; i <= digits; i++) {
+        const char *hex = "0123456789abcdef", *at = strchr(hex, text[i] | 0x20);
+        if (!text[i] || !at || (text[i] < '0' || (text[i] > '9' && text[i] < 'A')))
+            return 0;
+        c = c << 4 | (uint32_t)(at - hex);
+    }
+    return c <= 0x10FFFF ? put_utf8(c, out) : 0;
+}
+
+// Is the string of one line in quotes at [from, to) that text?
+static bool quoted_is(const char *text, size_t from, size_t to, const char *want, size_t n) {
+    bool plain = text[from] == '\'';
+    if (to - from >= 6 &&
+        (memcmp(text + from, "\'\'\'", 3) == 0 || memcmp(text + from, "\"\"\"", 3) == 0))
+        return false;
+    size_t at = from + 1, done = 0;
+    while (at < to - 1) {
+        char bytes[4] = {text[at]};
+        size_t used = 1, count = 1;
+        if (text[at] == '\\' && !plain) {
+            count = unescape(text + at + 1, to - 2 - at, bytes, &used);
+            used++;
+        }
+        if (!count || n - done < count || memcmp(want + done, bytes, count) != 0)
+            return false;
+        done += count;
+        at += used;
+    }
+    return done == n;
 }
 
 static bool part_is(const struct scan *s, const struct part *p, const char *name) {
+    size_t n = strlen(name);
     char c = s->text[p->from];
-    if (c != '"' && c != '\'')
-        return strlen(name) == p->to - p->from &&
-               memcmp(s->text + p->from, name, strlen(name)) == 0;
-    AUTO_BUF text = BUF_INIT(0);
-    return string_text(s->text, p->from, p->to, &text) == 1 && text.len == strlen(name) &&
-           memcmp(text.data ? text.data : "", name, text.len) == 0;
+    if (c == '"' || c == '\'')
+        return quoted_is(s->text, p->from, p->to, name, n);
+    return n == p->to - p->from && memcmp(s->text + p->from, name, n) == 0;
 }
 
 // --- finding the table -------------------------------------------------------------------------
@@ -361,10 +401,8 @@ static int find(struct scan *s, const char *const *table, const json_t *members,
 // --- values ------------------------------------------------------------------------------------
 
 static bool string_is(const struct scan *s, size_t from, size_t to, const json_t *v) {
-    AUTO_BUF text = BUF_INIT(0);
-    return json_is_string(v) && string_text(s->text, from, to, &text) == 1 &&
-           text.len == json_string_length(v) &&
-           memcmp(text.data ? text.data : "", json_string_value(v), text.len) == 0;
+    return json_is_string(v) && (s->text[from] == '"' || s->text[from] == '\'') && to - from >= 2 &&
+           quoted_is(s->text, from, to, json_string_value(v), json_string_length(v));
 }
 
 static void skip_list_blank(struct scan *s) {

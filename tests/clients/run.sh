@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh [all|conformance|claude|plugin|inspector|acp] PAIRED
+# run.sh [all|conformance|claude|plugin|setup|inspector|acp] PAIRED
 #
 # Runs paired with real clients. What they are is pinned in package.json and package-lock.json; they are installed
 # from npm once, without their install scripts, into $PAIRED_TEST_CLIENTS_CACHE (default: paired-test-clients in the
@@ -9,8 +9,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 suite=${1:-all}
 case "$suite" in
-all) suites="conformance claude plugin inspector acp" ;;
-conformance | claude | plugin | inspector | acp) suites=$suite ;;
+all) suites="conformance claude plugin setup inspector acp" ;;
+conformance | claude | plugin | setup | inspector | acp) suites=$suite ;;
 *)
     sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
     exit 2
@@ -28,6 +28,14 @@ export PAIRED_TEST_MODULES=$home/node_modules
 for file in "$PAIRED_TEST_NODE" "$PAIRED_TEST_CLAUDE"; do
     [ -x "$file" ] || { echo "run.sh: $file is missing: remove $home and run again" >&2; exit 1; }
 done
+
+# Three more, large ones, only where they are wanted.
+case " $suites " in
+*" setup "*)
+    install_clients "$here/others" "other clients" --ignore-scripts
+    export PAIRED_TEST_OTHERS=$home/node_modules
+    ;;
+esac
 
 PAIRED_TEST_TALLY=$(mktemp)
 export PAIRED_TEST_TALLY

@@ -4,10 +4,13 @@ import json
 import os
 import pty
 import re
+import resource
+import signal
 import stat
 import subprocess
+import time
 
-from process_lib import PAIRED, Skip, World, main
+from process_lib import PAIRED, Skip, World, main, report
 
 OK, FAILED, USAGE, AGAIN = 0, 1, 2, 75
 
@@ -343,6 +346,53 @@ def test_it_asks_and_shows_first():
         code, out, err = ask(w, "yes", "cursor")
         assert code == OK and parse(get(cursor))["mcpServers"]["paired"], (code, err)
         assert not [f for f in os.listdir(home(w, ".cursor")) if f != "mcp.json"]
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was():
+    def full():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    for limit, kept_back in ((0, False), (600, True)):
+        # With room for the small record and the backup of a small file, but not for a large one.
+        with World() as w:
+            content = b'{"a": "%s"}\n' % (b"x" * (100 if not kept_back else 550))
+            file = put(w, ".cursor/mcp.json", content)
+            before = tree(w)
+            r = subprocess.run([PAIRED, "setup", "cursor", "--yes"], env=w.env, capture_output=True, timeout=20,
+                               preexec_fn=full, check=False)
+            assert r.returncode == FAILED and b"cannot write" in r.stderr, r
+            assert tree(w) == before and get(file) == content
+            assert not [f for f in kept(w) if ".paired-" in f]
+            run(w, "cursor", "--yes")
+            run(w, "cursor", "--remove", "--yes")
+            assert tree(w) == before and not kept(w)
+
+
+def test_killed_at_any_moment_the_file_is_one_or_the_other():
+    with World() as w:
+        content = b'{"a": "%s"}\n' % (b"x" * 300000)
+        file = put(w, ".cursor/mcp.json", content)
+        begun = time.monotonic()
+        run(w, "cursor", "--yes")
+        whole = time.monotonic() - begun
+        registered, late = get(file), 0
+        run(w, "cursor", "--remove", "--yes")
+        for i in range(25):
+            p = subprocess.Popen([PAIRED, "setup", "cursor", "--yes"], env=w.env, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+            time.sleep(whole * i / 20)
+            p.kill()
+            p.wait(timeout=20)
+            now = get(file)
+            assert now in (content, registered)
+            late += now == registered
+            run(w, "cursor", "--remove", "--yes")
+            assert get(file) == content and not kept(w)
+        report("%d of 25 had written before they were killed" % late)
+        assert late < 25
+        for name in os.listdir(home(w, ".cursor")):  # what a killed run may leave is private
+            assert name == "mcp.json" or stat.S_IMODE(os.stat(home(w, ".cursor/" + name)).st_mode) in (0o600, 0o644)
 
 
 def test_a_patch_tool_agrees_with_the_diff():

@@ -106,6 +106,36 @@ static void only_what_differs_is_written(void **state) {
     mem_free(same);
 }
 
+static void a_string_is_the_same_however_it_is_written(void **state) {
+    static const struct {
+        const char *written;
+        int changed;
+    } cases[] = {
+        {"'/usr/bin/paired'", 0},
+        {"\"/usr/bin/paired\"", 0},
+        {"\"\\u002Fusr\\U0000002fbin/paired\"", 0},
+        {"'\\u002Fusr/bin/paired'", 1},
+        {"\"/usr/bin/paired \"", 1},
+        {"\"/usr/bin/paire\"", 1},
+        {"\"\\x2Fusr/bin/paired\"", 1},
+        {"\"\\u2F\"", 1},
+        {"\"\\UFFFFFFFF\"", 1},
+        {"\"\"\"/usr/bin/paired\"\"\"", 1},
+        {"\"\"", 1},
+        {"7", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int r;
+        char *text =
+            mem_format("[mcp_servers.paired]\ncommand = %s\nargs = [\"mcp\"]\n", cases[i].written);
+        char *set = set_text(text, &r);
+        assert_int_equal(r, cases[i].changed);
+        mem_free(set);
+        mem_free(text);
+    }
+}
+
 static void removing_takes_the_tables_below_too(void **state) {
     int r;
     (void)state;
@@ -168,14 +198,35 @@ static void members_are_counted(void **state) {
     json_decref(v);
 }
 
+static void a_failed_allocation_is_an_error(void **state) {
+    static const char text[] = "[mcp_servers.'paired']\ncommand = \"/\\u0061\"\nargs = ['x']\n";
+    (void)state;
+    mem_init_json();
+    json_t *v = members();
+    for (uint64_t nth = 1;; nth++) {
+        struct buf out = BUF_INIT(0);
+        mem_fail_at(nth);
+        int r = tomledit_set(text, strlen(text), table, v, &out, NULL);
+        bool reached = mem_count() >= nth;
+        mem_fail_at(0);
+        assert_int_equal(r, reached ? ERR_NOMEM : 1);
+        buf_done(&out);
+        if (!reached)
+            break;
+    }
+    json_decref(v);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_added_at_the_end_and_goes_again),
         cmocka_unit_test(line_ends_are_those_of_the_text),
         cmocka_unit_test(only_what_differs_is_written),
+        cmocka_unit_test(a_string_is_the_same_however_it_is_written),
         cmocka_unit_test(removing_takes_the_tables_below_too),
         cmocka_unit_test(other_forms_and_broken_texts_are_refused),
         cmocka_unit_test(members_are_counted),
+        cmocka_unit_test(a_failed_allocation_is_an_error),
     };
     return cmocka_run_group_tests_name("base/tomledit", tests, NULL, NULL);
 }
