@@ -1,19 +1,44 @@
 #include "core/code/syntax.h"
 
 #include "core/base/mem.h"
+#include "core/code/syntax_impl.h"
 
 #include <string.h>
 #include <time.h>
 
 #ifdef PAIRED_TREES
-#include <tree_sitter/api.h>
+#ifdef PAIRED_TREE_UNIT
+#include <tree_sitter/memory.h>
+
+static void *take_chunk(size_t bytes) {
+    return mem_alloc(bytes);
+}
+
+static bool make_memory(struct syntax *s) {
+    static const struct tree_chunks chunks = {SYNTAX_TREE_BYTES_MAX, take_chunk, mem_free};
+    s->memory = tree_memory_new(&chunks);
+    return s->memory != NULL;
+}
+
+static void free_memory(struct syntax *s) {
+    tree_memory_free(s->memory);
+}
+#else
+static bool make_memory(struct syntax *s) {
+    (void)s;
+    return true;
+}
+
+static void free_memory(struct syntax *s) {
+    (void)s;
+}
+#endif
 
 struct syntax *syntax_new(void) {
     struct syntax *s = mem_zalloc(sizeof *s);
     if (!s)
         return NULL;
-    s->parser = ts_parser_new();
-    if (!s->parser) {
+    if (!make_memory(s)) {
         mem_free(s);
         return NULL;
     }
@@ -23,6 +48,7 @@ struct syntax *syntax_new(void) {
 void syntax_free(struct syntax *s) {
     if (!s)
         return;
+    free_memory(s);
     ts_parser_delete(s->parser);
     mem_free(s->nodes);
     mem_free(s->stack);
@@ -31,6 +57,7 @@ void syntax_free(struct syntax *s) {
 
 struct watch {
     const struct syntax_limits *limits;
+    unsigned ms;
     int64_t end_ns; // by the thread's clock
     int64_t ask_ns; // by the wall's: not before this can it be over
     int reason;
@@ -70,78 +97,6 @@ static const char *read_whole(void *payload, uint32_t byte, TSPoint point, uint3
     return byte < s->bytes ? s->text + byte : "";
 }
 
-static int grow(struct syntax *s) {
-    if (s->count < s->capacity)
-        return 0;
-    if (s->capacity >= SYNTAX_NODES_MAX)
-        return ERR_LIMIT;
-    uint32_t capacity = s->capacity ? s->capacity * 2 : 4096;
-    struct node *nodes = mem_realloc(s->nodes, capacity * sizeof *nodes);
-    if (!nodes)
-        return ERR_NOMEM;
-    s->nodes = nodes;
-    s->capacity = capacity;
-    return 0;
-}
-
-static int push(struct syntax *s, uint32_t depth, uint32_t node) {
-    if (depth == s->stack_capacity) {
-        uint32_t capacity = depth ? depth * 2 : 256;
-        uint32_t *stack = mem_realloc(s->stack, capacity * sizeof *stack);
-        if (!stack)
-            return ERR_NOMEM;
-        s->stack = stack;
-        s->stack_capacity = capacity;
-    }
-    s->stack[depth] = node;
-    return 0;
-}
-
-static void put_node(struct syntax *s, const TSTreeCursor *cursor, uint32_t parent) {
-    const struct grammar *g = s->grammar;
-    TSNode node = ts_tree_cursor_current_node(cursor);
-    TSFieldId field = s->count ? ts_tree_cursor_current_field_id(cursor) : 0;
-    struct node *n = &s->nodes[s->count];
-    n->start = ts_node_start_byte(node);
-    n->end = ts_node_end_byte(node);
-    n->line = ts_node_start_point(node).row + 1;
-    n->parent = parent;
-    n->symbol = ts_node_symbol(node);
-    n->field = field <= g->field_count ? g->field[field] : FIELD_ROLE_OTHER;
-    n->role = n->symbol < g->symbol_count ? g->role[n->symbol] : ROLE_ERROR;
-    if (n->start == n->end && ts_node_is_missing(node))
-        n->role = ROLE_MISSING;
-    s->errors += n->role == ROLE_ERROR || n->role == ROLE_MISSING;
-}
-
-static int flatten(struct syntax *s, TSTree *tree) {
-    TSTreeCursor cursor = ts_tree_cursor_new(ts_tree_root_node(tree));
-    uint32_t depth = 0;
-    int r = 0;
-    for (;;) {
-        r = grow(s);
-        if (r < 0)
-            break;
-        put_node(s, &cursor, depth ? s->stack[depth - 1] : 0);
-        uint32_t here = s->count++;
-        if (ts_tree_cursor_goto_first_child(&cursor)) {
-            r = push(s, depth++, here);
-            if (r < 0)
-                break;
-            continue;
-        }
-        s->nodes[here].next = s->count;
-        while (depth && !ts_tree_cursor_goto_next_sibling(&cursor)) {
-            s->nodes[s->stack[--depth]].next = s->count;
-            (void)ts_tree_cursor_goto_parent(&cursor);
-        }
-        if (!depth)
-            break;
-    }
-    ts_tree_cursor_delete(&cursor);
-    return r;
-}
-
 static bool line_too_long(struct syntax *s) {
     const char *at = s->text, *end = s->text + s->bytes;
     s->lines = 1;
@@ -172,46 +127,96 @@ static int prepare(struct syntax *s, enum lang lang, const char *text, size_t by
     if (line_too_long(s))
         return err_set(err, ERR_LIMIT, "a line of more than %d bytes: not parsed",
                        SYNTAX_LINE_BYTES_MAX);
-    if (s->parser_lang != lang && !ts_parser_set_language(s->parser, s->grammar->ts))
-        return err_set(err, ERR_UNSUPPORTED, "the grammar of %s does not fit", language_name(lang));
-    s->parser_lang = s->lang = lang;
+    s->lang = lang;
     return 0;
 }
 
-static int parse_tree(struct syntax *s, const TSTree *old, const struct syntax_limits *limits,
-                      TSTree **ret, struct err *err) {
+static struct watch watch_from(const struct syntax_limits *limits) {
     unsigned ms = limits && limits->ms ? limits->ms : SYNTAX_BACKGROUND_MS;
-    struct watch watch = {.limits = limits,
+    return (struct watch){.limits = limits,
+                          .ms = ms,
                           .end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) + (int64_t)ms * 1000000,
                           .ask_ns = clock_ns(CLOCK_MONOTONIC) + (int64_t)ms * 1000000};
+}
+
+static int not_parsed(const struct watch *w, int reason, struct err *err) {
+    switch (reason) {
+    case ERR_CANCELLED:
+        return err_set(err, reason, "cancelled");
+    case ERR_TIMEOUT:
+        return err_set(err, reason, "not parsed within %u ms", w->ms);
+    case ERR_LIMIT:
+        return err_set(err, reason, "more than %d nodes, or %d MB of them: not parsed",
+                       SYNTAX_NODES_MAX, SYNTAX_TREE_BYTES_MAX >> 20);
+    default:
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+}
+
+// A tree that can be kept.
+static int parse_tree(struct syntax *s, const TSTree *old, const struct syntax_limits *limits,
+                      TSTree **ret, struct err *err) {
+    if (!s->parser)
+        s->parser = ts_parser_new();
+    if (s->parser_lang != s->lang && !ts_parser_set_language(s->parser, s->grammar->ts))
+        return err_set(err, ERR_UNSUPPORTED, "the grammar of %s does not fit",
+                       language_name(s->lang));
+    s->parser_lang = s->lang;
+    struct watch watch = watch_from(limits);
     TSInput input = {.payload = s, .read = read_whole, .encoding = TSInputEncodingUTF8};
     TSParseOptions options = {.payload = &watch, .progress_callback = watch_stop};
     TSTree *tree = ts_parser_parse_with_options(s->parser, old, input, options);
     if (!tree) {
         ts_parser_reset(s->parser);
-        return err_set(err, watch.reason ? watch.reason : ERR_NOMEM,
-                       watch.reason == ERR_CANCELLED ? "cancelled" : "not parsed within %u ms", ms);
+        return not_parsed(&watch, watch.reason, err);
     }
-    int r = flatten(s, tree);
+    int r = s->plain ? syntax_flatten_cursor(s, tree) : syntax_flatten(s, tree);
     if (r == 0) {
         *ret = tree;
         return 0;
     }
     ts_tree_delete(tree);
     s->count = 0;
-    return r == ERR_LIMIT ? err_set(err, r, "more than %d nodes: not parsed", SYNTAX_NODES_MAX)
-                          : err_set(err, r, "out of memory");
+    return not_parsed(&watch, r, err);
 }
 
-int syntax_parse(struct syntax *s, enum lang lang, const char *text, size_t bytes,
-                 const struct syntax_limits *limits, struct err *err) {
+static int parse_by_itself(struct syntax *s, const struct syntax_limits *limits, struct err *err) {
     TSTree *tree;
-    int r = prepare(s, lang, text, bytes, err);
-    if (r == 0)
-        r = parse_tree(s, NULL, limits, &tree, err);
+    int r = parse_tree(s, NULL, limits, &tree, err);
     if (r == 0)
         ts_tree_delete(tree);
     return r;
+}
+
+// A tree that is read once: nothing of it stays but the array.
+#ifdef PAIRED_TREE_UNIT
+static int parse_once(struct syntax *s, const struct syntax_limits *limits, struct err *err) {
+    if (s->plain)
+        return parse_by_itself(s, limits, err);
+    struct watch watch = watch_from(limits);
+    TSParseOptions options = {.payload = &watch, .progress_callback = watch_stop};
+    const TSTree *tree;
+    enum tree_result result =
+        tree_memory_parse(s->memory, s->grammar->ts, s->text, s->bytes, options, &tree);
+    int r = result == TREE_PARSED                        ? syntax_flatten(s, tree)
+            : result == TREE_TOO_LARGE                   ? ERR_LIMIT
+            : result == TREE_STOPPED && watch.reason < 0 ? watch.reason
+                                                         : ERR_NOMEM;
+    if (r == 0)
+        return 0;
+    s->count = 0;
+    return not_parsed(&watch, r, err);
+}
+#else
+static int parse_once(struct syntax *s, const struct syntax_limits *limits, struct err *err) {
+    return parse_by_itself(s, limits, err);
+}
+#endif
+
+int syntax_parse(struct syntax *s, enum lang lang, const char *text, size_t bytes,
+                 const struct syntax_limits *limits, struct err *err) {
+    int r = prepare(s, lang, text, bytes, err);
+    return r < 0 ? r : parse_once(s, limits, err);
 }
 
 // --- again after an edit -------------------------------------------------------------------------

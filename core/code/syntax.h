@@ -3,20 +3,21 @@
 // input's depth.
 //
 // A `struct syntax` keeps parser and array for the next file: one per worker thread, one user at a
-// time. What it points to is valid until the next parse. tree-sitter itself ends the process when
-// an allocation fails; sizes are limited before it is asked.
+// time. What it points to is valid until the next parse. Where a tree is kept, tree-sitter itself
+// ends the process when an allocation fails; sizes are limited before it is asked.
 //
-// Source: tree-sitter 0.25, lib/include/tree_sitter/api.h.
+// Source: tree-sitter 0.25, lib/include/tree_sitter/api.h; third_party/tree_sitter/unit.c.
 #pragma once
 
 #include "core/base/err.h"
 #include "core/code/language.h"
 
 enum {
-    SYNTAX_BYTES_MAX = 2 * 1024 * 1024, // of a file; larger ones stay lexical
-    SYNTAX_NODES_MAX = 4 * 1024 * 1024, // of a tree (24 bytes each)
-    SYNTAX_LINE_BYTES_MAX = 32 * 1024,  // a longer line is generated or minified
-    SYNTAX_BACKGROUND_MS = 250,         // usual limits on the parsing thread's time
+    SYNTAX_BYTES_MAX = 2 * 1024 * 1024,        // of a file; larger ones stay lexical
+    SYNTAX_NODES_MAX = 4 * 1024 * 1024,        // of a tree (24 bytes each)
+    SYNTAX_TREE_BYTES_MAX = 512 * 1024 * 1024, // while it is made; usual are 15 for one of the file
+    SYNTAX_LINE_BYTES_MAX = 32 * 1024,         // a longer line is generated or minified
+    SYNTAX_BACKGROUND_MS = 250,                // usual limits on the parsing thread's time
     SYNTAX_KEYSTROKE_MS = 2
 };
 
@@ -41,10 +42,12 @@ struct syntax {
     uint32_t errors; // ERROR and MISSING nodes
     // inside
     uint32_t capacity;
-    void *parser;
+    void *memory; // of trees that are read once
+    void *parser; // of trees that are kept
     enum lang parser_lang;
-    uint32_t *stack; // of ancestors
+    struct syntax_frame *stack; // of subtrees
     uint32_t stack_capacity;
+    bool plain; // tests only: by tree-sitter's public interface alone
 };
 
 struct syntax_limits {

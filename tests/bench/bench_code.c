@@ -14,6 +14,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#ifdef PAIRED_TREES
+#include <tree_sitter/api.h>
+#endif
+
 enum { FILES_MAX = 200000, PATH_BYTES = 1024, DEPTH_MAX = 40 };
 
 struct source {
@@ -74,6 +78,26 @@ typedef size_t stage_fn(struct syntax *s, const struct source *f);
 static bool parsed(struct syntax *s, const struct source *f) {
     static const struct syntax_limits limits = {.ms = 10000};
     return syntax_parse(s, f->lang, f->text, f->bytes, &limits, NULL) == 0;
+}
+
+// tree-sitter's public interface by itself: what everything else is measured against. A build with
+// -DPAIRED_TREE_UNIT=OFF has its core as the package brings it.
+static size_t stage_alone(struct syntax *s, const struct source *f) {
+    size_t nodes = 0;
+    (void)s;
+#ifdef PAIRED_TREES
+    static TSParser *parser;
+    static enum lang lang;
+    if (!parser)
+        parser = ts_parser_new();
+    if (lang != f->lang && !ts_parser_set_language(parser, language_grammar(f->lang)->ts))
+        return 0;
+    lang = f->lang;
+    TSTree *tree = ts_parser_parse_string(parser, NULL, f->text, (uint32_t)f->bytes);
+    nodes = ts_node_descendant_count(ts_tree_root_node(tree));
+    ts_tree_delete(tree);
+#endif
+    return nodes;
 }
 
 static size_t stage_parse(struct syntax *s, const struct source *f) {
@@ -163,6 +187,7 @@ int main(int argc, char **argv) {
     printf("%zu files, %.1f MB\n", file_count, (double)total_bytes / 1e6);
     run("lexical", "bytes", stage_lexical, s, passes);
     run("lexical + words", "bytes", stage_lexical_words, s, passes);
+    run("parse alone (tree-sitter)", "nodes", stage_alone, s, passes);
     run("parse + flatten", "nodes", stage_parse, s, passes);
     run("… + metrics", "functions", stage_metrics, s, passes);
     run("… + metrics + checks", "functions", stage_checks, s, passes);
