@@ -20,6 +20,16 @@ enum {
     LOOKED_UP = 4096
 };
 
+// With -DPAIRED_SANITIZE_TREES=ON ASan sees what is free and what was not asked for.
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define blocks_hide(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define blocks_show(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define blocks_hide(p, n) ((void)(p), (void)(n))
+#define blocks_show(p, n) ((void)(p), (void)(n))
+#endif
+
 struct block {
     size_t kind; // its class: 8 bytes, so that what follows is aligned
 };
@@ -67,7 +77,16 @@ static __attribute__((noreturn, noinline)) void blocks_leave(struct tree_memory 
     longjmp(*m->out, 1);
 }
 
-static __attribute__((noinline)) void *blocks_more(struct tree_memory *m, unsigned c) {
+static inline void *blocks_cut(struct tree_memory *m, unsigned c, size_t bytes) {
+    struct block *b = (struct block *)(void *)m->at;
+    m->at += class_bytes(c) + sizeof *b;
+    blocks_show(b, sizeof *b + bytes);
+    b->kind = c;
+    return b + 1;
+}
+
+static __attribute__((noinline)) void *blocks_more(struct tree_memory *m, unsigned c,
+                                                   size_t bytes) {
     size_t need = class_bytes(c) + sizeof(struct block);
     struct chunk **at = &m->spare;
     while (*at && (*at)->bytes < need)
@@ -77,13 +96,13 @@ static __attribute__((noinline)) void *blocks_more(struct tree_memory *m, unsign
         *at = chunk->next;
         m->spare_bytes -= chunk->bytes;
     } else {
-        size_t bytes = m->next_bytes < need ? need : m->next_bytes;
-        if (c >= CLASSES - 1 || bytes > m->chunks.bytes_max - m->held)
+        size_t room = m->next_bytes < need ? need : m->next_bytes;
+        if (room > m->chunks.bytes_max - m->held)
             blocks_leave(m, TREE_TOO_LARGE);
-        chunk = m->chunks.take(sizeof *chunk + bytes);
+        chunk = m->chunks.take(sizeof *chunk + room);
         if (!chunk)
             blocks_leave(m, TREE_NO_MEMORY);
-        chunk->bytes = bytes;
+        chunk->bytes = room;
         if (m->next_bytes < CHUNK_BYTES_MAX)
             m->next_bytes *= 2;
     }
@@ -92,26 +111,23 @@ static __attribute__((noinline)) void *blocks_more(struct tree_memory *m, unsign
     m->used = chunk;
     m->at = (char *)(chunk + 1);
     m->end = m->at + chunk->bytes;
-    struct block *b = (struct block *)(void *)m->at;
-    b->kind = c;
-    m->at += need;
-    return b + 1;
+    blocks_hide(m->at, chunk->bytes);
+    return blocks_cut(m, c, bytes);
 }
 
 static inline void *blocks_take(struct tree_memory *m, size_t bytes) {
+    if (__builtin_expect(bytes > m->chunks.bytes_max, 0))
+        blocks_leave(m, TREE_TOO_LARGE);
     unsigned c = block_class(bytes);
     void *got = m->free[c];
     if (got) {
-        memcpy(&m->free[c], got, sizeof(void *));
+        blocks_show(got, bytes > sizeof got ? bytes : sizeof got);
+        memcpy(&m->free[c], got, sizeof got);
         return got;
     }
-    size_t need = class_bytes(c) + sizeof(struct block);
-    if ((size_t)(m->end - m->at) < need)
-        return blocks_more(m, c);
-    struct block *b = (struct block *)(void *)m->at;
-    b->kind = c;
-    m->at += need;
-    return b + 1;
+    return (size_t)(m->end - m->at) < class_bytes(c) + sizeof(struct block)
+               ? blocks_more(m, c, bytes)
+               : blocks_cut(m, c, bytes);
 }
 
 static void *blocks_or_end(void *got, size_t bytes) {
@@ -142,8 +158,10 @@ static inline void blocks_free(void *p) {
         free(p);
     } else if (p) {
         size_t c = ((struct block *)p - 1)->kind;
+        blocks_show(p, sizeof(void *));
         memcpy(p, &m->free[c], sizeof(void *));
         m->free[c] = p;
+        blocks_hide(p, class_bytes(c));
     }
 }
 
@@ -152,21 +170,40 @@ static void *blocks_realloc(void *p, size_t bytes) {
     if (!m)
         return blocks_or_end(realloc(p, bytes), bytes);
     size_t had = p ? class_bytes(((struct block *)p - 1)->kind) : 0;
-    if (bytes <= had)
+    if (bytes <= had) {
+        blocks_show(p, bytes);
         return p;
+    }
     void *got = blocks_take(m, bytes);
     if (p) {
+        blocks_show(p, had);
         memcpy(got, p, had);
         blocks_free(p);
     }
     return got;
 }
 
+// For the scanners of the languages.
+static void *blocks_malloc_called(size_t bytes) {
+    return blocks_malloc(bytes);
+}
+static void *blocks_calloc_called(size_t count, size_t bytes) {
+    return blocks_calloc(count, bytes);
+}
+static void blocks_free_called(void *p) {
+    blocks_free(p);
+}
+void *(*ts_current_malloc)(size_t) = blocks_malloc_called;
+void *(*ts_current_calloc)(size_t, size_t) = blocks_calloc_called;
+void *(*ts_current_realloc)(void *, size_t) = blocks_realloc;
+void (*ts_current_free)(void *) = blocks_free_called;
+
 // All blocks end; chunks stay up to a limit.
 static void blocks_reset(struct tree_memory *m) {
     struct chunk *next;
     for (struct chunk *c = m->used; c; c = next) {
         next = c->next;
+        blocks_show(c + 1, c->bytes);
         if (m->spare_bytes + c->bytes > CHUNK_BYTES_KEPT) {
             m->chunks.give(c);
             continue;

@@ -15,21 +15,41 @@ static StackVersion reduce(TSParser *self, StackVersion version, TSSymbol symbol
     if (!below)
         return reduce_any(self, version, symbol, count, dynamic_precedence, production, is_fragile,
                           ends_extra);
-    SubtreeArray children = array_new();
-    array_reserve(&children, (uint32_t)(ts_subtree_alloc_size(all) / sizeof(Subtree)));
-    children.size = all;
-    take_off(stack, head->node, all, children.contents);
+    Subtree *children = blocks_take(current, ts_subtree_alloc_size(all));
+    SubtreeHeapData *parent = (SubtreeHeapData *)(children + all);
+    take_off(stack, head->node, all, children);
     // The nodes' references went to the children, that to the one below to the head.
     head->node = below;
-    MutableSubtree parent = ts_subtree_new_node(symbol, &children, production, self->language);
+    make_parent(parent, symbol, all, production, self->language);
     TSStateId state = below->state;
     TSStateId next = ts_language_next_state(self->language, state, symbol);
-    if (ends_extra && next == state)
-        parent.ptr->extra = true;
-    parent.ptr->parse_state = state;
-    parent.ptr->dynamic_precedence += dynamic_precedence;
-    ts_stack_push(stack, version, ts_subtree_from_mut(parent), false, next);
+    parent->extra = ends_extra && next == state;
+    parent->parse_state = state;
+    parent->dynamic_precedence += dynamic_precedence;
+    ts_stack_push(stack, version, (Subtree){.ptr = parent}, false, next);
     return version;
+}
+
+// For the scanners that languages bring; generated lexers have lexing.h.
+static void advance(TSLexer *lexer, bool skip) {
+    Lexer *l = (Lexer *)lexer;
+    uint32_t next = l->current_position.bytes + 1 - l->chunk_start;
+    if (next >= l->chunk_size || l->lookahead_size != 1 || lexer->lookahead == '\n' ||
+        (unsigned char)l->chunk[next] >= 0x80) {
+        ts_lexer__advance(lexer, skip);
+        return;
+    }
+    l->current_position.bytes++;
+    l->current_position.extent.column++;
+    l->column_data.value += l->column_data.valid;
+    lexer->lookahead = (unsigned char)l->chunk[next];
+    if (skip)
+        l->token_start_position = l->current_position;
+}
+
+static void mark_end(TSLexer *lexer) {
+    Lexer *l = (Lexer *)lexer;
+    l->token_end_position = l->current_position;
 }
 
 // Balancing makes lists cheap to edit; nobody edits a tree that is read once.
@@ -62,12 +82,12 @@ struct tree_memory *tree_memory_new(const struct tree_chunks *chunks) {
 void tree_memory_free(struct tree_memory *m) {
     if (!m)
         return;
-    struct chunk *lists[] = {m->used, m->spare}, *next;
-    for (int i = 0; i < 2; i++)
-        for (struct chunk *c = lists[i]; c; c = next) {
-            next = c->next;
-            m->chunks.give(c);
-        }
+    blocks_reset(m);
+    struct chunk *next;
+    for (struct chunk *c = m->spare; c; c = next) {
+        next = c->next;
+        m->chunks.give(c);
+    }
     m->chunks.give(m);
 }
 
@@ -86,6 +106,8 @@ enum tree_result tree_memory_parse(struct tree_memory *m, const TSLanguage *lang
     current = m;
     if (setjmp(out) == 0) {
         m->parser = ts_parser_new();
+        m->parser->lexer.data.advance = advance;
+        m->parser->lexer.data.mark_end = mark_end;
         TSInput input = {&whole, read_text, TSInputEncodingUTF8, NULL};
         if (ts_parser_set_language(m->parser, language) &&
             (*ret = ts_parser_parse_with_options(m->parser, NULL, input, options)) != NULL)

@@ -11,7 +11,7 @@ struct tree_memory;
 
 // Where chunks come from; `take` may answer NULL.
 struct tree_chunks {
-    size_t bytes_max; // that one parse may hold
+    size_t bytes_max; // that one parse may hold; at most 1 GB
     void *(*take)(size_t bytes);
     void (*give)(void *chunk);
 };
