@@ -1,5 +1,6 @@
-// Speed of reading code, one core: bench_code PATH [passes]. Files below PATH are read into memory
-// first; each stage runs over all of them, the best of some passes counts. MB are of source text.
+// Speed of reading code, one core: bench_code PATH [passes [words]]. Files below PATH are read into
+// memory first; each stage (with these words in its name) runs over all of them, the best of some
+// passes counts. MB are of source text.
 #include "core/base/mem.h"
 #include "core/code/checks.h"
 #include "core/code/facts.h"
@@ -27,6 +28,7 @@ struct source {
 };
 static struct source files[FILES_MAX];
 static size_t file_count, total_bytes;
+static const char *wanted = "";
 
 static double now(void) {
     struct timespec t;
@@ -163,6 +165,8 @@ static void run(const char *name, const char *unit, stage_fn *stage, struct synt
     double best = 1e9;
     size_t sum = 0;
     struct rusage usage;
+    if (!strstr(name, wanted))
+        return;
     for (unsigned p = 0; p < passes; p++) {
         double start = now();
         sum = 0;
@@ -183,6 +187,8 @@ int main(int argc, char **argv) {
         (void)fprintf(stderr, "usage: bench_code PATH [passes]\n");
         return 2;
     }
+    if (argc > 3)
+        wanted = argv[3];
     walk(argv[1], 0);
     printf("%zu files, %.1f MB\n", file_count, (double)total_bytes / 1e6);
     run("lexical", "bytes", stage_lexical, s, passes);

@@ -14,7 +14,7 @@
 // test_syntax_same.c compares the results with those of the public interface.
 //
 // Source: tree-sitter 0.25.1, lib/src.
-#include <tree_sitter/memory.h>
+#include "third_party/tree_sitter/include/tree_sitter/memory.h"
 
 #include "third_party/tree_sitter/lexer_view.h"
 
