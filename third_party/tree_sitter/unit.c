@@ -1,19 +1,20 @@
 // The core of tree-sitter as one unit, its sources as the package has them, with some functions of
 // our own in place of theirs: what they answer is the same, what they cost is about half.
 //
-// - Memory comes from chunks of the parse (tree_sitter/memory.h) and not from malloc; a parse that
-// runs out of
-//   it ends instead of the process.
+// - Memory comes from chunks of the parse (include/tree_sitter/memory.h) and not from malloc; a
+//   parse that runs out of it ends instead of the process.
 // - Counts of references are plain: no tree of ours is used by two threads at a time.
 // - Values of the parse tables that were looked up before are remembered.
 // - A reduction on a stack with one version takes the nodes off and builds the parent in place.
 // - Trees that are read once are not balanced.
 //
-// Only for the version that CMake names (PAIRED_TREE_UNIT); others are built as they come. Names of
-// the package are replaced by #define around the file that has the function. tests/unit/code/
-// test_syntax_same.c compares the results with those of the public interface.
+// Only for the version that third_party/CMakeLists.txt names; others are built as they come. Names
+// of the package are replaced by #define around the file that has the function. tests/trees
+// compares the trees with those of an untouched build, tests/unit/code/test_syntax_same.c ours with
+// those that the public interface gives. Compiled with -fno-strict-aliasing: the core's arrays need
+// it as soon as the compiler sees through its allocator.
 //
-// Source: tree-sitter 0.25.1, lib/src.
+// Source: tree-sitter 0.25.1, lib/src (MIT, LICENSE in this folder).
 #include "third_party/tree_sitter/include/tree_sitter/memory.h"
 
 #include "third_party/tree_sitter/lexer_view.h"
