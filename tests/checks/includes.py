@@ -27,7 +27,7 @@ FOREIGN = {  # header → where it may be included
     "sqlite3.h": ("core/db/", "core/store/", "tests/unit/db/", "tests/unit/store/", "tests/faults/", "tests/bench/"),
     "sodium.h": ("core/code/", "core/crypto/", "core/db/", "core/store/", "server/", "tests/"),
     "openssl/": ("core/crypto/", "tests/unit/crypto/"),
-    "tree_sitter/": ("core/code/", "tests/bench/", "tests/unit/code/"),
+    "tree_sitter/": ("core/code/", "tests/bench/", "tests/trees/", "tests/unit/code/"),
     "cmocka.h": ("tests/",),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)

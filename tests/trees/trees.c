@@ -16,7 +16,7 @@
 enum { LINE_BYTES = 4096, TEXT_BYTES_MAX = 1024 * 1024, DAMAGES = 3 };
 
 #define GRAMMAR(name) const TSLanguage *tree_sitter_##name(void);
-#include "grammars.inc"
+#include <grammars.inc>
 #undef GRAMMAR
 
 static const struct {
@@ -24,7 +24,7 @@ static const struct {
     const TSLanguage *(*language)(void);
 } grammars[] = {
 #define GRAMMAR(name) {#name, tree_sitter_##name},
-#include "grammars.inc"
+#include <grammars.inc>
 #undef GRAMMAR
 };
 
