@@ -7,6 +7,7 @@
 // the copies that moving cells between pages leaves in a page's unused middle. VACUUM writes every
 // page anew from what is alive.
 #include "core/base/mem.h"
+#include "core/store/consent.h"
 #include "core/store/memory.h"
 #include "core/store/store_impl.h"
 
@@ -99,14 +100,16 @@ static int erase_selected(struct db *db, const struct erase_what *what, int64_t 
         if (r == 0)
             r = erase_rows(db, "DELETE FROM agent_memory WHERE workspace = ?1", &where, 1, erased,
                            err);
-        return r < 0 ? r
-                     : erase_rows(db, "DELETE FROM handoffs WHERE workspace = ?1", &where, 1,
-                                  erased, err);
+        if (r == 0)
+            r = erase_rows(db, "DELETE FROM handoffs WHERE workspace = ?1", &where, 1, erased, err);
+        return r < 0 ? r : models_erase(db, what->workspace, erased, err);
     }
     r = erase_found(db, "SELECT uid FROM note WHERE ?1 IS NULL LIMIT 256", &where, erased, err);
     if (r == 0)
         r = erase_rows(db, "DELETE FROM agent_memory", NULL, 0, erased, err);
-    return r < 0 ? r : erase_rows(db, "DELETE FROM handoffs", NULL, 0, erased, err);
+    if (r == 0)
+        r = erase_rows(db, "DELETE FROM handoffs", NULL, 0, erased, err);
+    return r < 0 ? r : models_erase(db, NULL, erased, err);
 }
 
 // What recorded answers said of the notes goes with them. Which did is not known (they are whatever
@@ -121,6 +124,10 @@ static int set_owed(struct db *db, int64_t owed, struct err *err) {
                   "INSERT INTO meta (key, value) VALUES ('scrub_owed', ?1) "
                   "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                   &value, 1, err);
+}
+
+int store_scrub_owe(struct db *db, struct err *err) {
+    return set_owed(db, 1, err);
 }
 
 struct erase_call {
@@ -142,6 +149,7 @@ static int erase_in_transaction(struct db *db, void *ctx, struct buf *result, st
 int64_t store_erase_rows(struct store *s, const struct erase_what *what, struct err *err) {
     struct erase_call call = {.what = what};
     int r = writer_write(s->writer, NULL, erase_in_transaction, &call, NULL, NULL, err);
+    consent_changed(s);
     return r < 0 ? r : call.erased;
 }
 
@@ -228,6 +236,8 @@ static int erase_backup_rows(struct db *backup, struct db *now, struct err *err)
     // Mutes and baselines are small and made anew: a backup keeps none where something was erased.
     if (r == 0)
         r = db_run(backup, "DELETE FROM agent_memory", NULL, 0, err);
+    if (r == 0)
+        r = models_erase_backup(backup, err);
     if (r == 0)
         r = erase_answers(backup, err);
     if (r == 0)

@@ -202,6 +202,8 @@ int store_housekeep(struct store *s, struct err *err) {
     if (r == 0)
         r = prune_origins(s, err);
     if (r == 0)
+        r = models_tidy(s, err);
+    if (r == 0)
         r = scrub_if_due(s, err);
     if (r == 0 && rotation_due(s))
         r = rotate(s, err);

@@ -12,6 +12,7 @@
 #include "core/store/writer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum {
     STORE_READERS_MAX = 24,      // each has two files open, and VFS_CONNECTIONS_MAX counts files
@@ -48,6 +49,7 @@ struct store {
     const struct schema_step *steps;
     struct keyring *keys;
     int lock_fd;
+    _Atomic uint64_t consent_generation; // raised after every change of grants or backends
 
     pthread_mutex_t lock; // guards what follows
     pthread_cond_t changed;
@@ -132,6 +134,12 @@ int64_t store_erase_rows(struct store *s, const struct erase_what *what, struct 
 // Overwrites what erased rows left behind, if an erase owes it: rebuilt index and file, empty log.
 int store_scrub(struct store *s, struct err *err);
 int store_scrub_owed(struct store *s, bool *ret, struct err *err);
+int store_scrub_owe(struct db *db, struct err *err); // in the transaction that removes something
+// What belongs to a workspace (NULL: all) of backends, grants, usage and the audit's private part
+// (models_erase.c); *erased grows by what was there. And all of it, from a backup.
+int models_erase(struct db *db, const char *workspace, int64_t *erased, struct err *err);
+int models_erase_backup(struct db *db, struct err *err);
+int models_tidy(struct store *s, struct err *err); // housekeeping
 
 // --- background check (store_check.c); the store is open
 void store_checker_start(struct store *s);

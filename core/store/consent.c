@@ -1,0 +1,353 @@
+#include "core/store/consent.h"
+
+#include "core/base/utf.h"
+#include "core/store/store_impl.h"
+
+#include <sodium.h>
+#include <string.h>
+
+static const char *const directions[CONSENT_DIRECTIONS] = {"out", "in"};
+
+const char *consent_direction_name(enum consent_direction d) {
+    return directions[d];
+}
+
+static const struct {
+    const char *kind;
+    struct consent_text text;
+} texts[] = {
+    {CONSENT_BACKEND,
+     {1,
+      "Requests to this backend may hold text of files, names, diffs, notes and questions of the "
+      "workspace. Secrets that are found are masked, or the request is refused "
+      "(models.secrets). What its operator keeps is the operator's rule. Revoking acts on the "
+      "next request; what was sent stays there."}},
+};
+
+const struct consent_text *consent_text_of(const char *kind) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strcmp(texts[i].kind, kind) == 0)
+            return &texts[i].text;
+    return NULL;
+}
+
+// --- passes -------------------------------------------------------------------------------------
+
+// The order is what it rests on: a check reads the generation before its snapshot begins, a change
+// raises it after its commit. Who read the old state therefore has the old number.
+void consent_changed(struct store *s) {
+    atomic_fetch_add(&s->consent_generation, 1);
+}
+
+bool consent_stands(struct store *s, const struct consent_pass *pass, int64_t now_ms) {
+    return pass->grant && (!pass->expires_ms || now_ms < pass->expires_ms) &&
+           store_state(s) == STORE_OPEN && atomic_load(&s->consent_generation) == pass->generation;
+}
+
+static int find(struct db *db, const struct consent_what *what, int64_t now_ms,
+                struct consent_pass *ret, struct err *err) {
+    const struct db_value of[] = {db_text(what->kind), db_text(what->audience),
+                                  db_text(directions[what->direction]),
+                                  db_text(what->workspace ? what->workspace : ""), db_int(now_ms)};
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db,
+                         "SELECT id, expires_ms FROM consent WHERE kind = ?1 AND audience = ?2 AND "
+                         "direction = ?3 AND scope IN (?4, '') AND ended_ms = 0 AND (expires_ms = "
+                         "0 OR expires_ms > ?5) ORDER BY scope DESC LIMIT 1",
+                         of, 5, &rows, err);
+    if (r == 0)
+        r = db_rows_next(rows, err);
+    if (r > 0) {
+        ret->grant = db_col_int(rows, 0);
+        ret->expires_ms = db_col_int(rows, 1);
+    }
+    db_rows_close(rows);
+    return r;
+}
+
+int consent_check(struct store *s, const struct consent_what *what, struct consent_pass *ret,
+                  struct err *err) {
+    struct db *db = NULL;
+    struct consent_pass pass = {.generation = atomic_load(&s->consent_generation)};
+    int r = store_reader_get(s, &db, err);
+    if (r < 0)
+        return r;
+    r = find(db, what, s->wall_ms(), &pass, err);
+    store_reader_put(s, db);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return err_set(err, ERR_PERM, "nothing of %s may go to %s: paired consent grant %s%s",
+                       what->workspace ? "this workspace" : "requests without a workspace",
+                       what->audience, what->audience, what->workspace ? "" : " --any");
+    *ret = pass;
+    return 0;
+}
+
+// --- changing -----------------------------------------------------------------------------------
+
+static bool is_word(const char *s) {
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return n && !s[n] && n <= CONSENT_WORD_BYTES_MAX;
+}
+
+static bool is_plain(const char *s, size_t max) {
+    size_t n = strlen(s);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+            return false;
+    return n && n <= max && utf_valid(s, n);
+}
+
+static int check_what(const struct consent_what *w, struct err *err) {
+    if (!is_word(w->kind) || (unsigned)w->direction >= CONSENT_DIRECTIONS)
+        return err_set(err, ERR_INVAL, "consent: no such kind or direction");
+    if (!is_plain(w->audience, CONSENT_AUDIENCE_BYTES_MAX))
+        return err_set(err, ERR_INVAL, "consent: the audience is not a name");
+    if (w->workspace && (w->workspace[0] != '/' || strlen(w->workspace) > CONSENT_PATH_BYTES_MAX))
+        return err_set(err, ERR_INVAL, "consent: the workspace is not an absolute path");
+    return 0;
+}
+
+static int note_change(struct db *db, enum audit_event event, const struct consent_row *row,
+                       const char *why, int64_t now_ms, struct err *err) {
+    const struct audit_entry entry = {.time_ms = now_ms,
+                                      .event = event,
+                                      .outcome = AUDIT_OK,
+                                      .kind = row->kind,
+                                      .audience = row->audience,
+                                      .purpose = why,
+                                      .model = "",
+                                      .workspace = row->workspace};
+    return audit_append(db, &entry, NULL, err);
+}
+
+static int end_rows(struct db *db, const struct consent_row *row, bool everywhere, int64_t now_ms,
+                    int64_t *ret_ended, struct err *err) {
+    const struct db_value of[] = {db_text(row->kind),
+                                  db_text(row->audience),
+                                  db_text(directions[row->direction]),
+                                  db_text(row->workspace ? row->workspace : ""),
+                                  db_int(everywhere),
+                                  db_int(now_ms),
+                                  db_text(row->ended_by)};
+    int r = db_run(db,
+                   "UPDATE consent SET ended_ms = ?6, ended_by = ?7 WHERE kind = ?1 AND audience = "
+                   "?2 AND direction = ?3 AND (scope = ?4 OR ?5 <> 0) AND ended_ms = 0",
+                   of, 7, err);
+    *ret_ended = r == 0 ? db_changes(db) : 0;
+    return r;
+}
+
+static int insert_row(struct db *db, const struct consent_row *row, const uint8_t *hash,
+                      struct err *err) {
+    const struct db_value of[] = {db_text(row->kind),
+                                  db_text(row->audience),
+                                  db_text(directions[row->direction]),
+                                  db_text(row->workspace ? row->workspace : ""),
+                                  db_int(row->given_ms),
+                                  db_int(row->expires_ms),
+                                  db_text(row->given_by),
+                                  db_int(row->text_version),
+                                  db_blob(hash, CONSENT_HASH_BYTES)};
+    int64_t standing = 0;
+    int r =
+        db_one_int(db, "SELECT count(*) FROM consent WHERE ended_ms = 0", NULL, 0, &standing, err);
+    if (r < 0)
+        return r;
+    if (standing >= CONSENT_STANDING_MAX)
+        return err_set(err, ERR_LIMIT, "at most %d grants can stand at a time",
+                       CONSENT_STANDING_MAX);
+    return db_run(db,
+                  "INSERT INTO consent (kind, audience, direction, scope, given_ms, expires_ms, "
+                  "given_by, text_version, text_hash, ended_ms, ended_by) VALUES (?1, ?2, ?3, ?4, "
+                  "?5, ?6, ?7, ?8, ?9, 0, '')",
+                  of, 9, err);
+}
+
+struct change {
+    struct consent_row row;
+    uint8_t hash[CONSENT_HASH_BYTES];
+    bool everywhere;
+    int64_t now_ms, ended;
+    bool still;
+};
+
+static void hash_text(const struct consent_text *text, uint8_t hash[CONSENT_HASH_BYTES]) {
+    (void)crypto_hash_sha256(hash, (const unsigned char *)text->words, strlen(text->words));
+}
+
+static int grant_in(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    struct change *c = ctx;
+    struct consent_row before = c->row;
+    (void)result;
+    before.ended_by = "replaced";
+    int r = end_rows(db, &before, false, c->now_ms, &c->ended, err);
+    if (r == 0)
+        r = insert_row(db, &c->row, c->hash, err);
+    return r < 0 ? r : note_change(db, AUDIT_GRANT, &c->row, "granted", c->now_ms, err);
+}
+
+int consent_grant(struct store *s, const struct origin *origin, const struct consent_what *what,
+                  int64_t expires_ms, const char *given_by, struct err *err) {
+    int64_t now_ms = s->wall_ms();
+    int r = check_what(what, err);
+    if (r < 0)
+        return r;
+    const struct consent_text *text = consent_text_of(what->kind);
+    if (!text)
+        return err_set(err, ERR_INVAL, "consent: no such kind: %s", what->kind);
+    if (expires_ms && expires_ms <= now_ms)
+        return err_set(err, ERR_INVAL, "consent: it would have expired already");
+    struct change c = {.row = {.given_ms = now_ms,
+                               .expires_ms = expires_ms,
+                               .kind = what->kind,
+                               .audience = what->audience,
+                               .direction = what->direction,
+                               .workspace = what->workspace,
+                               .given_by = given_by,
+                               .text_version = text->version},
+                       .now_ms = now_ms};
+    hash_text(text, c.hash);
+    r = store_write(s, origin, grant_in, &c, NULL, NULL, err);
+    consent_changed(s);
+    return r;
+}
+
+static int revoke_in(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    struct change *c = ctx;
+    struct consent_pass still;
+    const struct consent_what what = {c->row.kind, c->row.audience, c->row.direction,
+                                      c->row.workspace};
+    (void)result;
+    int r = end_rows(db, &c->row, c->everywhere, c->now_ms, &c->ended, err);
+    if (r == 0 && c->ended)
+        r = note_change(db, AUDIT_REVOKE, &c->row, "revoked", c->now_ms, err);
+    if (r == 0)
+        r = find(db, &what, c->now_ms, &still, err);
+    c->still = r > 0;
+    return r < 0 ? r : 0;
+}
+
+int consent_revoke(struct store *s, const struct origin *origin, const struct consent_what *what,
+                   bool everywhere, int64_t *ret_ended, bool *ret_still, struct err *err) {
+    int r = check_what(what, err);
+    if (r < 0)
+        return r;
+    struct change c = {.row = {.kind = what->kind,
+                               .audience = what->audience,
+                               .direction = what->direction,
+                               .workspace = what->workspace,
+                               .ended_by = "revoked"},
+                       .everywhere = everywhere,
+                       .now_ms = s->wall_ms()};
+    r = store_write(s, origin, revoke_in, &c, NULL, NULL, err);
+    consent_changed(s);
+    if (r < 0)
+        return r;
+    *ret_ended = c.ended;
+    *ret_still = c.still;
+    return 0;
+}
+
+// --- inside store_write -------------------------------------------------------------------------
+
+int consent_end_audience(struct db *db, const char *kind, const char *audience, const char *why,
+                         int64_t now_ms, struct err *err) {
+    for (int d = 0; d < CONSENT_DIRECTIONS; d++) {
+        const struct consent_row row = {.kind = kind,
+                                        .audience = audience,
+                                        .direction = (enum consent_direction)d,
+                                        .ended_by = why};
+        int64_t ended = 0;
+        int r = end_rows(db, &row, true, now_ms, &ended, err);
+        if (r == 0 && ended)
+            r = note_change(db, AUDIT_REVOKE, &row, why, now_ms, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+// A decision made here after the exported one was given weighs more: what was revoked since stays
+// so.
+int consent_import(struct db *db, const struct consent_row *row, int64_t now_ms, bool *ret_added,
+                   struct err *err) {
+    const struct consent_what what = {row->kind, row->audience, row->direction, row->workspace};
+    const struct consent_text *text = consent_text_of(row->kind);
+    const struct db_value of[] = {
+        db_text(row->kind), db_text(row->audience), db_text(directions[row->direction]),
+        db_text(row->workspace ? row->workspace : ""), db_int(row->given_ms)};
+    uint8_t hash[CONSENT_HASH_BYTES];
+    int64_t one = 0;
+    *ret_added = false;
+    int r = check_what(&what, err);
+    if (r < 0)
+        return r;
+    if (!text || (row->expires_ms && row->expires_ms <= now_ms))
+        return 0;
+    r = db_one_int(db,
+                   "SELECT 1 FROM consent WHERE kind = ?1 AND audience = ?2 AND direction = ?3 AND "
+                   "scope = ?4 AND (ended_ms = 0 OR ended_ms >= ?5)",
+                   of, 5, &one, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    hash_text(text, hash);
+    r = insert_row(db, row, hash, err);
+    if (r == 0)
+        r = note_change(db, AUDIT_GRANT, row, "imported", now_ms, err);
+    *ret_added = r == 0;
+    return r;
+}
+
+int consent_tidy(struct db *db, int64_t now_ms, struct err *err) {
+    const struct db_value now = db_int(now_ms), most = db_int(CONSENT_ENDED_MAX);
+    int r = db_run(db,
+                   "UPDATE consent SET ended_ms = expires_ms, ended_by = 'expired' WHERE ended_ms "
+                   "= 0 AND expires_ms > 0 AND expires_ms <= ?1",
+                   &now, 1, err);
+    return r < 0 ? r
+                 : db_run(db,
+                          "DELETE FROM consent WHERE id IN (SELECT id FROM consent WHERE ended_ms "
+                          "> 0 ORDER BY ended_ms DESC, id DESC LIMIT -1 OFFSET ?1)",
+                          &most, 1, err);
+}
+
+// --- reading ------------------------------------------------------------------------------------
+
+#define COLUMNS                                                                                    \
+    "SELECT id, kind, audience, direction, scope, given_ms, expires_ms, given_by, text_version, "  \
+    "ended_ms, ended_by FROM consent "
+
+static const char standing_sql[] =
+    COLUMNS "WHERE ended_ms = 0 AND (?1 IS NULL OR audience = ?1) ORDER BY kind, audience, "
+            "direction, scope LIMIT ?2";
+static const char history_sql[] =
+    COLUMNS "WHERE ended_ms > 0 AND (?1 IS NULL OR audience = ?1) ORDER BY ended_ms DESC, id DESC "
+            "LIMIT ?2";
+
+int consent_each(struct db *db, bool history, const char *audience, int64_t limit, consent_fn *fn,
+                 void *ctx, struct err *err) {
+    const struct db_value of[] = {db_text(audience), db_int(limit)};
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db, history ? history_sql : standing_sql, of, 2, &rows, err);
+    while (r == 0 && (r = db_rows_next(rows, err)) > 0) {
+        const char *direction = db_col_text(rows, 3, NULL);
+        const char *scope = db_col_text(rows, 4, NULL);
+        struct consent_row row = {
+            .id = db_col_int(rows, 0),
+            .kind = db_col_text(rows, 1, NULL),
+            .audience = db_col_text(rows, 2, NULL),
+            .direction = direction && strcmp(direction, "in") == 0 ? CONSENT_IN : CONSENT_OUT,
+            .workspace = scope && scope[0] ? scope : NULL,
+            .given_ms = db_col_int(rows, 5),
+            .expires_ms = db_col_int(rows, 6),
+            .given_by = db_col_text(rows, 7, NULL),
+            .text_version = db_col_int(rows, 8),
+            .ended_ms = db_col_int(rows, 9),
+            .ended_by = db_col_text(rows, 10, NULL)};
+        r = fn(ctx, &row, err);
+    }
+    db_rows_close(rows);
+    return r;
+}
