@@ -3,6 +3,7 @@
 #include "core/base/env.h"
 #include "core/base/mem.h"
 #include "core/crypto/keyring.h"
+#include "core/store/schema.h"
 
 #include <ftw.h>
 #include <stdatomic.h>
@@ -45,6 +46,15 @@ void scratch_done(struct scratch *s) {
 int try_open(const char *dir, struct store **ret, struct err *err) {
     const struct store_config config = {.dir = dir, .readers = 4, .wall_ms = test_clock};
     return store_open(&config, ret, err);
+}
+
+struct db *open_plain(void) {
+    struct db *db = NULL;
+    struct err err = {0};
+    assert_int_equal(db_open_plain(":memory:", DB_CREATE, &db, NULL), 0);
+    if (schema_migrate(db, schema_steps, 1, &err) < 0)
+        fail_msg("schema_migrate: %s", err_text(&err));
+    return db;
 }
 
 struct store *open_store(const char *dir) {

@@ -19,6 +19,7 @@ struct scratch {
 void scratch_init(struct scratch *s);
 void scratch_done(struct scratch *s);
 
+struct db *open_plain(void);               // in memory, unencrypted, with the schema of a store
 int64_t test_clock(void);                  // the clock of stores opened here
 void test_clock_set(int64_t ms);           // 0: the real one
 struct store *open_store(const char *dir); // fails the test when it cannot

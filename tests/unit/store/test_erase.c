@@ -3,8 +3,10 @@
 #include "core/base/mem.h"
 #include "core/crypto/keyring.h"
 #include "core/db/vfs.h"
+#include "core/store/consent.h"
 #include "core/store/schema.h"
 #include "core/store/store_impl.h"
+#include "core/store/usage.h"
 #include "tests/unit/store/store_support.h"
 
 #include <ftw.h>
@@ -198,6 +200,50 @@ static void everything_is_erased(void **state) {
     assert_int_equal(count_notes(s), 0);
     remember_plain(s, 1, plain);
     assert_int_equal(count_notes(s), 1);
+    store_close(s);
+    assert_int_equal(pages_with_marker("store.db", 0), 0);
+}
+
+static int use_backend(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    (void)ctx;
+    (void)result;
+    const struct audit_entry entry = {.time_ms = 1,
+                                      .event = AUDIT_SEND,
+                                      .kind = "backend",
+                                      .audience = "a",
+                                      .purpose = "ask",
+                                      .model = "m",
+                                      .workspace = "/home/" MARKER};
+    const struct usage u = {.at_ms = 1,
+                            .agent = "alex",
+                            .backend = "a",
+                            .model = "m",
+                            .session = "s",
+                            .workspace = "/home/" MARKER,
+                            .sum = {.requests = 1}};
+    int r = audit_append(db, &entry, NULL, err);
+    return r < 0 ? r : usage_add(db, &u, err);
+}
+
+static void what_a_workspace_sent_and_was_granted_leaves_no_trace_of_its_path(void **state) {
+    (void)state;
+    const struct consent_what what = {CONSENT_BACKEND, "a", CONSENT_OUT, "/home/" MARKER};
+    struct audit_state before, after;
+    struct db *db = NULL;
+    struct store *s = open_store(scratch.dir);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(store_write(s, NULL, use_backend, NULL, NULL, NULL, NULL), 0);
+    assert_int_equal(consent_grant(s, NULL, &what, 0, "cli", NULL), 0);
+    assert_int_equal(store_reader_get(s, &db, NULL), 0);
+    assert_int_equal(audit_verify(db, NULL, NULL, NULL, &before, NULL), 0);
+    store_reader_put(s, db);
+    // One row of usage, the grant, what 51 entries were tied to it by, and the path.
+    assert_int_equal(store_erase(s, NULL, 0, "/home/" MARKER, NULL), 1 + 1 + 51 + 1);
+    assert_int_equal(store_reader_get(s, &db, NULL), 0);
+    assert_int_equal(audit_verify(db, NULL, NULL, NULL, &after, NULL), 0);
+    store_reader_put(s, db);
+    assert_int_equal(after.entries, 51);
+    assert_memory_equal(before.root, after.root, sizeof before.root);
     store_close(s);
     assert_int_equal(pages_with_marker("store.db", 0), 0);
 }
@@ -429,6 +475,7 @@ int main(void) {
         TEST(notes_erased_by_uid_leave_no_trace),
         TEST(a_workspace_is_erased_with_its_handoffs_and_name),
         TEST(everything_is_erased),
+        TEST(what_a_workspace_sent_and_was_granted_leaves_no_trace_of_its_path),
         TEST(what_does_not_exist_erases_nothing),
         TEST(copies_of_moved_rows_are_overwritten),
         TEST(a_repeat_of_an_erased_write_does_not_bring_it_back),
