@@ -71,6 +71,14 @@ static const struct cli_option *find_letter(const struct cli_option *list, char 
     return NULL;
 }
 
+bool cli_has_verbs(const struct cli_command *command) {
+    size_t n = strlen(command->name);
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        if (strncmp(c->name, command->name, n) == 0 && c->name[n] == ' ')
+            return true;
+    return false;
+}
+
 bool cli_given(const struct cli_line *line, const char *name) {
     for (size_t i = 0; i < line->given_count; i++)
         if (strcmp(line->given[i].option->name, name) == 0)
@@ -180,7 +188,7 @@ static int take_operand(struct parser *p, const char *word) {
         line->command = strchr(word, ' ') ? NULL : find_command(word);
         return line->command ? 0 : unknown_command(p, "", word);
     }
-    if (!line->command->run && line->command->role == CLI_ROLE_COMMAND) { // the verb of a group
+    if (cli_has_verbs(line->command) && line->command->role == CLI_ROLE_COMMAND) {
         char name[NAME_BYTES_MAX];
         char prefix[NAME_BYTES_MAX];
         (void)snprintf(name, sizeof name, "%s %s", line->command->name, word);
@@ -248,10 +256,11 @@ static int finish(struct parser *p) {
     line->json = cli_given(line, "json");
     line->quiet = cli_given(line, "quiet");
     line->standalone = cli_given(line, "standalone");
-    // A folder that is gone still names the notes to be erased.
+    // A folder that is gone still names the notes to be erased, the grants to be ended.
     struct stat st;
     if (line->workspace && line->command->role == CLI_ROLE_COMMAND &&
         strcmp(line->command->name, "erase") != 0 &&
+        strcmp(line->command->name, "consent revoke") != 0 &&
         (stat(line->workspace, &st) < 0 || !S_ISDIR(st.st_mode)))
         return usage_error(p, "there is no folder", line->workspace, NULL);
     // A script's unset variable must not mean the user's own store.

@@ -91,6 +91,9 @@ int cli_run(const struct cli_line *line);
 // Both of the above; for a command line whose role is CLI_ROLE_COMMAND.
 int cli_main(int argc, char **argv);
 
+// Whether there are verbs below it: "backends" runs by itself, and has "backends add".
+bool cli_has_verbs(const struct cli_command *command);
+
 // Value of an option by its long name; the last one wins. NULL: not given (or a switch).
 const char *cli_value(const struct cli_line *line, const char *name);
 bool cli_given(const struct cli_line *line, const char *name);

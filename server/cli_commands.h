@@ -30,3 +30,11 @@ cli_run_fn cli_run_hook;
 cli_run_fn cli_run_doctor;
 // cli_demo.c
 cli_run_fn cli_run_demo;
+// cli_models.c
+cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add,
+    cli_run_backends_remove, cli_run_backends_enable, cli_run_backends_disable;
+// cli_consent.c
+cli_run_fn cli_run_consent, cli_run_consent_grant, cli_run_consent_revoke, cli_run_consent_history;
+// cli_usage.c
+cli_run_fn cli_run_audit_list, cli_run_audit_verify, cli_run_audit_export, cli_run_usage,
+    cli_run_budget;

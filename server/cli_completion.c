@@ -25,7 +25,7 @@ static void put_verb_words(struct buf *out, const char *prefix) {
 }
 
 static bool is_group(const struct cli_command *c) {
-    return !c->run && c->role == CLI_ROLE_COMMAND;
+    return c->role == CLI_ROLE_COMMAND && cli_has_verbs(c);
 }
 
 // --- bash --------------------------------------------------------------------------------------

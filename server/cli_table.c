@@ -97,6 +97,46 @@ static const struct cli_option erase_options[] = {
     {"yes", 'y', NULL, "Agree without being asked."},
     {0},
 };
+static const struct cli_option backend_options[] = {
+    {"preset", 0, "NAME", "A provider that is known by name, where NAME is not that already."},
+    {"family", 0, "API", "What it speaks: anthropic, chat, responses or gemini."},
+    {"url", 0, "URL", "Where it is, without the API's version; https, or http to this machine."},
+    {"key-env", 0, "VARIABLE", "Its key is in this environment variable of your clients."},
+    {"key-stdin", 0, NULL, "Keep its key, sealed; it is asked for, or read as a line of stdin."},
+    {"model", 'm', "MODEL", "A model it offers, or MODEL=NAME for the name it is priced under."},
+    {"account", 0, "NAME", "Backends of one account share its limits."},
+    {"replace", 0, NULL, "Change the one that has this name."},
+    {0},
+};
+static const struct cli_option grant_options[] = {
+    {"any", 0, NULL, "For every workspace, and for requests without one."},
+    {"expires", 0, "DAYS", "Until then; else until it is revoked."},
+    {"yes", 'y', NULL, "Agree without being asked."},
+    {0},
+};
+static const struct cli_option revoke_options[] = {
+    {"any", 0, NULL, "The grant for every workspace alone."},
+    {0},
+};
+static const struct cli_option audit_list_options[] = {
+    {"limit", 'n', "N", "So many entries at most (50)."},
+    {"before", 0, "N", "Those before this one."},
+    {0},
+};
+static const struct cli_option audit_export_options[] = {
+    {"with-workspaces", 0, NULL, "Also which workspace each entry speaks of, with its salt."},
+    {0},
+};
+static const struct cli_option usage_options[] = {
+    {"by", 0, "WHAT", "day, agent, backend, model, session or workspace."},
+    {"since", 0, "WHEN", "2026-11-20, 2026-11, yesterday, \"3 days ago\" … (30 days ago)."},
+    {0},
+};
+static const struct cli_option budget_options[] = {
+    {"day", 0, "DOLLARS", "Set the limit of a day; 0 removes it."},
+    {"month", 0, "DOLLARS", "Set the limit of a month; 0 removes it."},
+    {0},
+};
 static const struct cli_option help_options[] = {
     {"man", 0, NULL, "Print the manual page (mdoc)."},
     {0},
@@ -231,6 +271,99 @@ const struct cli_command cli_commands[] = {
 #define CLI_AGENT_ROWS
 #include <cli_agents.inc>
 #undef CLI_AGENT_ROWS
+    // --- model backends
+    {.group = "Model backends",
+     .name = "backends",
+     .run = cli_run_backends,
+     .help = "List the model backends, their keys' places and what may go to them.",
+     .details = "paired works without any. One that is named gets nothing until a workspace is "
+                "granted to it."},
+    {.name = "backends add",
+     .run = cli_run_backends_add,
+     .operands = "NAME",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Name a backend; some are known by name.",
+     .details = "A key is never given as an argument: it stays in a variable of your clients' "
+                "environment, or is kept sealed in the encrypted store.",
+     .options = backend_options,
+     .examples = "  paired backends add anthropic\n"
+                 "  paired backends add ollama --model qwen3\n"
+                 "  paired backends add router --family chat --url https://openrouter.ai/api "
+                 "--key-stdin < key\n"},
+    {.name = "backends presets",
+     .run = cli_run_backends_presets,
+     .help = "List the providers that are known by name."},
+    {.name = "backends remove",
+     .run = cli_run_backends_remove,
+     .operands = "NAME",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Forget a backend, its key and its grants."},
+    {.name = "backends enable",
+     .run = cli_run_backends_enable,
+     .operands = "NAME",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Use a backend."},
+    {.name = "backends disable",
+     .run = cli_run_backends_disable,
+     .operands = "NAME",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Leave a backend alone; its key and grants stay."},
+    {.name = "consent",
+     .run = cli_run_consent,
+     .help = "List what may go where.",
+     .details = "Nothing goes anywhere without a grant. A change acts on the next request."},
+    {.name = "consent grant",
+     .run = cli_run_consent_grant,
+     .operands = "BACKEND",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Let this workspace go to a backend, after asking.",
+     .options = grant_options,
+     .examples = "  paired consent grant anthropic --expires 30\n"
+                 "  paired consent grant ollama --any\n"},
+    {.name = "consent revoke",
+     .run = cli_run_consent_revoke,
+     .operands = "BACKEND",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "End its grants: all, or those of --workspace or --any.",
+     .options = revoke_options},
+    {.name = "consent history",
+     .run = cli_run_consent_history,
+     .operands = "[BACKEND]",
+     .operands_max = 1,
+     .help = "List grants that ended, newest first."},
+    {.name = "audit", .help = "What left this machine: when, where to, how much; never what."},
+    {.name = "audit list",
+     .run = cli_run_audit_list,
+     .help = "List what left, newest first.",
+     .options = audit_list_options},
+    {.name = "audit verify",
+     .run = cli_run_audit_verify,
+     .operands = "[LINE]",
+     .operands_max = 1,
+     .help = "Check that no entry was changed or removed, also since LINE was printed.",
+     .details = "Prints a line. Kept elsewhere and given again later, it shows a log that was cut "
+                "or made anew, which the log by itself cannot. Exit status 3: something is wrong."},
+    {.name = "audit export",
+     .run = cli_run_audit_export,
+     .help = "Print all entries as JSON lines, with the bytes that are hashed.",
+     .options = audit_export_options},
+    {.name = "usage",
+     .run = cli_run_usage,
+     .help = "Show tokens and money by what used them.",
+     .options = usage_options,
+     .examples = "  paired usage --by backend --since \"last week\"\n"},
+    {.name = "budget",
+     .run = cli_run_budget,
+     .help = "Show or set what may be spent.",
+     .details = "Exit status 3: a limit is reached.",
+     .options = budget_options,
+     .examples = "  paired budget --day 5 --month 50\n"},
     // --- the store
     {.group = "The store", .name = "key", .help = "What opens the store."},
     {.name = "key list", .run = cli_run_key_list, .help = "List the slots that open the store."},

@@ -79,7 +79,10 @@ int cli_help_short(struct buf *out) {
 
 static void put_usage(struct buf *out, const struct cli_command *c) {
     bool group = !c->run && c->role == CLI_ROLE_COMMAND;
-    (void)buf_printf(out, "Usage: paired %s%s%s%s%s\n", c->name, group ? " VERB" : "",
+    (void)buf_printf(out, "Usage: paired %s%s%s%s%s\n", c->name,
+                     group              ? " VERB"
+                     : cli_has_verbs(c) ? " [VERB]"
+                                        : "",
                      c->operands ? " " : "", c->operands ? c->operands : "",
                      c->options || group ? " [OPTION …]" : "");
 }

@@ -314,10 +314,14 @@ static struct store *index_store(void *ctx) {
 }
 
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *tables[6];
-    const struct capability *const all[] = {capabilities_memory,   capabilities_admin,
-                                            capabilities_mcp,      capabilities_acp,
-                                            capabilities_agents(), NULL};
+    static const struct capability *tables[7];
+    const struct capability *const all[] = {capabilities_memory,
+                                            capabilities_admin,
+                                            capabilities_mcp,
+                                            capabilities_acp,
+                                            capabilities_agents(),
+                                            capabilities_models,
+                                            NULL};
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
                                     .conf = e->conf,

@@ -1,6 +1,9 @@
 #include "core/base/conf.h"
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+// From loose to tight, as a workspace's file may only go.
+static const char *const policies[] = {"best", "balanced", "cheapest", "local-only", NULL};
+static const char *const secret_gates[] = {"mask", "refuse", NULL};
 static const char *const toolsets[] = {"all", "read-only", NULL};
 
 const struct conf_option conf_options[] = {
@@ -64,5 +67,44 @@ const struct conf_option conf_options[] = {
      .values = toolsets,
      .workspace = true,
      .help = "Which tools an MCP client is offered: all, or only those that change nothing."},
+    {.key = "models.policy",
+     .type = CONF_ENUM,
+     .fallback = "balanced",
+     .values = policies,
+     .workspace = true,
+     .help = "How a model backend is chosen among those that are granted: the best, a balance, the "
+             "cheapest that is expected to do, or only those on this machine."},
+    {.key = "models.secrets",
+     .type = CONF_ENUM,
+     .fallback = "mask",
+     .values = secret_gates,
+     .workspace = true,
+     .help = "What happens when a secret is found in what would go to a model backend: it is "
+             "masked, or the request is refused."},
+    {.key = "models.budget_day_usd",
+     .type = CONF_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000,
+     .unit = "dollars",
+     .help = "No paid request is made when so much was spent on a day (UTC); 0 sets no limit."},
+    {.key = "models.budget_month_usd",
+     .type = CONF_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000,
+     .unit = "dollars",
+     .help = "No paid request is made when so much was spent in a month (UTC); 0 sets no limit."},
+    {.key = "gateway.enabled",
+     .type = CONF_BOOL,
+     .fallback = "false",
+     .help = "Serve the APIs of model backends on this machine, for other tools with a token."},
+    {.key = "gateway.port",
+     .type = CONF_INT,
+     .fallback = "4710",
+     .min = 1024,
+     .max = 65535,
+     .unit = "port",
+     .help = "Port on 127.0.0.1 that the gateway listens at."},
     {0},
 };

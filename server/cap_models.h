@@ -1,0 +1,46 @@
+// What the capabilities of model backends share: the functions behind the rows of cap_models.c.
+#pragma once
+
+#include "core/base/fields.h"
+#include "core/store/consent.h"
+#include "server/dispatch.h"
+
+// The origin that makes a repeated request apply once.
+struct origin models_origin(const struct call *call);
+// The store with a reader's connection.
+int models_reader(struct call *call, struct store **ret_store, struct db **ret_db, struct err *err);
+// Copies a text into `out` with its end; ERR_LIMIT names the field. An absent one becomes "".
+int models_copy(const char *field, struct text t, char *out, size_t size, struct err *err);
+// A member's value, or NULL for an absent text.
+json_t *models_text(const char *s);
+
+// cap_models_consent.c
+struct consent_input {
+    struct text backend, workspace;
+    bool any;
+    int64_t expires_days;
+};
+struct consent_list_input {
+    struct text backend;
+    int64_t limit;
+};
+extern const struct field consent_fields[], consent_list_fields[];
+capability_fn models_consent_list, models_consent_history, models_consent_grant,
+    models_consent_revoke;
+
+// cap_models_log.c
+struct audit_list_input {
+    int64_t before, after, limit;
+    bool private_too;
+};
+struct audit_verify_input {
+    struct text mark;
+};
+struct usage_input {
+    int by;
+    struct text since;
+    int64_t limit;
+};
+extern const struct field audit_list_fields[], audit_export_fields[], audit_verify_fields[],
+    usage_fields[];
+capability_fn models_audit_list, models_audit_export, models_audit_verify, models_usage;
