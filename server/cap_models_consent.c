@@ -114,17 +114,17 @@ static int read_asked(const struct consent_input *in, struct asked *ret, struct 
     return r;
 }
 
-static int ask(const struct asked *a, const struct backend *b, int64_t days, struct answer *answer,
-               struct err *err) {
+static int ask(struct call *call, const struct asked *a, const struct backend *b, int64_t days,
+               struct answer *answer, struct err *err) {
     char until[64] = "until you revoke it";
     const struct consent_text *text = consent_text_of(CONSENT_BACKEND);
     if (days)
         (void)snprintf(until, sizeof until, "for %lld day%s", (long long)days,
                        days == 1 ? "" : "s");
     char message[CONSENT_PATH_BYTES_MAX + BACKEND_URL_BYTES_MAX + 1024];
-    (void)snprintf(message, sizeof message, "This lets %s go to %s at %s, %s.\n%s",
+    (void)snprintf(message, sizeof message, "This lets %s go to %s at %s, %s.\n%s (Now: %s.)",
                    a->what.workspace ? a->what.workspace : "every workspace", a->backend, b->url,
-                   until, text->words);
+                   until, text->words, conf_string(call->services->conf, "models.secrets"));
     answer->ask = json_pack("{ss}", "message", message);
     return answer->ask ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
@@ -153,7 +153,7 @@ int models_consent_grant(struct call *call, const void *input, struct answer *an
     if (call->confirmed)
         r = consent_grant(s, &origin, &a.what, expires_ms, call->caller->face, err);
     else
-        r = ask(&a, found.items, in->expires_days, answer, err);
+        r = ask(call, &a, found.items, in->expires_days, answer, err);
     backend_list_done(&found);
     if (r < 0 || answer->ask)
         return r;

@@ -36,6 +36,8 @@ static const struct {
     {"store.wal", doctor_wal},
     {"store.rotation", doctor_rotation},
     {"store.backups", doctor_backups},
+    {"models.backends", doctor_backends},
+    {"models.grants", doctor_grants},
     {"system.descriptors", doctor_descriptors},
     {"system.memlock", doctor_memlock},
     {"system.cores", doctor_cores},

@@ -18,7 +18,7 @@ enum {
 static const json_int_t WAL_BYTES_MAX = 64 * 1024 * 1024;
 static const json_int_t DAY_MS = 24 * 3600 * 1000;
 
-static json_t *ask(struct doctor *d, const char *capability, uint64_t deadline_ms,
+json_t *doctor_ask(struct doctor *d, const char *capability, uint64_t deadline_ms,
                    struct err *err) {
     json_t *answer = NULL;
     struct cli_call call = {.capability = capability, .deadline_ms = deadline_ms};
@@ -45,8 +45,8 @@ void doctor_ask_engine(struct doctor *d) {
     if (d->engine_code < 0)
         return;
     // First what waits for the store's opening, so that the figures are those after it.
-    d->store = ask(d, "store info", ASK_DEADLINE_MS, &err);
-    d->status = ask(d, "status", ASK_DEADLINE_MS, &d->engine_err);
+    d->store = doctor_ask(d, "store info", ASK_DEADLINE_MS, &err);
+    d->status = doctor_ask(d, "status", ASK_DEADLINE_MS, &d->engine_err);
     if (!d->status)
         d->engine_code = d->engine_err.code;
 }
@@ -109,7 +109,7 @@ void doctor_answer(struct doctor *d) {
     if (no_engine(d))
         return;
     uint64_t start = env_now_mono_ns();
-    json_t *status = ask(d, "status", ASK_DEADLINE_MS, &err);
+    json_t *status = doctor_ask(d, "status", ASK_DEADLINE_MS, &err);
     long us = (long)((env_now_mono_ns() - start) / 1000);
     json_decref(status);
     if (!status)
@@ -129,7 +129,7 @@ static const char *state_of(const struct doctor *d) {
     return state ? state : "";
 }
 
-static bool not_open(struct doctor *d) {
+bool doctor_not_open(struct doctor *d) {
     bool open = d->store && strcmp(state_of(d), "open") == 0;
     if (!open)
         doctor_put(d, DOCTOR_SKIP, NULL,
@@ -160,9 +160,9 @@ void doctor_store(struct doctor *d) {
 
 void doctor_integrity(struct doctor *d) {
     struct err err = {0};
-    if (not_open(d))
+    if (doctor_not_open(d))
         return;
-    json_t *found = ask(d, "store check", CHECK_DEADLINE_MS, &err);
+    json_t *found = doctor_ask(d, "store check", CHECK_DEADLINE_MS, &err);
     static const char fix[] = "Go back to a backup or an export: docs/STORE.md, \"Damage\".";
     if (!found && err.code == ERR_TIMEOUT)
         doctor_put(d, DOCTOR_SKIP, NULL, "the store is too large to be read within a minute");
@@ -180,7 +180,7 @@ void doctor_integrity(struct doctor *d) {
 }
 
 void doctor_freshness(struct doctor *d) {
-    if (not_open(d))
+    if (doctor_not_open(d))
         return;
     if (json_is_true(json_object_get(d->store, "head_ok")))
         doctor_put(d, DOCTOR_OK, NULL, "generation %lld, as it was left",
@@ -192,7 +192,7 @@ void doctor_freshness(struct doctor *d) {
 }
 
 void doctor_wal(struct doctor *d) {
-    if (not_open(d))
+    if (doctor_not_open(d))
         return;
     json_int_t bytes = json_integer_value(json_object_get(d->store, "wal_bytes"));
     if (bytes > WAL_BYTES_MAX)
@@ -203,7 +203,7 @@ void doctor_wal(struct doctor *d) {
 }
 
 void doctor_rotation(struct doctor *d) {
-    if (not_open(d) || !d->config.conf)
+    if (doctor_not_open(d) || !d->config.conf)
         return;
     json_int_t created = json_integer_value(json_object_get(d->store, "dek_created_ms"));
     json_int_t days = (env_now_wall_ms() - created) / DAY_MS;

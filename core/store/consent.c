@@ -292,6 +292,10 @@ int consent_import(struct db *db, const struct consent_row *row, int64_t now_ms,
                    of, 5, &one, err);
     if (r != 0)
         return r < 0 ? r : 0;
+    const struct db_value place[] = {db_text(row->audience), db_text(row->url)};
+    r = db_one_int(db, "SELECT 1 FROM backend WHERE name = ?1 AND url = ?2", place, 2, &one, err);
+    if (r <= 0)
+        return r;
     hash_text(text, hash);
     r = insert_row(db, row, hash, err);
     if (r == 0)

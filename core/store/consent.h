@@ -65,6 +65,7 @@ struct consent_row { // strings borrowed during the call
     const char *workspace; // NULL: any
     const char *given_by, *ended_by;
     int64_t text_version;
+    const char *url; // import only: where the backend was that it was given for
 };
 typedef int consent_fn(void *ctx, const struct consent_row *row, struct err *err);
 // Standing grants (also expired ones that housekeeping has not ended yet), or with `history` ended
@@ -76,7 +77,8 @@ int consent_each(struct db *db, bool history, const char *audience, int64_t limi
 // Ends all grants to this audience; `why`: "changed".
 int consent_end_audience(struct db *db, const char *kind, const char *audience, const char *why,
                          int64_t now_ms, struct err *err);
-// As it was exported. *ret_added: false when the same, or a later decision about it, is known.
+// As it was exported, if its backend is known and at the place that it was given for. *ret_added:
+// false when it is not, or when the same, or a later decision about it, is known.
 int consent_import(struct db *db, const struct consent_row *row, int64_t now_ms, bool *ret_added,
                    struct err *err);
 // Ends what has expired, drops the oldest history (housekeeping).

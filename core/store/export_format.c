@@ -16,7 +16,7 @@ static void put_member(struct buf *out, const char *name, const char *value, siz
     (void)buf_put_json_string(out, value, n);
 }
 
-static void put_text(struct buf *out, const char *name, const char *value) {
+void export_put_text(struct buf *out, const char *name, const char *value) {
     put_member(out, name, value, value ? strlen(value) : 0);
 }
 
@@ -42,30 +42,31 @@ static int line_end(struct buf *out) {
 int export_note_encode(const struct note *note, struct buf *out) {
     (void)buf_puts(out, "{\"uid\":");
     (void)buf_put_json_string(out, note->uid, strlen(note->uid));
-    put_text(out, "kind", kind_names[note->kind]);
+    export_put_text(out, "kind", kind_names[note->kind]);
     put_member(out, "text", note->text, note->text_bytes);
-    put_text(out, "subject", note->subject);
-    put_text(out, "workspace", note->workspace && note->workspace[0] ? note->workspace : NULL);
-    put_text(out, "source", note->source);
-    put_text(out, "thread", note->thread);
+    export_put_text(out, "subject", note->subject);
+    export_put_text(out, "workspace",
+                    note->workspace && note->workspace[0] ? note->workspace : NULL);
+    export_put_text(out, "source", note->source);
+    export_put_text(out, "thread", note->thread);
     put_tags(out, note->tags);
     (void)buf_printf(out, ",\"created_ms\":%lld", (long long)note->created_ms);
     if (note->expires_ms)
         (void)buf_printf(out, ",\"expires_ms\":%lld", (long long)note->expires_ms);
-    put_text(out, "superseded_by", note->superseded_by[0] ? note->superseded_by : NULL);
+    export_put_text(out, "superseded_by", note->superseded_by[0] ? note->superseded_by : NULL);
     return line_end(out);
 }
 
 int export_handoff_encode(const struct handoff *h, struct buf *out) {
     (void)buf_puts(out, "{\"uid\":");
     (void)buf_put_json_string(out, h->uid, strlen(h->uid));
-    put_text(out, "workspace", h->workspace && h->workspace[0] ? h->workspace : NULL);
-    put_text(out, "source", h->source);
-    put_text(out, "title", h->title);
-    put_text(out, "question", h->question);
-    put_text(out, "next", h->next);
-    put_text(out, "files", h->files);
-    put_text(out, "summary", h->summary);
+    export_put_text(out, "workspace", h->workspace && h->workspace[0] ? h->workspace : NULL);
+    export_put_text(out, "source", h->source);
+    export_put_text(out, "title", h->title);
+    export_put_text(out, "question", h->question);
+    export_put_text(out, "next", h->next);
+    export_put_text(out, "files", h->files);
+    export_put_text(out, "summary", h->summary);
     (void)buf_printf(out, ",\"created_ms\":%lld", (long long)h->created_ms);
     return line_end(out);
 }
@@ -176,7 +177,7 @@ static const struct field manifest_fields[] = {
 
 // jansson refuses invalid UTF-8, \u0000 and (asked for) a member given twice, so that every string
 // is valid and ends at its NUL.
-static int parse(const char *bytes, size_t n, const char *what, json_t **ret, struct err *err) {
+int export_parse(const char *bytes, size_t n, const char *what, json_t **ret, struct err *err) {
     json_error_t why;
     json_t *json = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
     if (!json)
@@ -247,7 +248,7 @@ static int note_fill(const struct note_line *line, struct export_record *out, st
 int export_note_decode(const char *bytes, size_t n, struct export_record *ret, struct err *err) {
     struct export_record out = {0};
     struct note_line line = {0};
-    int r = parse(bytes, n, "the line", &out.json, err);
+    int r = export_parse(bytes, n, "the line", &out.json, err);
     if (r == 0)
         r = fields_decode(note_fields, out.json, &line, err);
     if (r < 0) {
@@ -266,7 +267,7 @@ int export_note_decode(const char *bytes, size_t n, struct export_record *ret, s
 int export_handoff_decode(const char *bytes, size_t n, struct export_record *ret, struct err *err) {
     struct export_record out = {0};
     struct handoff_line line = {0};
-    int r = parse(bytes, n, "the line", &out.json, err);
+    int r = export_parse(bytes, n, "the line", &out.json, err);
     if (r == 0)
         r = fields_decode(handoff_fields, out.json, &line, err);
     if (r == 0)
@@ -292,6 +293,7 @@ int export_handoff_decode(const char *bytes, size_t n, struct export_record *ret
 
 void export_record_done(struct export_record *r) {
     mem_free(r->tags);
+    mem_free(r->models);
     json_decref(r->json);
     *r = (struct export_record){0};
 }
@@ -302,7 +304,7 @@ int export_manifest_decode(const char *text, size_t n, struct export_manifest *r
                            struct err *err) {
     struct export_manifest m = {0};
     json_t *json = NULL;
-    int r = parse(text, n, EXPORT_MANIFEST, &json, err);
+    int r = export_parse(text, n, EXPORT_MANIFEST, &json, err);
     if (r == 0)
         r = fields_decode(manifest_fields, json, &m, err);
     if (r < 0) {

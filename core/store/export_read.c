@@ -100,9 +100,11 @@ static int each_line(const struct source *src, line_fn *fn, void *ctx, struct er
 
 // --- the folder ---------------------------------------------------------------------------------
 
+enum { FILES = 4, FILES_OF_VERSION_1 = 2 };
+
 struct import {
     struct export_manifest manifest;
-    struct source notes, handoffs;
+    struct source files[FILES];
     int64_t added, known;
 };
 
@@ -144,22 +146,31 @@ static int read_manifest(int dir, struct export_manifest *ret, struct err *err) 
     return export_manifest_decode(text, (size_t)n, ret, err);
 }
 
-// Exactly the files of the format, each once.
+// Exactly the files of the format's version, each once.
+static size_t files_of(const struct import *im) {
+    return im->manifest.version == 1 ? FILES_OF_VERSION_1 : FILES;
+}
+
+static struct source *source_named(struct import *im, struct text name) {
+    for (size_t i = 0; i < files_of(im); i++)
+        if (text_is(name, im->files[i].name))
+            return &im->files[i];
+    return NULL;
+}
+
 static int assign_files(struct import *im, struct err *err) {
     const struct export_file *files = im->manifest.files.items;
     for (size_t i = 0; i < im->manifest.files.count; i++) {
-        struct source *src = text_is(files[i].name, EXPORT_NOTES)      ? &im->notes
-                             : text_is(files[i].name, EXPORT_HANDOFFS) ? &im->handoffs
-                                                                       : NULL;
+        struct source *src = source_named(im, files[i].name);
         if (!src || src->promised)
             return err_set(err, ERR_PARSE, EXPORT_MANIFEST ": files[%zu]: unknown or repeated name",
                            i);
         src->promised = &files[i];
     }
-    if (!im->notes.promised || !im->handoffs.promised)
-        return err_set(err, ERR_PARSE,
-                       EXPORT_MANIFEST ": " EXPORT_NOTES " or " EXPORT_HANDOFFS
-                                       " is missing in files");
+    for (size_t i = 0; i < files_of(im); i++)
+        if (!im->files[i].promised)
+            return err_set(err, ERR_PARSE, EXPORT_MANIFEST ": %s is missing in files",
+                           im->files[i].name);
     return 0;
 }
 
@@ -179,37 +190,27 @@ static int open_all(const char *path, struct import *im, struct err *err) {
     int r = read_manifest(dir, &im->manifest, err);
     if (r == 0)
         r = assign_files(im, err);
-    if (r == 0)
-        r = open_source(dir, &im->notes, err);
-    if (r == 0)
-        r = open_source(dir, &im->handoffs, err);
+    for (size_t i = 0; r == 0 && i < files_of(im); i++)
+        r = open_source(dir, &im->files[i], err);
     (void)close(dir);
     return r;
 }
 
 static void close_all(struct import *im) {
-    if (im->notes.fd >= 0)
-        (void)close(im->notes.fd);
-    if (im->handoffs.fd >= 0)
-        (void)close(im->handoffs.fd);
+    for (size_t i = 0; i < FILES; i++)
+        if (im->files[i].fd >= 0)
+            (void)close(im->files[i].fd);
     export_manifest_done(&im->manifest);
 }
 
 // --- both readings ------------------------------------------------------------------------------
 
-static int verify_note(void *ctx, const char *line, size_t n, struct err *err) {
-    struct export_record record;
-    (void)ctx;
-    int r = export_note_decode(line, n, &record, err);
-    if (r == 0)
-        export_record_done(&record);
-    return r;
-}
+typedef int decode_fn(const char *line, size_t n, struct export_record *ret, struct err *err);
 
-static int verify_handoff(void *ctx, const char *line, size_t n, struct err *err) {
+static int verify_line(void *ctx, const char *line, size_t n, struct err *err) {
+    decode_fn *const *decode = ctx;
     struct export_record record;
-    (void)ctx;
-    int r = export_handoff_decode(line, n, &record, err);
+    int r = (*decode)(line, n, &record, err);
     if (r == 0)
         export_record_done(&record);
     return r;
@@ -217,6 +218,7 @@ static int verify_handoff(void *ctx, const char *line, size_t n, struct err *err
 
 struct insert {
     struct db *db;
+    int64_t now_ms;
     struct import *import;
 };
 
@@ -252,30 +254,83 @@ static int insert_handoff(void *ctx, const char *line, size_t n, struct err *err
     return r < 0 ? r : 0;
 }
 
+static int insert_grant(void *ctx, const char *line, size_t n, struct err *err) {
+    struct insert *in = ctx;
+    struct export_record record;
+    bool added = false;
+    int r = export_grant_decode(line, n, &record, err);
+    if (r < 0)
+        return r;
+    r = consent_import(in->db, &record.grant, in->now_ms, &added, err);
+    export_record_done(&record);
+    in->import->added += r == 0 && added;
+    in->import->known += r == 0 && !added;
+    return r;
+}
+
+static int insert_backend(void *ctx, const char *line, size_t n, struct err *err) {
+    struct insert *in = ctx;
+    struct export_record record;
+    bool added = false;
+    int r = export_backend_decode(line, n, &record, err);
+    if (r < 0)
+        return r;
+    r = backend_import(in->db, &record.backend, in->now_ms, &added, err);
+    export_record_done(&record);
+    in->import->added += r == 0 && added;
+    in->import->known += r == 0 && !added;
+    return r;
+}
+
+static const struct {
+    const char *name;
+    decode_fn *decode;
+    line_fn *insert;
+} kinds[FILES] = {
+    {EXPORT_NOTES, export_note_decode, insert_note},
+    {EXPORT_HANDOFFS, export_handoff_decode, insert_handoff},
+    {EXPORT_BACKENDS, export_backend_decode, insert_backend},
+    {EXPORT_GRANTS, export_grant_decode, insert_grant}, // each is tied to its backend
+};
+
+struct insert_call {
+    struct import *import;
+    int64_t now_ms;
+};
+
 static int insert_all(struct db *db, void *ctx, struct buf *result, struct err *err) {
-    struct import *im = ctx;
-    struct insert in = {db, im};
+    const struct insert_call *call = ctx;
+    struct import *im = call->import;
+    struct insert in = {db, call->now_ms, im};
     (void)result;
     im->added = im->known = 0; // it may be run again
-    int r = each_line(&im->notes, insert_note, &in, err);
-    return r < 0 ? r : each_line(&im->handoffs, insert_handoff, &in, err);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < files_of(im); i++)
+        r = each_line(&im->files[i], kinds[i].insert, &in, err);
+    return r;
 }
 
 static int import_all(struct store *s, const char *path, struct import *im, struct err *err) {
+    struct insert_call call = {im, s->wall_ms()};
     int r = open_all(path, im, err);
-    if (r == 0)
-        r = each_line(&im->notes, verify_note, NULL, err);
-    if (r == 0)
-        r = each_line(&im->handoffs, verify_handoff, NULL, err);
-    return r < 0 ? r : writer_write(s->writer, NULL, insert_all, im, NULL, NULL, err);
+    for (size_t i = 0; r == 0 && i < files_of(im); i++) {
+        decode_fn *decode = kinds[i].decode;
+        r = each_line(&im->files[i], verify_line, &decode, err);
+    }
+    if (r < 0)
+        return r;
+    r = writer_write(s->writer, NULL, insert_all, &call, NULL, NULL, err);
+    consent_changed(s);
+    return r;
 }
 
 int store_import(struct store *s, const char *path, json_t **ret_counts, struct err *err) {
     int r = store_upkeep_begin_write(s, err);
     if (r < 0)
         return r;
-    struct import im = {.notes = {.name = EXPORT_NOTES, .fd = -1},
-                        .handoffs = {.name = EXPORT_HANDOFFS, .fd = -1}};
+    struct import im = {0};
+    for (size_t i = 0; i < FILES; i++)
+        im.files[i] = (struct source){.name = kinds[i].name, .fd = -1};
     r = import_all(s, path, &im, err);
     close_all(&im);
     store_upkeep_end(s);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,6 +117,65 @@ static int encode_handoff(struct db_rows *rows, struct buf *out) {
     return export_handoff_encode(&h, out);
 }
 
+static int word_index(const char *const *words, const char *word) {
+    for (int i = 0; words[i]; i++)
+        if (word && strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+static int encode_grant(struct db_rows *rows, struct buf *out) {
+    const char *direction = db_col_text(rows, 2, NULL), *scope = db_col_text(rows, 3, NULL);
+    const struct consent_row row = {
+        .kind = db_col_text(rows, 0, NULL),
+        .audience = db_col_text(rows, 1, NULL),
+        .direction = direction && strcmp(direction, "in") == 0 ? CONSENT_IN : CONSENT_OUT,
+        .workspace = scope && scope[0] ? scope : NULL,
+        .given_ms = db_col_int(rows, 4),
+        .expires_ms = db_col_int(rows, 5),
+        .given_by = db_col_text(rows, 6, NULL),
+        .text_version = db_col_int(rows, 7),
+        .url = db_col_text(rows, 8, NULL),
+    };
+    return row.kind && row.audience ? export_grant_encode(&row, out) : ERR_NOMEM;
+}
+
+// Name and price of each model, a line each.
+static void split_models(const char *text, struct backend *b) {
+    while (text && *text && b->model_count < BACKEND_MODELS_MAX) {
+        struct backend_model *m = &b->models[b->model_count++];
+        size_t n = strcspn(text, "\n");
+        (void)snprintf(m->name, sizeof m->name, "%.*s", (int)n, text);
+        text += n + (text[n] != '\0');
+        n = strcspn(text, "\n");
+        (void)snprintf(m->price, sizeof m->price, "%.*s", (int)n, text);
+        text += n + (text[n] != '\0');
+    }
+}
+
+static void copy_text(char *out, size_t size, struct db_rows *rows, int col) {
+    const char *text = db_col_text(rows, col, NULL);
+    (void)snprintf(out, size, "%s", text ? text : "");
+}
+
+static int encode_backend(struct db_rows *rows, struct buf *out) {
+    AUTO_FREE struct backend_model *models = mem_zalloc(BACKEND_MODELS_MAX * sizeof *models);
+    int family = word_index(backend_family_names, db_col_text(rows, 1, NULL));
+    int key = word_index(backend_key_names, db_col_text(rows, 4, NULL));
+    struct backend b = {
+        .family = (enum backend_family)family, .key = (enum backend_key)key, .models = models};
+    if (!models)
+        return ERR_NOMEM;
+    if (family < 0 || key < 0)
+        return ERR_CORRUPT;
+    copy_text(b.name, sizeof b.name, rows, 0);
+    copy_text(b.url, sizeof b.url, rows, 2);
+    copy_text(b.account, sizeof b.account, rows, 3);
+    copy_text(b.key_env, sizeof b.key_env, rows, 5);
+    split_models(db_col_text(rows, 6, NULL), &b);
+    return export_backend_encode(&b, out);
+}
+
 static int write_rows(struct db_rows *rows, encode_fn *encode, struct out_file *f,
                       struct err *err) {
     int r;
@@ -141,6 +201,26 @@ static const char select_notes[] =
 static const char select_handoffs[] =
     "SELECT uid, workspace, source, title, question, next, files, summary, created_ms "
     "FROM handoffs WHERE ?1 > 0 ORDER BY created_ms, uid";
+
+static const char select_grants[] =
+    "SELECT kind, audience, direction, scope, given_ms, expires_ms, given_by, text_version, "
+    "(SELECT url FROM backend WHERE name = audience AND kind = 'backend') FROM "
+    "consent WHERE ended_ms = 0 AND (expires_ms = 0 OR expires_ms > ?1) ORDER BY kind, audience, "
+    "direction, scope";
+static const char select_backends[] =
+    "SELECT name, family, url, account, key_source, key_env, (SELECT group_concat(model || "
+    "char(10) || price, char(10)) FROM (SELECT model, price FROM backend_model WHERE backend = "
+    "b.name ORDER BY position)) FROM backend AS b WHERE ?1 > 0 ORDER BY name";
+
+static const struct {
+    const char *name, *sql;
+    encode_fn *encode;
+} tables[] = {
+    {EXPORT_NOTES, select_notes, encode_note},
+    {EXPORT_HANDOFFS, select_handoffs, encode_handoff},
+    {EXPORT_BACKENDS, select_backends, encode_backend},
+    {EXPORT_GRANTS, select_grants, encode_grant},
+};
 
 static int write_table(struct db *db, int dir, const char *name, const char *sql, encode_fn *encode,
                        int64_t now_ms, struct out_file *f, struct err *err) {
@@ -249,18 +329,20 @@ static int write_manifest(int dir, int64_t schema, int64_t now_ms, const struct 
 
 static int write_all(struct store *s, struct db *db, int dir, json_t **ret_manifest,
                      struct err *err) {
-    struct out_file files[2] = {{.fd = -1}, {.fd = -1}};
+    struct out_file files[COUNT_OF(tables)];
+    for (size_t i = 0; i < COUNT_OF(tables); i++)
+        files[i] = (struct out_file){.fd = -1};
     int64_t now_ms = s->wall_ms();
-    int r = db_begin(db, false, err); // both files show the same moment
+    int r = db_begin(db, false, err); // all files show the same moment
     if (r < 0)
         return r;
-    r = write_table(db, dir, EXPORT_NOTES, select_notes, encode_note, now_ms, &files[0], err);
-    if (r == 0)
-        r = write_table(db, dir, EXPORT_HANDOFFS, select_handoffs, encode_handoff, now_ms,
-                        &files[1], err);
+    for (size_t i = 0; r == 0 && i < COUNT_OF(tables); i++)
+        r = write_table(db, dir, tables[i].name, tables[i].sql, tables[i].encode, now_ms, &files[i],
+                        err);
     db_rollback(db); // it only read
     if (r == 0)
-        r = write_manifest(dir, s->schema_version, now_ms, files, 2, ret_manifest, err);
+        r = write_manifest(dir, s->schema_version, now_ms, files, COUNT_OF(files), ret_manifest,
+                           err);
     if (r == 0 && fsync(dir) < 0) {
         r = err_errno(err, errno, "the export's folder cannot be synced");
         json_decref(*ret_manifest);
@@ -272,9 +354,9 @@ static int write_all(struct store *s, struct db *db, int dir, json_t **ret_manif
 }
 
 static void remove_started(int dir, const char *path, bool made) {
-    static const char *const names[] = {EXPORT_NOTES, EXPORT_HANDOFFS, EXPORT_MANIFEST};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        (void)unlinkat(dir, names[i], 0);
+    for (size_t i = 0; i < COUNT_OF(tables); i++)
+        (void)unlinkat(dir, tables[i].name, 0);
+    (void)unlinkat(dir, EXPORT_MANIFEST, 0);
     if (made)
         (void)rmdir(path);
 }

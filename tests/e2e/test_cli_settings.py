@@ -95,6 +95,29 @@ def effect_log_level(w):
     assert opened() == before
 
 
+def effect_models_policy(w):
+    assert data(w, "budget")["policy"] == "balanced"
+    run(w, "config", "set", "models.policy", "local-only")
+    assert data(w, "budget")["policy"] == "local-only"
+
+
+def effect_models_budget_day_usd(w):
+    run(w, "config", "set", "models.budget_day_usd", "3")
+    assert data(w, "budget")["day"]["limit_usd"] == 3
+
+
+def effect_models_budget_month_usd(w):
+    run(w, "config", "set", "models.budget_month_usd", "40")
+    assert data(w, "budget")["month"]["limit_usd"] == 40
+
+
+def effect_models_secrets(w):
+    run(w, "backends", "add", "ollama")
+    assert "(Now: mask.)" in run(w, "consent", "grant", "ollama", "--any", code=2)[1]
+    set_and_restart(w, "models.secrets", "refuse")
+    assert "(Now: refuse.)" in run(w, "consent", "grant", "ollama", "--any", code=2)[1]
+
+
 SLOW_ONES = {"store.rotate_days", "store.auto_lock_minutes", "engine.idle_minutes"}
 
 

@@ -201,8 +201,10 @@ static void an_import_does_not_bring_back_what_was_revoked_since(void **state) {
                               .workspace = "/w",
                               .given_by = "cli",
                               .given_ms = T0,
+                              .url = "https://one.example",
                               .text_version = 1};
     AUTO_BUF out = BUF_INIT(10);
+    assert_int_equal(put(*state, "https://one.example", false), 0);
     assert_int_equal(grant(*state, "a", "/w", 0), 0);
     test_clock_set(T0 + 5);
     (void)revoke(*state, "a", "/w", false, &still);
@@ -211,9 +213,12 @@ static void an_import_does_not_bring_back_what_was_revoked_since(void **state) {
     row.given_ms = T0 + 6; // given later, elsewhere
     assert_int_equal(store_write(*state, NULL, import_in, &row, &out, NULL, NULL), 0);
     assert_int_equal(check(*state, "a", "/w", &pass), 0);
+    row.workspace = "/other";
+    row.url = "https://two.example"; // given for another place than "a" is now
+    assert_int_equal(store_write(*state, NULL, import_in, &row, &out, NULL, NULL), 0);
     row.workspace = "relative";
     assert_int_equal(store_write(*state, NULL, import_in, &row, &out, NULL, NULL), ERR_INVAL);
-    assert_string_equal(out.data, "ny");
+    assert_string_equal(out.data, "nyn");
 }
 
 static void what_is_no_name_or_path_is_refused(void **state) {
