@@ -182,12 +182,16 @@ static const struct field erase_fields[] = {
 };
 
 static json_t *erase_question(const struct erase_input *in, int64_t total) {
-    char text[DIRS_PATH_BYTES_MAX + 128];
+    char text[DIRS_PATH_BYTES_MAX + 256];
     if (in->all)
-        (void)snprintf(text, sizeof text, "This erases everything: %lld notes and handoffs.",
-                       (long long)total);
+        (void)snprintf(
+            text, sizeof text,
+            "This erases everything: %lld notes and handoffs, model backends with their keys, "
+            "grants and usage. Of the audit log only paths go.",
+            (long long)total);
     else if (in->workspace.data)
-        (void)snprintf(text, sizeof text, "This erases all notes and handoffs of %.*s.",
+        (void)snprintf(text, sizeof text,
+                       "This erases all notes and handoffs of %.*s, its grants and its usage.",
                        (int)in->workspace.len, in->workspace.data);
     else
         (void)snprintf(text, sizeof text, "This erases %zu %s.", in->uids.count,

@@ -7,30 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Grants and backends: what is read is written, read and written again to the same bytes.
-static int decode_models(bool grant, const char *line, size_t n, struct export_record *ret) {
-    return grant ? export_grant_decode(line, n, ret, NULL)
-                 : export_backend_decode(line, n, ret, NULL);
-}
-
-static int encode_models(bool grant, const struct export_record *r, struct buf *out) {
-    return grant ? export_grant_encode(&r->grant, out) : export_backend_encode(&r->backend, out);
-}
-
-static void fuzz_models(bool grant, const char *line, size_t n) {
-    struct export_record first, second;
-    if (decode_models(grant, line, n, &first) < 0)
-        return;
-    AUTO_BUF once = BUF_INIT(0);
-    AUTO_BUF twice = BUF_INIT(0);
-    require(encode_models(grant, &first, &once) == 0);
-    require(decode_models(grant, once.data, once.len - 1, &second) == 0);
-    require(encode_models(grant, &second, &twice) == 0);
-    require(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
-    export_record_done(&first);
-    export_record_done(&second);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void require(bool condition) {
@@ -83,6 +59,30 @@ static void fuzz_manifest(const char *text, size_t n) {
     require(export_manifest_encode(&m, &again, NULL) == 0);
     json_decref(again);
     export_manifest_done(&m);
+}
+
+// Grants and backends: what is read is written, read and written again to the same bytes.
+static int decode_models(bool grant, const char *line, size_t n, struct export_record *ret) {
+    return grant ? export_grant_decode(line, n, ret, NULL)
+                 : export_backend_decode(line, n, ret, NULL);
+}
+
+static int encode_models(bool grant, const struct export_record *r, struct buf *out) {
+    return grant ? export_grant_encode(&r->grant, out) : export_backend_encode(&r->backend, out);
+}
+
+static void fuzz_models(bool grant, const char *line, size_t n) {
+    struct export_record first, second;
+    if (decode_models(grant, line, n, &first) < 0)
+        return;
+    AUTO_BUF once = BUF_INIT(0);
+    AUTO_BUF twice = BUF_INIT(0);
+    require(encode_models(grant, &first, &once) == 0);
+    require(decode_models(grant, once.data, once.len - 1, &second) == 0);
+    require(encode_models(grant, &second, &twice) == 0);
+    require(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
+    export_record_done(&first);
+    export_record_done(&second);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
