@@ -6,6 +6,7 @@
 Each client has a configuration of its user's already. After `paired setup` it lists paired beside what it had (Gemini CLI
 and OpenCode connect to it), after --remove it does not, and the file is what it was."""
 import os
+import platform
 import sys
 
 import common
@@ -79,7 +80,10 @@ def main():
     with common.Home(os.path.abspath(sys.argv[1])) as home:
         known = programs()
         for client, path in zip(("codex", "gemini", "opencode"), BEFORE):
-            if tally.check(bool(known[client]), f"{client} is installed", OTHERS):
+            if not known[client] and platform.machine() != "x86_64":
+                tally.skipped += 1
+                tally.note(f"{client}: SKIPPED, not published for {platform.machine()}")
+            elif tally.check(bool(known[client]), f"{client} is installed", OTHERS):
                 try_client(home, tally, client, known[client], path)
         tally.check(common.wait_for(lambda: not home.others(), 10), "no front end is left behind",
                     "; ".join(home.command(p) for p in home.others()))
