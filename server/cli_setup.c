@@ -281,7 +281,9 @@ static int tell(const struct cli_line *line, struct job *jobs, size_t count, boo
             cli_error("%s: %s", k->title, err_text(&job->why));
         else if (!job->changes)
             cli_note("%s: nothing to do, %s", k->title,
-                     job->plan.remove ? "paired is not registered" : "paired is registered");
+                     job->plan.remove    ? "paired is not registered"
+                     : job->plan.instead ? "its plugin brings paired"
+                                         : "paired is registered");
         else if (written)
             cli_note("%s: done; start it anew to have it read its settings", k->title);
         if (job->result == 0 && !job->plan.remove && k->hint && !line->json)

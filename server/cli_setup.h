@@ -37,7 +37,8 @@ struct cli_client_kind {
     const char *signs[SETUP_SIGNS_MAX]; // places that exist where it is installed
     const char *command;                // its own way to register a server, or NULL
     struct setup_part parts[SETUP_PARTS_MAX];
-    const char *hint; // what is left to do by hand, or NULL
+    struct setup_part instead; // where this JSON value is set already, no part is needed
+    const char *hint;          // what is left to do by hand, or NULL
 };
 extern const struct cli_client_kind cli_client_kinds[]; // ends with name == NULL
 

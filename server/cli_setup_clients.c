@@ -43,6 +43,11 @@ const struct cli_client_kind cli_client_kinds[] = {
                 {"$CLAUDE_CONFIG_DIR/.claude.json", "~/.claude.json"},
                 {"mcpServers", "paired"},
                 MCP_ENTRY_STDIO}},
+     .instead = {MCP,
+                 SETUP_JSON,
+                 {"$CLAUDE_CONFIG_DIR/settings.json", "~/.claude/settings.json"},
+                 {"enabledPlugins", "paired@paired"},
+                 "true"},
      .hint = "The plugin (editors/claude-code) brings the agents and hooks as well; with it, this "
              "entry is not needed."},
     {.name = "vscode",

@@ -24,6 +24,7 @@ struct setup_file {
 struct setup_plan {
     const struct cli_client_kind *kind;
     bool remove;
+    bool instead; // it is registered in another way: nothing to do
     struct setup_file files[SETUP_PARTS_MAX];
     size_t count;
 };
@@ -48,6 +49,8 @@ int setup_put(const struct setup_part *part, const char *program, const struct b
               struct buf *out, bool *ret_there, struct err *err);
 int setup_take(const struct setup_part *part, size_t made, const struct buf *text, struct buf *out,
                struct err *err);
+// Is the value there already, in the file that it belongs into?
+bool setup_is_set(const struct setup_part *part);
 // Objects around the part that are not in `text`.
 size_t setup_missing(const struct setup_part *part, const struct buf *text);
 

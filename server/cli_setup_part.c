@@ -245,6 +245,24 @@ static int put_file(const struct setup_part *part, const struct buf *wanted, con
     return finish(out, out->len != text->len || memcmp(out->data, text->data, out->len) != 0, err);
 }
 
+bool setup_is_set(const struct setup_part *part) {
+    const char *path[SETUP_KEYS_MAX + 1] = {NULL};
+    struct setup_file *file = part->form == SETUP_JSON ? mem_zalloc(sizeof *file) : NULL;
+    json_t *now = NULL, *wanted = NULL;
+    if (!file)
+        return false;
+    memcpy(path, part->keys, sizeof part->keys);
+    file->before = BUF_INIT(SETUP_FILE_BYTES_MAX);
+    bool same = setup_choose(part, file->path, NULL) == 0 && setup_read(file, NULL) == 0 &&
+                jsonedit_get(bytes(&file->before), file->before.len, path, &now, NULL) == 0 &&
+                entry(part, "", &wanted, NULL) == 0 && json_equal(now, wanted);
+    json_decref(now);
+    json_decref(wanted);
+    buf_done(&file->before);
+    mem_free(file);
+    return same;
+}
+
 // --- all forms ---------------------------------------------------------------------------------
 
 int setup_put(const struct setup_part *part, const char *program, const struct buf *text,

@@ -148,6 +148,9 @@ int setup_plan(const struct cli_client_kind *kind, bool remove, const char *prog
     ret->kind = kind;
     ret->remove = remove;
     ret->count = 0;
+    ret->instead = !remove && setup_is_set(&kind->instead);
+    if (ret->instead)
+        return 0;
     for (size_t i = 0; r == 0 && i < SETUP_PARTS_MAX && kind->parts[i].form; i++)
         r = gather(ret, i, err);
     for (size_t i = 0; r == 0 && i < ret->count; i++)

@@ -142,9 +142,12 @@ def main():
         install(client, tally)
         sessions(client, tally)
         without_paired(client, tally)
-        registered(client, tally)
+        code, output, _ = home.run([home.paired, "setup", "claude-code"], 60)
+        tally.check(code == 0 and "its plugin brings paired" in output,
+                    "beside the plugin paired setup registers no second server", output[-300:])
         code, output, _ = client.run("plugin", "uninstall", "paired@paired")
         tally.check(code == 0, "claude plugin uninstall", output[-200:] if code else "")
+        registered(client, tally)
         tally.check(common.wait_for(lambda: not home.others(), 5), "no front end is left behind",
                     "; ".join(home.command(p) for p in home.others()))
         tally.check(home.stop_engine(), "the engine ends on SIGTERM")

@@ -428,6 +428,18 @@ def test_print_and_json_write_nothing():
         assert not cursor["written"] and cursor["changes"] == []
 
 
+def test_what_a_plugin_brings_is_not_registered_twice():
+    with World() as w:
+        put(w, ".claude/settings.json", b'{"enabledPlugins": {"paired@paired": true}}')
+        before = tree(w)
+        out, err = run(w, "claude-code", "--yes")
+        assert not out and "its plugin brings paired" in err and tree(w) == before
+        assert [c["state"] for c in data(w) if c["client"] == "claude-code"] == ["registered"]
+        put(w, ".claude/settings.json", b'{"enabledPlugins": {"paired@paired": false}}')
+        out, err = run(w, "claude-code", "--yes")
+        assert out and get(home(w, ".claude.json"))
+
+
 def test_variables_and_existing_files_choose_the_place():
     with World() as w:
         env = dict(w.env, CLAUDE_CONFIG_DIR=home(w, "c"), CODEX_HOME=home(w, "x"), XDG_CONFIG_HOME=home(w, "cfg"),
