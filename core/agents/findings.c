@@ -60,12 +60,15 @@ const char *severity_name(enum severity s) {
     return s == SEVERITY_ERROR ? "error" : s == SEVERITY_WARNING ? "warning" : "note";
 }
 
+static void release(struct reported *r) {
+    mem_free((char *)r->path);
+    mem_free((char *)r->message);
+    mem_free((char *)r->fix);
+}
+
 void findings_done(struct findings *f) {
-    for (uint32_t i = 0; i < f->count; i++) {
-        mem_free((char *)f->list[i].path);
-        mem_free((char *)f->list[i].message);
-        mem_free((char *)f->list[i].fix);
-    }
+    for (uint32_t i = 0; i < f->count; i++)
+        release(&f->list[i]);
     mem_free(f->list);
     *f = (struct findings){0};
 }
@@ -207,9 +210,7 @@ static int by_weight(const void *a, const void *b) {
 }
 
 static void drop(struct findings *f, uint32_t i) {
-    mem_free((char *)f->list[i].path);
-    mem_free((char *)f->list[i].message);
-    mem_free((char *)f->list[i].fix);
+    release(&f->list[i]);
     memmove(&f->list[i], &f->list[i + 1], (f->count - i - 1) * sizeof *f->list);
     f->count--;
 }
@@ -222,6 +223,59 @@ void findings_sort(struct findings *f) {
             drop(f, i);
         else
             i++;
+}
+
+static int by_rule_and_place(const void *a, const void *b) {
+    const struct reported *x = a, *y = b;
+    int order = strcmp(x->rule->id, y->rule->id);
+    order = order ? order : strcmp(x->path, y->path);
+    if (order)
+        return order;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    if (x->end_line != y->end_line)
+        return x->end_line > y->end_line ? -1 : 1;
+    return strcmp(x->message, y->message);
+}
+
+static void say_more(struct reported *r, uint32_t more) {
+    size_t bytes = strlen(r->message) + 48;
+    char *text = mem_alloc(bytes);
+    if (!text)
+        return; // it says less
+    (void)snprintf(text, bytes, "%s, and at %u more place%s", r->message, more,
+                   more == 1 ? "" : "s");
+    mem_free((char *)r->message);
+    r->message = text;
+}
+
+void findings_join(struct findings *f, const struct rule *rule) {
+    uint32_t kept = 0;
+    if (f->count)
+        qsort(f->list, f->count, sizeof *f->list, by_rule_and_place);
+    for (uint32_t i = 0; i < f->count;) {
+        if (f->list[i].rule != rule) {
+            f->list[kept++] = f->list[i++];
+            continue;
+        }
+        uint32_t longest = i, last = f->list[i].end_line, k = i + 1;
+        for (; k < f->count && f->list[k].rule == rule && f->list[k].line <= last &&
+               strcmp(f->list[k].path, f->list[i].path) == 0;
+             k++) {
+            const struct reported *a = &f->list[longest], *b = &f->list[k];
+            longest = b->end_line - b->line > a->end_line - a->line ? k : longest;
+            last = b->end_line > last ? b->end_line : last;
+        }
+        struct reported one = f->list[longest];
+        for (uint32_t j = i; j < k; j++)
+            if (j != longest)
+                release(&f->list[j]);
+        if (k - i > 1)
+            say_more(&one, k - i - 1);
+        f->list[kept++] = one;
+        i = k;
+    }
+    f->count = kept;
 }
 
 // --- silence -----------------------------------------------------------------------------------

@@ -41,6 +41,9 @@ uint64_t finding_print(const struct rule *rule, const char *path, const char *te
 bool finding_ignored(const char *text, size_t bytes, uint32_t line, const struct rule *rule);
 int findings_add(struct findings *f, const struct finding *x, const char *path, uint64_t print,
                  struct err *err);
+// Those of a rule that overlap in one file become the longest of them, which says how many more
+// places it stands at.
+void findings_join(struct findings *f, const struct rule *rule);
 // Severity, confidence, then place; equal ones once.
 void findings_sort(struct findings *f);
 

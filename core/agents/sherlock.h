@@ -3,6 +3,7 @@
 
 #include "core/agents/agents.h"
 #include "core/agents/findings.h"
+#include "core/agents/news.h"
 #include "core/base/wire.h"
 #include "core/code/syntax.h"
 #include "core/workspace/diff.h"
@@ -98,12 +99,13 @@ struct review_text {
 struct reviewer { // one thread's
     struct syntax *syntax;
     struct findings *findings;
-    bool whole;                // review_only rules are left out
-    uint32_t functions;        // looked at
-    uint32_t unparsed;         // files without a tree
-    int confidence;            // percent: what is below is left out
-    struct syntax_kept **kept; // of the text before the last edit; NULL: none is kept
-    struct derived *derived;   // what is known of contents; NULL: all is worked out
+    bool whole;                  // review_only rules are left out
+    uint32_t functions;          // looked at
+    uint32_t unparsed;           // files without a tree
+    int confidence;              // percent: what is below is left out
+    struct syntax_kept **kept;   // of the text before the last edit; NULL: none is kept
+    struct derived *derived;     // what is known of contents; NULL: all is worked out
+    struct news_removed removed; // by the change, of who judges; news_removed_done
 };
 int review_text(struct reviewer *rv, const struct review_text *x, struct err *err);
 // The same in two steps: the first by any thread with a reviewer of its own (its findings are not
@@ -120,7 +122,6 @@ int review_judge(struct reviewer *rv, const struct review_text *x, struct review
 void review_read_free(struct review_read *c); // accepts NULL
 
 // --- one text of it (sherlock_side.c)
-enum { SIDE_NAME_BYTES_MAX = 96 };
 struct side_want {
     const char *path;
     enum lang lang;
@@ -150,10 +151,12 @@ struct side_cursor {
 void side_begin(const struct buf *side, struct side_cursor *ret);
 bool side_next(struct side_cursor *c);
 
-// Copied code of the tree (sherlock_copies.c): of the change `d`, or (NULL) below `under`.
+// Copied code of the tree (sherlock_copies.c): of the change `d` (`removed` is what it took away),
+// or (both NULL) below `under`. Left out: tests, declarations of C, and what differs in most lines.
 struct derived;
 int copies_find(const struct snapshot *s, struct derived *known, const struct diff *d,
-                const char *under, struct findings *out, struct err *err);
+                struct news_removed *removed, const char *under, struct findings *out,
+                struct err *err);
 
 // Takes out what the user muted and what the baseline knows; orders; writes items (or SARIF).
 // `keep`: keeps them as the baseline, and takes the old one for none.

@@ -8,14 +8,17 @@
 #include "core/workspace/index.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    COPIES_VERSION = 1,
+    COPIES_VERSION = 2,
     COPY_TOKENS_MIN = 70,
     COPIES_SHOWN = 200,
     PAIRS_MAX = 2000,
-    NAMED_FIRST = COPIES_SHOWN // pairs whose names are worked out along with them
+    NAMED_FIRST = COPIES_SHOWN, // pairs whose names are worked out along with them
+    LINES_MAX = 400,            // of a copy that are compared
+    SAME_PERCENT_MIN = 60
 };
 
 struct copy_end {   // one of the two places
@@ -119,6 +122,123 @@ static uint32_t source_of(const struct copies *c, uint32_t file) {
     return low;
 }
 
+// --- worth telling -----------------------------------------------------------------------------
+
+// Lines `line` to `end_line` of a text.
+static const char *cut_lines(const struct buf *text, uint32_t line, uint32_t end_line,
+                             size_t *ret_bytes) {
+    const char *at = text->len ? text->data : "", *end = at + text->len, *from = end;
+    for (uint32_t k = 1; k <= end_line && at < end; k++) {
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        from = k == line ? at : from;
+        at = eol ? eol + 1 : end;
+    }
+    *ret_bytes = from < at ? (size_t)(at - from) : 0;
+    return from;
+}
+
+struct lines {        // what is said at one end of a pair
+    uint64_t *hashes; // of each line with something on it, without layout; sorted
+    uint32_t count;
+    bool known, never; // never: nobody is to be told of it
+};
+
+// FNV-1a
+static uint32_t hash_lines(const char *at, size_t bytes, uint64_t *hashes) {
+    const char *end = at + bytes;
+    uint32_t n = 0;
+    for (; at < end && n < LINES_MAX; at++) {
+        uint64_t h = 14695981039346656037u;
+        bool says = false;
+        for (; at < end && *at != '\n'; at++) {
+            if (*at == ' ' || *at == '\t' || *at == '\r')
+                continue;
+            says |= *at != '{' && *at != '}' && *at != ')' && *at != ';';
+            h = (h ^ (unsigned char)*at) * 1099511628211u;
+        }
+        if (says)
+            hashes[n++] = h;
+    }
+    return n;
+}
+
+static int compare_hashes(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Declarations of C without a body, which a header and its source have to repeat; tests of Rust,
+// which stand in the file that they test.
+static bool is_never(enum lang lang, const struct buf *text, const char *from, size_t bytes) {
+    if (lang == LANG_C || lang == LANG_CPP)
+        return !memchr(from, '{', bytes);
+    size_t before = bytes ? (size_t)(from - text->data) : 0;
+    return lang == LANG_RUST && before && memmem(text->data, before, "#[cfg(test)]", 12);
+}
+
+static int read_end(struct copies *c, uint32_t source, uint32_t line, uint32_t end_line,
+                    struct lines *ret) {
+    uint64_t hashes[LINES_MAX];
+    size_t bytes;
+    const char *from = cut_lines(&c->text, line, end_line, &bytes);
+    ret->known = true;
+    ret->never = is_never(file_of(c, source)->lang, &c->text, from, bytes);
+    ret->count = hash_lines(from, bytes, hashes);
+    ret->hashes = mem_alloc((ret->count + 1) * sizeof *ret->hashes);
+    if (!ret->hashes)
+        return ERR_NOMEM;
+    if (ret->count)
+        memcpy(ret->hashes, hashes, ret->count * sizeof *hashes);
+    qsort(ret->hashes, ret->count, sizeof *ret->hashes, compare_hashes);
+    return 0;
+}
+
+// Both ends of each pair; each file is read once.
+static int read_ends(struct copies *c, struct lines *ends) {
+    for (uint32_t i = 0; i < 2 * c->count; i++) {
+        uint32_t source = i % 2 ? c->list[i / 2].pair.file_b : c->list[i / 2].pair.file_a;
+        if (ends[i].known)
+            continue;
+        buf_clear(&c->text);
+        c->changed |= snapshot_text(c->s, c->sources[source].file, &c->text, NULL) < 0;
+        for (uint32_t k = i / 2; k < c->count; k++) {
+            const struct clone_pair *p = &c->list[k].pair;
+            int r = 0;
+            if (p->file_a == source)
+                r = read_end(c, source, p->line_a, p->end_line_a, &ends[2 * k]);
+            if (r == 0 && p->file_b == source)
+                r = read_end(c, source, p->line_b, p->end_line_b, &ends[2 * k + 1]);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+// Fingerprints do not look at literals: what differs in most of its lines is a table that is
+// written as code.
+static bool is_telling(const struct lines *a, const struct lines *b) {
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        same += a->count && bsearch(&b->hashes[i], a->hashes, a->count, sizeof *a->hashes,
+                                    compare_hashes) != NULL;
+    return !a->never && !b->never && same * 100 >= b->count * SAME_PERCENT_MIN;
+}
+
+static int keep_telling(struct copies *c, struct err *err) {
+    struct lines *ends = mem_zalloc((2 * c->count + 1) * sizeof *ends);
+    int r = ends ? read_ends(c, ends) : ERR_NOMEM;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; r == 0 && i < c->count; i++)
+        if (is_telling(&ends[2 * i], &ends[2 * i + 1]))
+            c->list[kept++] = c->list[i];
+    for (uint32_t i = 0; ends && i < 2 * c->count; i++)
+        mem_free(ends[i].hashes);
+    mem_free(ends);
+    c->count = r == 0 ? kept : c->count;
+    return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
 static int find_pairs(struct copies *c, struct err *err) {
     AUTO_FREE struct clone_pair *pairs = NULL;
     struct clone_options o = {.tokens_min = COPY_TOKENS_MIN,
@@ -139,8 +259,10 @@ static int find_pairs(struct copies *c, struct err *err) {
         p->file_a = source_of(c, p->file_a);
         p->file_b = source_of(c, p->file_b);
     }
-    name_first(c);
-    return 0;
+    r = keep_telling(c, err);
+    if (r == 0)
+        name_first(c);
+    return r;
 }
 
 // --- kept --------------------------------------------------------------------------------------
@@ -221,7 +343,6 @@ static int add_copy(struct findings *out, struct copies *c, struct copy *x, bool
     return findings_add(out, &f, file_of(c, source)->path, at->print, err);
 }
 
-// Of a change: the copy is new when most of its lines were added.
 static bool mostly_added(const struct diff *d, const char *path, uint32_t line, uint32_t end_line) {
     const struct diff_file *f = diff_find(d, path);
     uint32_t added = 0, lines = end_line - line + 1;
@@ -235,13 +356,30 @@ static bool mostly_added(const struct diff *d, const char *path, uint32_t line, 
     return added * 10 >= lines * 7;
 }
 
+// Of a change: the copy is new when most of its lines were added, and most of them did not come
+// from elsewhere. 0 or 1, or ERR_NOMEM.
+static int is_new(struct copies *c, const struct diff *d, struct news_removed *removed,
+                  uint32_t source, uint32_t line, uint32_t end_line, struct err *err) {
+    uint32_t moved = 0;
+    size_t bytes;
+    if (!mostly_added(d, file_of(c, source)->path, line, end_line))
+        return 0;
+    buf_clear(&c->text);
+    if (snapshot_text(c->s, c->sources[source].file, &c->text, NULL) < 0)
+        return 0;
+    const char *from = cut_lines(&c->text, line, end_line, &bytes);
+    int r = news_moved_lines(removed, d, from, bytes, &moved, err);
+    return r < 0 ? r : moved * 2 < end_line - line + 1;
+}
+
 static bool below(const char *path, const char *under) {
     size_t n = under ? strlen(under) : 0;
     return n == 0 || (strncmp(path, under, n) == 0 && (path[n] == '/' || path[n] == '\0'));
 }
 
 int copies_find(const struct snapshot *s, struct derived *known, const struct diff *d,
-                const char *under, struct findings *out, struct err *err) {
+                struct news_removed *removed, const char *under, struct findings *out,
+                struct err *err) {
     struct copies c = {.s = s, .text = BUF_INIT(INDEX_FILE_BYTES_MAX)};
     uint32_t shown = 0;
     int r = collect_sources(&c, err);
@@ -251,12 +389,15 @@ int copies_find(const struct snapshot *s, struct derived *known, const struct di
         struct copy *x = &c.list[i];
         const struct clone_pair *p = &x->pair;
         const char *a = file_of(&c, p->file_a)->path, *b = file_of(&c, p->file_b)->path;
-        bool new_b = d ? mostly_added(d, b, p->line_b, p->end_line_b) : below(b, under);
-        bool new_a = d ? mostly_added(d, a, p->line_a, p->end_line_a) : below(a, under);
-        if (!new_a && !new_b)
+        int new_b =
+            d ? is_new(&c, d, removed, p->file_b, p->line_b, p->end_line_b, err) : below(b, under);
+        int new_a = new_b || !d ? below(a, under)
+                                : is_new(&c, d, removed, p->file_a, p->line_a, p->end_line_a, err);
+        r = new_a < 0 ? new_a : new_b < 0 ? new_b : 0;
+        if (r < 0 || (!new_a && !new_b))
             continue;
         shown++;
-        r = add_copy(out, &c, x, new_b, err);
+        r = add_copy(out, &c, x, new_b > 0, err);
     }
     mem_free(c.list);
     mem_free(c.sources);

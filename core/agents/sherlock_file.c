@@ -11,24 +11,17 @@
 
 enum {
     OLD_PRINTS_MAX = 20000,
-    PENDING_MAX = 4000, // findings of one file
-    COGNITIVE_MIN = 15, // SonarSource's threshold for a function
-    COGNITIVE_STEP = 3  // by less is no news
-};
-
-struct prints { // multiset of names of findings
-    uint64_t *list;
-    uint32_t count, capacity;
+    PENDING_MAX = 4000 // findings of one file
 };
 
 struct review_read {
-    struct buf now_side, old_side; // what the names of functions below lie in
-    struct prints old;             // what the old text had
-    struct prints untouched;       // what stands in the new one outside of the change
-    struct finding *pending; // on touched lines: judged when the untouched ones have been counted
-    uint64_t *pending_prints;
-    uint32_t pending_count, pending_capacity;
-    struct side_function *now, *before;
+    struct buf now_side, old_side;
+    struct news_findings old;       // what the old text had
+    struct news_findings untouched; // what stands in the new one outside of the change
+    struct news_findings pending;   // on touched lines: judged when the others are known …
+    struct finding *held;           // … and what they say
+    uint32_t held_capacity;
+    struct news_function *now, *before;
     uint32_t now_count, before_count;
     bool has_now, has_old; // the sides were read
     bool unparsed, cut;
@@ -41,8 +34,8 @@ void review_read_free(struct review_read *r) {
     buf_done(&r->old_side);
     mem_free(r->old.list);
     mem_free(r->untouched.list);
-    mem_free(r->pending);
-    mem_free(r->pending_prints);
+    mem_free(r->pending.list);
+    mem_free(r->held);
     mem_free(r->now);
     mem_free(r->before);
     mem_free(r);
@@ -52,50 +45,23 @@ static bool touched(const struct review_text *x, uint32_t line, uint32_t end_lin
     return !x->diff || diff_touches(x->diff, x->file, line, end_line);
 }
 
-static bool was_there(struct prints *old, uint64_t print) {
-    for (uint32_t i = 0; i < old->count; i++)
-        if (old->list[i] == print) {
-            old->list[i] = old->list[--old->count]; // each old one excuses one new one
-            return true;
-        }
-    return false;
-}
-
-static int note(struct prints *p, uint64_t print, struct err *err) {
-    if (p->count == OLD_PRINTS_MAX)
-        return 0;
-    if (p->count == p->capacity) {
-        uint32_t more = p->capacity ? p->capacity * 2 : 64;
-        uint64_t *list = mem_realloc(p->list, more * sizeof *list);
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        p->list = list;
-        p->capacity = more;
-    }
-    p->list[p->count++] = print;
-    return 0;
-}
-
-static int hold(struct review_read *c, const struct finding *f, uint64_t print, struct err *err) {
-    if (c->pending_count == PENDING_MAX) {
+static int hold(struct review_read *c, const struct finding *f, struct news_finding name,
+                struct err *err) {
+    uint32_t n = c->pending.count;
+    if (n == PENDING_MAX) {
         c->cut = true;
         return 0;
     }
-    if (c->pending_count == c->pending_capacity) {
-        uint32_t more = c->pending_capacity ? c->pending_capacity * 2 : 16;
-        struct finding *list = mem_realloc(c->pending, more * sizeof *list);
-        if (list)
-            c->pending = list;
-        uint64_t *prints = mem_realloc(c->pending_prints, more * sizeof *prints);
-        if (prints)
-            c->pending_prints = prints;
-        if (!list || !prints)
+    if (n == c->held_capacity) {
+        uint32_t more = n ? n * 2 : 16;
+        struct finding *held = mem_realloc(c->held, more * sizeof *held);
+        if (!held)
             return err_set(err, ERR_NOMEM, "out of memory");
-        c->pending_capacity = more;
+        c->held = held;
+        c->held_capacity = more;
     }
-    c->pending[c->pending_count] = *f;
-    c->pending_prints[c->pending_count++] = print;
-    return 0;
+    c->held[n] = *f;
+    return news_note(&c->pending, name, PENDING_MAX, err);
 }
 
 // --- looking -----------------------------------------------------------------------------------
@@ -107,7 +73,9 @@ static int take_new(const struct reviewer *rv, const struct review_text *x, stru
     int confidence = f->confidence ? f->confidence : f->rule->confidence;
     if ((rv->whole && f->rule->review_only) || confidence < rv->confidence)
         return 0;
-    return touched(x, f->line, last) ? hold(c, f, print, err) : note(&c->untouched, print, err);
+    const struct news_finding name = {f->rule, print, f->line};
+    return touched(x, f->line, last) ? hold(c, f, name, err)
+                                     : news_note(&c->untouched, name, OLD_PRINTS_MAX, err);
 }
 
 static uint32_t count_functions(const struct buf *side) {
@@ -119,16 +87,24 @@ static uint32_t count_functions(const struct buf *side) {
     return n;
 }
 
-static int take_functions(const struct buf *side, struct side_function **ret, uint32_t *ret_count,
+static int take_functions(const struct buf *side, struct news_function **ret, uint32_t *ret_count,
                           struct err *err) {
     struct side_cursor c;
-    struct side_function *list = mem_alloc((count_functions(side) + 1) * sizeof *list);
+    struct news_function *list = mem_zalloc((count_functions(side) + 1) * sizeof *list);
     if (!list)
         return err_set(err, ERR_NOMEM, "out of memory");
     side_begin(side, &c);
-    while (side_next(&c))
-        if (!c.is_finding)
-            list[(*ret_count)++] = c.function;
+    while (side_next(&c)) {
+        struct news_function *f = &list[*ret_count];
+        if (c.is_finding)
+            continue;
+        (void)snprintf(f->name, sizeof f->name, "%s", c.function.name);
+        f->line = c.function.line;
+        f->end_line = c.function.end_line;
+        f->cognitive = c.function.cognitive;
+        f->before = -1;
+        (*ret_count)++;
+    }
     *ret = list;
     return 0;
 }
@@ -171,16 +147,18 @@ static int old_side(struct reviewer *rv, const struct review_text *x, struct rev
     side_begin(&ret->old_side, &c);
     while (r == 0 && side_next(&c))
         if (c.is_finding)
-            r = note(&ret->old, c.print, err);
+            r = news_note(&ret->old, (struct news_finding){c.finding.rule, c.print, c.finding.line},
+                          OLD_PRINTS_MAX, err);
     return r == 0 ? take_functions(&ret->old_side, &ret->before, &ret->before_count, err) : r;
 }
 
 // The old text is read only where something on the changed lines could have been there before.
 static bool old_matters(const struct review_text *x, const struct review_read *c) {
     for (uint32_t i = 0; i < c->now_count; i++)
-        if (c->now[i].cognitive > COGNITIVE_MIN && touched(x, c->now[i].line, c->now[i].end_line))
+        if (c->now[i].cognitive > NEWS_COGNITIVE_MIN &&
+            touched(x, c->now[i].line, c->now[i].end_line))
             return true;
-    return c->pending_count > 0;
+    return c->pending.count > 0;
 }
 
 int review_read(struct reviewer *rv, const struct review_text *x, struct review_read **ret,
@@ -214,67 +192,55 @@ int review_known(struct reviewer *rv, const struct review_text *x, struct review
 
 // --- judging -----------------------------------------------------------------------------------
 
-// What stands on touched lines and was not there before the change.
-static int settle(struct reviewer *rv, const struct review_text *x, struct review_read *c,
-                  struct err *err) {
-    int r = 0;
-    for (uint32_t i = 0; i < c->untouched.count && c->old.count; i++)
-        (void)was_there(&c->old, c->untouched.list[i]);
-    for (uint32_t i = 0; r == 0 && i < c->pending_count; i++) {
-        const struct finding *f = &c->pending[i];
-        if (was_there(&c->old, c->pending_prints[i]))
-            continue;
-        if (finding_ignored(x->text, x->bytes, f->line, f->rule))
-            rv->findings->ignored++;
-        else
-            r = findings_add(rv->findings, f, x->path, c->pending_prints[i], err);
-    }
-    return r;
-}
-
-// The nth function of a name before is the nth of that name now.
-static int64_t before_of(const struct review_read *c, uint32_t i) {
-    uint32_t nth = 0;
-    for (uint32_t k = 0; k < i; k++)
-        nth += strcmp(c->now[k].name, c->now[i].name) == 0;
-    for (uint32_t k = 0; k < c->before_count; k++)
-        if (strcmp(c->before[k].name, c->now[i].name) == 0 && nth-- == 0)
-            return k;
-    return -1;
-}
-
-static int add_harder(struct reviewer *rv, const struct review_text *x,
-                      const struct side_function *now, const struct side_function *before,
-                      struct err *err) {
-    struct finding f = {.rule = &review_complexity, .line = now->line, .end_line = now->line};
-    if (!before)
-        (void)snprintf(f.message, sizeof f.message, "new function %s has cognitive complexity %u",
-                       now->name[0] ? now->name : "(anonymous)", now->cognitive);
-    else
-        (void)snprintf(f.message, sizeof f.message, "%s: cognitive complexity %u → %u", now->name,
-                       before->cognitive, now->cognitive);
-    if (finding_ignored(x->text, x->bytes, f.line, f.rule)) {
+static int add(struct reviewer *rv, const struct review_text *x, const struct finding *f,
+               uint64_t print, bool may_have_moved, struct err *err) {
+    int moved =
+        may_have_moved ? news_is_moved(&rv->removed, x->diff, x->text, x->bytes, f->line, err) : 0;
+    if (moved != 0)
+        return moved < 0 ? moved : 0;
+    if (finding_ignored(x->text, x->bytes, f->line, f->rule)) {
         rv->findings->ignored++;
         return 0;
     }
-    return findings_add(rv->findings, &f, x->path,
-                        finding_print(f.rule, x->path, x->text, x->bytes, f.line), err);
+    return findings_add(rv->findings, f, x->path, print, err);
 }
 
-static int compare(struct reviewer *rv, const struct review_text *x, const struct review_read *c,
+// What stands on touched lines and was not there before the change.
+static int settle(struct reviewer *rv, const struct review_text *x, struct review_read *c,
+                  struct err *err) {
+    AUTO_FREE bool *is_new = mem_alloc(c->pending.count + 1);
+    int r = is_new ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    if (is_new)
+        news_findings(x->diff, x->file, &c->old, &c->untouched, &c->pending, is_new);
+    for (uint32_t i = 0; r == 0 && i < c->pending.count; i++)
+        if (is_new[i])
+            r = add(rv, x, &c->held[i], c->pending.list[i].print, true, err);
+    return r;
+}
+
+static int add_harder(struct reviewer *rv, const struct review_text *x,
+                      const struct news_function *now, const struct news_function *before,
+                      struct err *err) {
+    struct finding f = {.rule = &review_complexity, .line = now->line, .end_line = now->line};
+    const char *name = now->name[0] ? now->name : "(anonymous)";
+    if (!before)
+        (void)snprintf(f.message, sizeof f.message, "new function %s has cognitive complexity %u",
+                       name, now->cognitive);
+    else
+        (void)snprintf(f.message, sizeof f.message, "%s: cognitive complexity %u → %u", name,
+                       before->cognitive, now->cognitive);
+    uint64_t print = finding_print(f.rule, x->path, x->text, x->bytes, f.line);
+    return add(rv, x, &f, print, !before, err);
+}
+
+static int compare(struct reviewer *rv, const struct review_text *x, struct review_read *c,
                    struct err *err) {
-    int r = 0;
+    int r = news_functions(x->diff, x->file, c->now, c->now_count, c->before, c->before_count, err);
     for (uint32_t i = 0; r == 0 && i < c->now_count; i++) {
-        const struct side_function *now = &c->now[i];
-        if (!touched(x, now->line, now->end_line))
-            continue;
-        rv->functions++;
-        if (now->cognitive <= COGNITIVE_MIN)
-            continue;
-        int64_t k = now->name[0] ? before_of(c, i) : -1;
-        unsigned was = k < 0 ? 0 : c->before[k].cognitive;
-        if (now->cognitive >= was + COGNITIVE_STEP)
-            r = add_harder(rv, x, now, k < 0 ? NULL : &c->before[k], err);
+        const struct news_function *now = &c->now[i];
+        rv->functions += now->touched;
+        if (now->harder)
+            r = add_harder(rv, x, now, now->before < 0 ? NULL : &c->before[now->before], err);
     }
     return r;
 }
@@ -283,7 +249,7 @@ int review_judge(struct reviewer *rv, const struct review_text *x, struct review
                  struct err *err) {
     rv->unparsed += c->unparsed;
     rv->findings->cut |= c->cut;
-    int r = compare(rv, x, c, err);
+    int r = rv->whole ? 0 : compare(rv, x, c, err);
     return r == 0 ? settle(rv, x, c, err) : r;
 }
 

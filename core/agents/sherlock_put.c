@@ -106,6 +106,7 @@ int sherlock_put(struct agent_call *call, struct findings *f, const struct revie
     struct findings wanted = *f;
     wanted.count = kept;
     apply_memory(call, &wanted, keep, r);
+    findings_join(&wanted, &review_copied);
     mark_hot(call, &wanted);
     findings_sort(&wanted);
     // Give back what was left behind, and what is still there.

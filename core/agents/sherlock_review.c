@@ -37,6 +37,31 @@ static bool may_be_dead(const struct snapshot_file *f, const struct fact_symbol 
            !(y->flags & (SYMBOL_ENTRY | SYMBOL_DECLARATION)) && !(f->flags & FILE_TEST);
 }
 
+// A header of C says it to others on purpose: for a caller that is to come, or for the users of a
+// library.
+static bool is_declared_elsewhere(const struct snapshot *s, uint32_t file, const char *name) {
+    struct place p[8];
+    uint32_t n = snapshot_definitions(s, name, strlen(name), p, 8);
+    for (uint32_t i = 0; i < n && i < 8; i++) {
+        const struct snapshot_file *f = snapshot_file(s, p[i].file);
+        if (p[i].file != file && facts_symbol(f->facts, p[i].symbol)->flags & SYMBOL_DECLARATION)
+            return true;
+    }
+    return false;
+}
+
+// module.exports = function f() {}, export default function f() {}: others call it what they like.
+static bool has_no_name_outside(const struct buf *text, uint32_t line) {
+    const char *at = text->len ? text->data : "", *end = at + text->len;
+    for (; line > 1 && at < end; line--) {
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        at = eol ? eol + 1 : end;
+    }
+    const char *eol = memchr(at, '\n', (size_t)(end - at));
+    size_t n = (size_t)((eol ? eol : end) - at);
+    return memmem(at, n, "exports", 7) || memmem(at, n, "export default", 14);
+}
+
 static int dead_export(const struct snapshot *s, uint32_t file, uint32_t symbol,
                        const struct review_text *x, struct findings *out, struct err *err) {
     const struct facts *facts = snapshot_file(s, file)->facts;
@@ -48,19 +73,25 @@ static int dead_export(const struct snapshot *s, uint32_t file, uint32_t symbol,
     for (uint32_t i = 0; i < n && i < 4; i++)
         if (m[i].file != file || facts_ref(facts, m[i].ref)->scope != symbol + 1)
             return 0;
-    if (n > 4 || !diff_touches(x->diff, x->file, y->line, y->line))
+    if (n > 4 || !diff_touches(x->diff, x->file, y->line, y->line) ||
+        is_declared_elsewhere(s, file, name))
         return 0;
+    AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
+    if (snapshot_text(s, file, &text, NULL) < 0 || // it changed meanwhile
+        (x->lang != LANG_C && has_no_name_outside(&text, y->line)))
+        return 0;
+    const char *bytes = text.len ? text.data : "";
     struct finding f = {.rule = &review_dead_export, .line = y->line, .end_line = y->line};
     (void)snprintf(f.message, sizeof f.message,
                    "%s %s is visible to other files, and nothing in "
                    "this workspace mentions it",
                    symbol_kind_name(y->kind), name);
-    if (finding_ignored(x->text, x->bytes, y->line, f.rule)) {
+    if (finding_ignored(bytes, text.len, y->line, f.rule)) {
         out->ignored++;
         return 0;
     }
-    return findings_add(out, &f, x->path,
-                        finding_print(f.rule, x->path, x->text, x->bytes, y->line), err);
+    return findings_add(out, &f, x->path, finding_print(f.rule, x->path, bytes, text.len, y->line),
+                        err);
 }
 
 static int dead_exports(const struct snapshot *s, const struct review_text *x, struct findings *out,
@@ -230,7 +261,7 @@ static int review_all(struct agent_call *call, struct change *c, const struct re
     }
     r = review_files_of(call, c, under, rv, report, err);
     if (r == 0 && files && c->side == GIT_WORK_TREE)
-        r = copies_find(c->snapshot, rv->derived, c->diff, NULL, rv->findings, err);
+        r = copies_find(c->snapshot, rv->derived, c->diff, &rv->removed, NULL, rv->findings, err);
     if (r == 0)
         r = sherlock_put(call, rv->findings, in, false, report, err);
     if (r < 0 || in->format == REVIEW_SARIF) // that stands alone
@@ -260,6 +291,7 @@ int sherlock_review(struct agent_call *call, const void *input, struct report *r
     if (r < 0)
         return r;
     r = review_all(call, &c, in, &rv, report, err);
+    news_removed_done(&rv.removed);
     findings_done(&found);
     change_close(&c);
     return r;
@@ -346,7 +378,7 @@ static int whole_tree(struct agent_call *call, const struct review_input *in, bo
     if (r == 0)
         r = reading_each(call, s, wanted, review_read_file, &t, err);
     if (r == 0)
-        r = copies_find(s, workspace_derived(call->ws), NULL, under, &found, err);
+        r = copies_find(s, workspace_derived(call->ws), NULL, NULL, under, &found, err);
     if (r == 0)
         r = sherlock_put(call, &found, in, keep, report, err);
     if (r == 0 && in->format != REVIEW_SARIF) {

@@ -6,7 +6,6 @@
 #include "core/base/mem.h"
 #include "core/base/wire.h"
 #include "core/code/checks.h"
-#include "core/code/metrics.h"
 #include "core/code/secrets.h"
 #include "core/workspace/derived.h"
 
@@ -14,7 +13,7 @@
 #include <string.h>
 
 enum {
-    SIDE_VERSION = 1,
+    SIDE_VERSION = 2, // also of what the checks mean: their findings are kept
     PARSE_MS = 2000,
     SIDE_BYTES_MAX = 16 * 1024 * 1024, // of one text of two megabytes: never seen
     IS_FINDING = 'F',
@@ -73,21 +72,15 @@ static int on_secret(void *ctx, const struct secret_finding *s) {
 
 // Functions with their names; nested ones by their own.
 static int put_functions(struct making *m) {
-    const struct syntax *s = m->rv->syntax;
-    AUTO_FREE struct metrics *all = NULL;
+    AUTO_FREE struct news_function *all = NULL;
     uint32_t n = 0;
-    int r = metrics_of(s, &all, &n, m->err);
+    int r = news_measure(m->rv->syntax, &all, &n, m->err);
     for (uint32_t i = 0; r == 0 && i < n; i++) {
-        size_t bytes = 0;
-        uint32_t name = syntax_name(s, all[i].node);
-        const char *text = name ? syntax_text(s, name, &bytes) : "";
         (void)buf_putc(m->out, IS_FUNCTION);
-        wire_put_u32(m->out, s->nodes[all[i].node].line);
-        wire_put_u32(m->out, syntax_end_line(s, all[i].node));
+        wire_put_u32(m->out, all[i].line);
+        wire_put_u32(m->out, all[i].end_line);
         wire_put_u32(m->out, all[i].cognitive);
-        const char *nul = memchr(text, '\0', bytes);
-        bytes = nul ? (size_t)(nul - text) : bytes;
-        wire_put_text(m->out, text, bytes < SIDE_NAME_BYTES_MAX ? bytes : SIDE_NAME_BYTES_MAX - 1);
+        wire_put_string(m->out, all[i].name);
     }
     return r == 0 && m->out->failed ? err_set(m->err, ERR_NOMEM, "out of memory") : r;
 }

@@ -44,8 +44,9 @@ static bool is_string(uint8_t role) {
 static bool is_leaf(const struct syntax *s, uint32_t i) {
     if (s->nodes[i].next == i + 1)
         return true;
-    if (!is_string(s->nodes[i].role))
-        return false;
+    if (!is_string(s->nodes[i].role)) // `:02X` of an f-string has a node for its colon alone
+        return s->lang == LANG_PYTHON && s->text[s->nodes[i].start] == ':' &&
+               syntax_type_is(s, i, "format_specifier");
     for (uint32_t c = i + 1; c < s->nodes[i].next; c = s->nodes[c].next)
         if (syntax_named(s, c) && !is_string(s->nodes[c].role))
             return false;

@@ -192,7 +192,8 @@ static bool is_test_path(const char *path) {
         bool last = part[n] == '\0';
         if (!last && is_word_of(part, n,
                                 "test tests __tests__ spec specs testdata testdir testing "
-                                "unit-test unittests fixtures e2e"))
+                                "unit-test unittests fixtures e2e bench benches benchmark "
+                                "benchmarks regress"))
             return true;
         if (last)
             return starts(part, n, "test_") || starts(part, n, "test-") ||
@@ -200,6 +201,21 @@ static bool is_test_path(const char *path) {
                    contains(part, n, "_test.") || contains(part, n, ".test.") ||
                    contains(part, n, ".spec.") || contains(part, n, "_spec.") ||
                    contains(part, n, "Test.java") || contains(part, n, "Tests.java");
+        part += n + 1;
+    }
+}
+
+// What tests read is no code that anybody maintains, and wrong on purpose as often as not.
+static bool is_material(const char *path) {
+    bool tests = false;
+    for (const char *part = path;;) {
+        size_t n = strcspn(part, "/");
+        if (part[n] == '\0')
+            return false;
+        if (is_word_of(part, n, "fixtures fixture __fixtures__ testdata test_data test-data") ||
+            (tests && is_word_of(part, n, "data samples cases configCases resources inputs")))
+            return true;
+        tests |= is_word_of(part, n, "test tests __tests__ spec specs testing t");
         part += n + 1;
     }
 }
@@ -222,7 +238,7 @@ int checks_run(const struct syntax *s, const char *path, finding_fn *on_finding,
                        .path = path,
                        .test = is_test_path(path),
                        .budget = 1000000 + 40 * (int64_t)s->count};
-    if (!s->count || is_generated(s))
+    if (!s->count || is_material(path) || is_generated(s))
         return 0;
     fill(&d, s->lang);
     find_errors(&c);

@@ -60,7 +60,7 @@ static uint32_t the_call(const struct checks *c, uint32_t statement) {
 
 // The code shows that failing is expected: it returned on success (what follows is the other
 // case), or it only tidies up, or it looks whether a module is there.
-static bool is_expected(const struct checks *c, uint32_t body) {
+static bool is_expected(const struct checks *c, uint32_t body, bool broad) {
     uint32_t first = 0, last = 0;
     for (uint32_t k = syntax_first_named(c->s, body); k; k = syntax_next_named(c->s, k)) {
         if (check_role(c, k) == ROLE_CATCH) // a body of Ruby holds its handlers
@@ -71,7 +71,7 @@ static bool is_expected(const struct checks *c, uint32_t body) {
     if (!first || check_leaves(c, last))
         return true;
     // let x = fallback; try { x = f(); } catch { }
-    if (check_in(c, CHECK_JS | LANG(PYTHON)) && first == last &&
+    if (check_in(c, CHECK_JS | LANG(PYTHON) | (broad ? 0 : LANG(JAVA))) && first == last &&
         check_role(c, first) == ROLE_EXPRESSION_STATEMENT &&
         check_role(c, syntax_first_named(c->s, first)) == ROLE_ASSIGN)
         return true;
@@ -118,7 +118,7 @@ static bool is_broad(struct checks *c, uint32_t type) {
         return false;
     for (uint32_t k = type; k < c->s->nodes[type].next; k++)
         if (c->s->nodes[k].next == k + 1 &&
-            check_one_of(c, k, "Exception BaseException StandardError"))
+            check_one_of(c, k, "Exception BaseException StandardError Throwable"))
             return true;
     return false;
 }
@@ -159,6 +159,20 @@ static bool handler_python(struct checks *c, uint32_t clause, uint32_t body, uin
     return true;
 }
 
+// begin … rescue … end || x
+static bool has_fallback(const struct checks *c, uint32_t try) {
+    uint32_t up = check_is(c, LANG_RUBY) ? try:
+        0;
+    for (int step = 0; step < 6 && up; step++, up = c->s->nodes[up].parent) {
+        uint32_t around = c->s->nodes[up].parent, op = check_operator(c, around);
+        if (check_role(c, around) == ROLE_BINARY && op && check_role(c, op) == ROLE_OP_OR)
+            return check_left(c, around) == up;
+        if (check_role(c, up) == ROLE_FUNCTION || check_role(c, up) == ROLE_LAMBDA)
+            break;
+    }
+    return false;
+}
+
 static bool handler_empty(struct checks *c, uint32_t clause) {
     uint32_t body = clause_body(c, clause), type = caught(c, clause);
     uint32_t try = c->s->nodes[clause].parent;
@@ -168,7 +182,8 @@ static bool handler_empty(struct checks *c, uint32_t clause) {
     // What a handler tries is best effort.
     if ((check_is(c, LANG_PYTHON) && syntax_child_role(c->s, try, ROLE_ELSE)) || c->test ||
         syntax_ancestor(c->s, try, ROLE_CATCH) > check_function(c, try) ||
-        (tried && is_expected(c, tried)) || check_commented(c, clause) || in_destructor(c, clause))
+        (tried && is_expected(c, tried, is_broad(c, type))) || check_commented(c, clause) ||
+        in_destructor(c, clause) || has_fallback(c, try))
         return false;
     switch (c->s->lang) {
     case LANG_PYTHON:

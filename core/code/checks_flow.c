@@ -79,8 +79,16 @@ static bool ends_the_search(struct checks *c, uint32_t i) {
     }
 }
 
+// No command is called like that: the grammar of the shell took a keyword for one.
+static bool is_lost_keyword(const struct checks *c, uint32_t statement) {
+    return check_is(c, LANG_BASH) &&
+           check_one_of(c, statement, "fi done esac else elif then do in }");
+}
+
 static uint32_t first_behind(struct checks *c, uint32_t statement) {
     uint32_t k = syntax_next_named(c->s, statement);
+    if (k && is_lost_keyword(c, k))
+        return 0;
     while (k && !ends_the_search(c, k)) {
         bool heredoc = check_role(c, k) == ROLE_STRING && check_in(c, LANG(RUBY) | LANG(BASH));
         if (!heredoc && !may_stand_behind(c, k))

@@ -65,6 +65,10 @@ static void same_operands(struct checks *c, uint32_t i) {
         return;
     if ((kind == ROLE_OP_EQUAL || kind == ROLE_OP_UNEQUAL) && is_about_nan(c, i))
         return;
+    // Where a name may hold anything, the idiom needs no word beside it.
+    if (kind == ROLE_OP_UNEQUAL && check_in(c, CHECK_JS | LANG(PYTHON)) &&
+        check_role(c, left) == ROLE_IDENTIFIER)
+        return;
     for (uint32_t up = c->s->nodes[i].parent; up; up = c->s->nodes[up].parent)
         if (check_role(c, up) == ROLE_PREPROC_IF || check_role(c, up) == ROLE_PREPROC_ELIF) {
             if (c->s->nodes[i].line == c->s->nodes[up].line)

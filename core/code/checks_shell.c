@@ -41,6 +41,12 @@ static uint32_t variable_of(const struct checks *c, uint32_t expansion) {
     return 0;
 }
 
+// $?, $((x + 1)), ${#x}
+static bool is_number(const char *value, size_t n) {
+    return (n == 2 && value[0] == '$' && strchr("#?$!", value[1])) ||
+           (n > 3 && (memcmp(value, "$((", 3) == 0 || memcmp(value, "${#", 3) == 0));
+}
+
 // A value that the script itself gives, without blanks or patterns, wherever it gives one; or a
 // list of names that is split on purpose.
 static bool is_harmless(struct checks *c, uint32_t name) {
@@ -73,6 +79,10 @@ static bool is_harmless(struct checks *c, uint32_t name) {
             continue;
         const char *given = value ? syntax_text(c->s, value, &m) : "";
         m = value ? m : 0;
+        if (is_number(given, m)) {
+            literal = true;
+            continue;
+        }
         if (m == 0 || (m == 2 && (given[0] == '"' || given[0] == '\'')))
             return false; // it may be empty
         if (memchr(given, '$', m) || memchr(given, '`', m) || memchr(given, ' ', m) ||

@@ -16,7 +16,7 @@
 struct syntax;
 
 enum {
-    FACTS_VERSION = 1, // of layout AND meaning: a cached block of another version is ignored
+    FACTS_VERSION = 2, // of layout AND meaning: a cached block of another version is ignored
     FACTS_SYMBOLS_MAX = 65535,
     FACTS_REFS_MAX = 262144,
     FACTS_IMPORTS_MAX = 4096,

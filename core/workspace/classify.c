@@ -61,6 +61,11 @@ static const struct mark folders[] = {
     {"__snapshots__", FILE_TEST | FILE_GENERATED},
     {"e2e", FILE_TEST},
     {"fuzz", FILE_TEST},
+    {"bench", FILE_TEST},
+    {"benches", FILE_TEST},
+    {"benchmark", FILE_TEST},
+    {"benchmarks", FILE_TEST},
+    {"regress", FILE_TEST},
     {"unittests", FILE_TEST},
     {"integration-tests", FILE_TEST},
     {"androidtest", FILE_TEST},
@@ -293,12 +298,24 @@ static bool is_minified(enum lang lang, const char *text, size_t bytes) {
     return bytes / lines > MINIFIED_LINE_BYTES;
 }
 
+// What bundlers write at the top: browserify's table of modules, webpack's loader.
+static bool is_bundle(enum lang lang, const char *text, size_t bytes) {
+    static const char *const marks[] = {"[function(require,module,exports){", "/******/ ("};
+    size_t head = bytes < MARK_HEAD_BYTES ? bytes : MARK_HEAD_BYTES;
+    for (size_t i = 0; lang == LANG_JAVASCRIPT && i < COUNT_OF(marks); i++)
+        if (memmem(text, head, marks[i], strlen(marks[i])))
+            return true;
+    return false;
+}
+
 uint16_t classify_content(enum lang lang, const char *text, size_t bytes) {
     size_t head = bytes < BINARY_HEAD_BYTES ? bytes : BINARY_HEAD_BYTES;
     if (head && memchr(text, '\0', head))
         return FILE_BINARY;
     bool generated = language_is_code(lang) && says_generated(text, bytes);
-    return generated || is_minified(lang, text, bytes) ? FILE_GENERATED : 0;
+    return generated || is_minified(lang, text, bytes) || is_bundle(lang, text, bytes)
+               ? FILE_GENERATED
+               : 0;
 }
 
 float classify_weight(uint16_t flags) {

@@ -226,7 +226,7 @@ static void unfinished_business_is_found_in_comments(void **state) {
          "ME(me) two\n */\nint a;\n",
          2},
         {"// XX"
-         "X why is this here\nint a;\n",
+         "X: why is this here\nint a;\n",
          1},
         {"// context.TO"
          "DO(), \"abc\"\nint a;\n",
@@ -244,6 +244,37 @@ static void unfinished_business_is_found_in_comments(void **state) {
         {"char *a = \"TO"
          "DO: later\";\n",
          0},
+        // What names its ticket is planned already.
+        {"// TO"
+         "DO: after https://example.org/issues/7\nint a;\n",
+         0},
+        {"/* TO"
+         "DO: drop this\n * when #4711 is merged\n */\nint a;\n",
+         0},
+        {"// FIX"
+         "ME(ABC-12): drop this\nint a;\n",
+         0},
+        {"// TO"
+         "DO: utf-8 and x86-64 too\nint a;\n",
+         1},
+        // A type that nobody has written yet.
+        {"/**\n * @param {TO"
+         "DO | Promise<TO"
+         "DO>} obj object\n */\nint a;\n",
+         0},
+        {"/**\n * @returns {TO"
+         "DO} definition\n */\nint a;\n",
+         0},
+        {"/**\n * TO"
+         "DO: say what it @returns\n */\nint a;\n",
+         2},
+        // Remarks that call for nothing.
+        {"// XX"
+         "X we cannot know this\nint a;\n",
+         0},
+        {"// HA"
+         "CK: until the parser can\nint a;\n",
+         1},
     };
     static struct found found;
     (void)state;

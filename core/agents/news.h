@@ -1,0 +1,73 @@
+// What of a changed file is news: findings and functions held against those of the text before, so
+// that nobody is told of what an edit only touched, moved or copied along. Values in, values out;
+// one owner, one thread.
+#pragma once
+
+#include "core/code/finding.h"
+#include "core/code/syntax.h"
+#include "core/workspace/diff.h"
+
+enum {
+    NEWS_NAME_BYTES_MAX = 96,
+    NEWS_COGNITIVE_MIN = 15, // SonarSource's threshold for a function
+    NEWS_COGNITIVE_STEP = 5, // by less is no news
+    NEWS_COGNITIVE_PART = 5, // nor by less than this part (1/5) of what it was
+};
+
+// --- findings
+struct news_finding {
+    const struct rule *rule;
+    uint64_t print; // findings.h
+    uint32_t line;
+};
+struct news_findings {
+    struct news_finding *list; // mem_free
+    uint32_t count, capacity;
+};
+// At most `max`: more are left out. ERR_NOMEM.
+int news_note(struct news_findings *f, struct news_finding x, uint32_t max, struct err *err);
+// Takes out of `old` what stands in the new text too: outside of the change (`untouched`) and on
+// touched lines. ret_new[i]: pending->list[i] was not there. It was when its line is the same one,
+// wherever it stands; or when the lines that the edit replaced had a finding of the same rule, each
+// of which excuses one.
+void news_findings(const struct diff *d, const struct diff_file *f, struct news_findings *old,
+                   const struct news_findings *untouched, const struct news_findings *pending,
+                   bool *ret_new);
+
+// --- functions
+struct news_function {
+    char name[NEWS_NAME_BYTES_MAX]; // "" without one; an assigned lambda has what it is assigned to
+    uint32_t line, end_line;
+    unsigned cognitive;
+    int64_t before; // news_functions: of the old ones; < 0: none
+    bool touched;   // by the change
+    bool harder;    // much harder to follow than it was, and to be told of
+};
+// Every function and lambda of the tree, in order of position. *ret of *ret_count: mem_free.
+int news_measure(const struct syntax *s, struct news_function **ret, uint32_t *ret_count,
+                 struct err *err);
+// Fills `before`, `touched` and `harder` of `now`. A function is the one before that stood on the
+// same line, counted through the hunks; where its head was edited, one of its name, or what the
+// same edit replaced. Growth is told of once: of the named function around, not of its callbacks,
+// and not of functions around that did not grow themselves. `d` NULL: all is touched, nothing was
+// before. ERR_NOMEM.
+int news_functions(const struct diff *d, const struct diff_file *f, struct news_function *now,
+                   uint32_t n, const struct news_function *before, uint32_t before_count,
+                   struct err *err);
+
+// --- what moved
+// Pairs of neighbouring lines that the change removed somewhere. Made when first asked.
+struct news_removed {
+    uint64_t *list; // sorted
+    uint32_t count, capacity;
+    bool made;
+};
+// Was the line of `text`, together with the one before or behind, removed elsewhere by this change?
+// Layout does not matter, nor do blank lines. ERR_NOMEM, or 0 or 1.
+int news_is_moved(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
+                  uint32_t line, struct err *err);
+// How many lines of a piece of text, those with something on them, were removed in the same order.
+// ERR_NOMEM.
+int news_moved_lines(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
+                     uint32_t *ret_lines, struct err *err);
+void news_removed_done(struct news_removed *r); // accepts a zeroed one

@@ -1,0 +1,71 @@
+"""What a review says was copied, or is used by nobody: a copy is told of, what only looks like one is not."""
+import json
+import os
+import subprocess
+
+from process_lib import PAIRED, World, main
+
+
+def write(root, files):
+    for path, text in files.items():
+        full = os.path.join(root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w") as f:
+            f.write(text)
+
+
+def review(before, after):
+    """Rules and places of what is said when `after` is written over the committed `before`."""
+    with World() as w:
+        root = os.path.join(w.dir, "project")
+        write(root, before)
+        env = dict(w.env, GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1")
+        for argv in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a"]):
+            subprocess.run(["git", *argv], cwd=root, env=env, check=True)
+        write(root, after)
+        r = subprocess.run([PAIRED, "review", "--json", "--budget", "20000"], env=env, cwd=root, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        assert r.returncode == 0, r.stderr
+        return [(i["rule"], i["path"], i["line"]) for i in json.loads(r.stdout)["items"]]
+
+
+# Thirteen statements, about 100 tokens.
+BODY = "".join("    left%d = read_%d(input, left%d, right + %d);\n" % (i, i, i, i) for i in range(13))
+C = "static int %s(struct reader *input, int right)\n{\n" + BODY + "    return right;\n}\n"
+
+
+def test_a_copy_is_told_of():
+    assert [x[:2] for x in review({"src/a.c": C % "first"}, {"src/b.c": "// second\n" + C % "second"})] == [("copied-code", "src/b.c")]
+
+
+def test_what_moved_or_was_indented_is_no_copy():
+    twice = {"src/a.c": C % "first", "src/b.c": C % "second"}
+    assert review(twice, {"src/b.c": "", "src/c.c": C % "second"}) == []
+    deeper = (C % "second").replace("    left", "        left").replace("{\n", "{\n    if (right) {\n", 1).replace("    return", "    }\n    return")
+    assert review(twice, {"src/b.c": deeper}) == []
+
+
+def test_tables_declarations_and_benches_are_no_copies():
+    def flags(function, names):
+        return "static void %s(struct args *to)\n{\n    struct arg *one;\n%s}\n" % (function, "".join(
+            "    one = arg_new(\"%s\", 'x', to, 1);\n    arg_help(one, \"%s is a flag\", to);\n    arg_over(one, \"no-%s\", 1);\n"
+            "    args_push(to, one);\n" % (n, n, n) for n in names))
+    assert review({"src/a.c": flags("first", "abcd")}, {"src/b.c": flags("second", "efgh")}) == []
+    prototypes = "".join("extern int set_%d(struct options *options, const char *key, unsigned long key_bytes, int value_%d);\n" % (i, i)
+                         for i in range(8))
+    assert review({"src/a.h": prototypes}, {"src/b.h": prototypes}) == []
+    assert review({"bench/a.c": C % "first"}, {"bench/b.c": C % "second"}) == []
+    rust = "fn a() {\n" + BODY + "}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn b() {\n%s    }\n}\n"
+    assert review({"a.rs": rust % ""}, {"a.rs": rust % BODY}) == []
+
+
+def test_exports_that_nobody_uses():
+    assert review({"a.ts": "export const x = 1;\n"}, {"a.ts": "export const x = 1;\nexport function unheard_of() {\n  return x;\n}\n"}) == \
+        [("dead-export", "a.ts", 2)]
+    # Others give it a name of their own.
+    assert review({"a.js": "x = 1;\n"}, {"a.js": "x = 1;\nmodule.exports = function unheard_of() {\n  return x;\n};\n"}) == []
+    assert review({"a.ts": "const x = 1;\n"}, {"a.ts": "const x = 1;\nexport default function unheard_of() {\n  return x;\n}\n"}) == []
+
+
+if __name__ == "__main__":
+    main(globals())

@@ -1,0 +1,294 @@
+// What a change brought, and what it only touched, moved or copied along: by whole texts before and
+// after.
+#include "core/agents/sherlock.h"
+#include "core/base/mem.h"
+#include "core/base/linediff.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define IFS_15 "if (a) { if (b) { if (c) { if (d) { if (e) { x(); } } } } }\n"
+#define IFS_21 "if (a) { if (b) { if (c) { if (d) { if (e) { if (f) { x(); } } } } } }\n"
+#define IFS_28 "if (a) { if (b) { if (c) { if (d) { if (e) { if (f) { if (g) { x(); } } } } } } }\n"
+#define MUCH   IFS_28 IFS_28 IFS_28 IFS_28
+
+struct side {
+    const char *path, *before, *after;
+};
+
+static void put_lines(struct buf *out, char sign, const char *text, uint32_t start,
+                      uint32_t count) {
+    for (uint32_t k = 0; k < start; k++)
+        text = strchr(text, '\n') + 1;
+    for (uint32_t k = 0; k < count; k++) {
+        const char *eol = strchr(text, '\n');
+        assert_int_equal(buf_printf(out, "%c%.*s\n", sign, (int)(eol - text), text), 0);
+        text = eol + 1;
+    }
+}
+
+// As `git diff -U0` writes it.
+static void put_diff(struct buf *out, const struct side *x) {
+    struct linediff d;
+    assert_int_equal(linediff(x->before, strlen(x->before), x->after, strlen(x->after), &d, NULL),
+                     0);
+    assert_int_equal(buf_printf(out, "diff --git a/%s b/%s\n--- a/%s\n+++ b/%s\n", x->path, x->path,
+                                x->path, x->path),
+                     0);
+    for (uint32_t i = 0; i < d.count; i++) {
+        const struct line_change *c = &d.changes[i];
+        assert_int_equal(buf_printf(out, "@@ -%u,%u +%u,%u @@\n", c->old_start + (c->old_count > 0),
+                                    c->old_count, c->new_start + (c->new_count > 0), c->new_count),
+                         0);
+        put_lines(out, '-', x->before, c->old_start, c->old_count);
+        put_lines(out, '+', x->after, c->new_start, c->new_count);
+    }
+    linediff_done(&d);
+}
+
+// What is said of the files together, a line each: "rule: message\n".
+static int review(const struct side *sides, size_t n, struct buf *ret) {
+    AUTO_BUF text = BUF_INIT(1 << 20);
+    struct findings found = {0};
+    struct diff *d = NULL;
+    struct err err = {0};
+    for (size_t i = 0; i < n; i++)
+        put_diff(&text, &sides[i]);
+    assert_int_equal(diff_parse(text.data, text.len, &d, NULL), 0);
+    assert_int_equal(d->file_count, n);
+    struct reviewer rv = {.syntax = syntax_new(), .findings = &found};
+    int r = rv.syntax ? 0 : ERR_NOMEM;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        const struct side *s = &sides[i];
+        const struct review_text x = {.path = s->path,
+                                      .lang = language_of(s->path, s->after, strlen(s->after)),
+                                      .text = s->after,
+                                      .bytes = strlen(s->after),
+                                      .old = s->before,
+                                      .old_bytes = strlen(s->before),
+                                      .diff = d,
+                                      .file = &d->files[i]};
+        r = review_text(&rv, &x, &err);
+    }
+    for (uint32_t i = 0; i < found.count; i++)
+        (void)buf_printf(ret, "%s: %s\n", found.list[i].rule->id, found.list[i].message);
+    syntax_free(rv.syntax);
+    news_removed_done(&rv.removed);
+    findings_done(&found);
+    diff_free(d);
+    return r;
+}
+
+static void expect(const struct side *sides, size_t n, const char *wanted) {
+    AUTO_BUF said = BUF_INIT(1 << 20);
+    assert_int_equal(review(sides, n, &said), 0);
+    assert_string_equal(said.len ? said.data : "", wanted);
+}
+
+static void expect_one(const char *path, const char *before, const char *after,
+                       const char *wanted) {
+    const struct side side = {path, before, after};
+    expect(&side, 1, wanted);
+}
+
+static void functions_are_known_by_what_they_are_assigned_to(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_JAVASCRIPT))
+        return;
+    expect_one("a.js", "A.prototype.b = function (a) {\n" IFS_21 "y();\n};\n",
+               "A.prototype.b = function (a) {\n" IFS_21 "z();\n};\n", "");
+    expect_one("a.js", "module.exports = function (a) {\n" IFS_21 "};\n",
+               "module.exports = function (a, b) {\n" IFS_21 "};\n", "");
+    expect_one("a.js", "A.prototype.b = function (a) {\n" IFS_15 "};\n",
+               "A.prototype.b = function (a) {\n" IFS_15 IFS_15 "};\n",
+               "complexity-worse: A.prototype.b: cognitive complexity 15 → 30\n");
+    expect_one("a.js", "x();\n", "x();\nexports.b = (a) => {\n" IFS_21 "};\n",
+               "complexity-worse: new function exports.b has cognitive complexity 21\n");
+    // A callback is known by its place.
+    expect_one("a.js", "f(a => {\n" IFS_21 "y();\n});\n", "f(a => {\n" IFS_21 "z();\n});\n", "");
+    expect_one("a.js", "f(a => {\n" IFS_21 "y();\n});\n", "f((a, b) => {\n" IFS_21 "y();\n});\n",
+               "");
+}
+
+static void a_function_is_compared_with_the_one_it_was(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_CPP))
+        return;
+    // Not with one of its name that was put in front of it.
+    expect_one("a.cpp", "int f(int a) {\n" IFS_28 "return 1;\n}\n",
+               "int f(long a) {\n" IFS_21 "return 1;\n}\nint f(int a) {\n" IFS_28 "return 2;\n}\n",
+               "complexity-worse: new function f has cognitive complexity 21\n");
+    expect_one("a.cpp", "int f(int a) {\n" IFS_21 "return 1;\n}\n",
+               "int g(int a) {\n" IFS_21 "return 1;\n}\n", "");
+    expect_one("a.cpp", "int f(int a) {\n" IFS_21 "return 1;\n}\nint last;\n",
+               "int last;\nint f(int a) {\n" IFS_21 "return 1;\n}\n", "");
+}
+
+static void small_growth_is_no_news(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    expect_one("a.c", "int f(int a) {\n" IFS_15 "return 1;\n}\n",
+               "int f(int a) {\n" IFS_15 "if (b) { x(); }\nreturn 1;\n}\n", "");
+    expect_one("a.c", "int f(int a) {\n" MUCH "return 1;\n}\n",
+               "int f(int a) {\n" MUCH IFS_15 "return 1;\n}\n", "");
+    expect_one("a.c", "int f(int a) {\n" IFS_28 "return 1;\n}\n",
+               "int f(int a) {\n" IFS_28 IFS_15 "return 1;\n}\n",
+               "complexity-worse: f: cognitive complexity 28 → 43\n");
+    expect_one("a.c", "int f(int a) {\n" IFS_28 "return 1;\n}\n",
+               "int f(int a) {\n" IFS_21 "return 1;\n}\n", "");
+}
+
+static void growth_is_told_of_once(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_JAVASCRIPT))
+        return;
+    // Of the function that has a name, not of its callbacks too.
+    expect_one("a.js", "function f(l) {\nl.map(a => {\nl.map(b => {\nx();\n});\n});\n}\n",
+               "function f(l) {\nl.map(a => {\nl.map(b => {\n" IFS_21 "});\n});\n}\n",
+               "complexity-worse: f: cognitive complexity 0 → 33\n");
+    // Of the one inside where those around only hold it.
+    expect_one("a.js", "(function () {\nvar y = c ? 1 : 2;\nfunction f(a) {\nx();\n}\n})();\n",
+               "(function () {\nvar y = c ? 1 : 2;\nfunction f(a) {\n" IFS_21 "}\n})();\n",
+               "complexity-worse: f: cognitive complexity 0 → 21\n");
+    expect_one("a.js", "function g(a) {\n" IFS_15 "function f(a) {\nx();\n}\n}\n",
+               "function g(a) {\n" IFS_15 "function f(a) {\n" IFS_21 "}\n}\n",
+               "complexity-worse: f: cognitive complexity 0 → 21\n");
+}
+
+// Renamed while others were put in front of it.
+static void a_renamed_function_is_known_by_its_name(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    expect_one("a.c", "int ssl_context_new(int a) {\n" IFS_21 "}\n",
+               "int first(int a) {\n    return a;\n}\nint ssl_context_new0(int a, int b) {\n" IFS_21
+               "}\n",
+               "");
+}
+
+static void what_moved_is_not_new(void **state) {
+    static const char function[] =
+        "int much_too_long(int a, int b) {\n    " IFS_21 "return a;\n}\n";
+    char before[400], after[400];
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    (void)snprintf(before, sizeof before, "int a;\n%sint c;\n", function);
+    (void)snprintf(after, sizeof after, "#include \"b.h\"\n\n%s", function);
+    const struct side files[] = {{"a.c", before, "int a;\nint c;\n"},
+                                 {"b.c", "#include \"b.h\"\n", after}};
+    expect(files, 2, "");
+    expect(files + 1, 1,
+           "complexity-worse: new function much_too_long has cognitive complexity 21\n");
+    // Also into a block, a level deeper.
+    expect_one("a.c", "int f(int a) {\n    fetch(a);\n    a = a;\n    return give_back(a);\n}\n",
+               "int f(int a) {\n    if (a) {\n        fetch(a);\n        a = a;\n        return "
+               "give_back(a);\n    }\n    return 0;\n}\n",
+               "");
+}
+
+static void an_edited_line_keeps_its_old_faults(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_GO))
+        return;
+    static const char frame[] = "package a\nfunc f() (int, error) {\n\terr := g()\n\tif err != nil "
+                                "{\n\t\treturn %s\n\t}\n\treturn 1, nil\n}\n";
+    char before[400], after[400];
+    (void)snprintf(before, sizeof before, frame, "fmt.Errorf(\"no g: %v\", err)");
+    (void)snprintf(after, sizeof after, frame, "0, fmt.Errorf(\"no g: %v\", err)");
+    expect_one("a.go", before, after, "");
+    (void)snprintf(before, sizeof before, frame, "0, errNoG");
+    expect_one("a.go", before, after, "errorf-without-wrap: err is formatted with %v\n");
+    // Each old one excuses one.
+    expect_one("a.c", "void f(int a) {\n    a = a;\n}\n",
+               "void f(int a) {\n    b = b;\n    c = c;\n}\n",
+               "self-assignment: c is assigned to itself\n");
+}
+
+static void places_of_a_copy_are_counted(void **state) {
+    static const struct {
+        const char *path;
+        uint32_t line, end_line;
+    } places[] = {
+        {"b.c", 1, 9}, {"a.c", 30, 40}, {"a.c", 10, 20}, {"a.c", 12, 31}, {"a.c", 50, 60}};
+    struct findings f = {0};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        struct finding x = {
+            .rule = &review_copied, .line = places[i].line, .end_line = places[i].end_line};
+        (void)snprintf(x.message, sizeof x.message, "at %u", places[i].line);
+        assert_int_equal(findings_add(&f, &x, places[i].path, i, NULL), 0);
+    }
+    struct finding other = {
+        .rule = &review_dead_export, .line = 15, .end_line = 15, .message = "other"};
+    assert_int_equal(findings_add(&f, &other, "a.c", 9, NULL), 0);
+    findings_join(&f, &review_copied);
+    findings_sort(&f);
+    assert_int_equal(f.count, 4);
+    assert_string_equal(f.list[0].message, "at 12, and at 2 more places");
+    assert_int_equal(f.list[0].line, 12);
+    assert_string_equal(f.list[1].message, "at 50");
+    assert_string_equal(f.list[2].path, "b.c");
+    assert_string_equal(f.list[3].message, "other");
+    findings_done(&f);
+}
+
+static void failed_allocations_are_reported(void **state) {
+    static const struct side side = {
+        "a.c", "int f(int a) {\n" IFS_15 "a = a;\nreturn 1;\n}\nint g(int b) { b = b; }\n",
+        "int f(int a) {\n" IFS_28 "b = b;\nc = c;\nreturn 1;\n}\nint h(int a) {\n" IFS_21 "}\n"};
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    AUTO_BUF all = BUF_INIT(1 << 20);
+    AUTO_BUF text = BUF_INIT(1 << 20);
+    struct diff *d = NULL;
+    assert_int_equal(review(&side, 1, &all), 0);
+    assert_true(all.len > 0);
+    put_diff(&text, &side);
+    assert_int_equal(diff_parse(text.data, text.len, &d, NULL), 0);
+    bool done = false;
+    for (uint64_t nth = 1; !done; nth++) {
+        struct findings found = {0};
+        struct reviewer rv = {.syntax = syntax_new(), .findings = &found};
+        const struct review_text x = {.path = side.path,
+                                      .lang = LANG_C,
+                                      .text = side.after,
+                                      .bytes = strlen(side.after),
+                                      .old = side.before,
+                                      .old_bytes = strlen(side.before),
+                                      .diff = d,
+                                      .file = &d->files[0]};
+        assert_non_null(rv.syntax);
+        mem_fail_at(nth);
+        int r = review_text(&rv, &x, NULL);
+        done = mem_count() < nth;
+        mem_fail_at(0);
+        assert_true(r == 0 || (!done && r == ERR_NOMEM));
+        syntax_free(rv.syntax);
+        news_removed_done(&rv.removed);
+        findings_done(&found);
+    }
+    diff_free(d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(functions_are_known_by_what_they_are_assigned_to),
+        cmocka_unit_test(a_function_is_compared_with_the_one_it_was),
+        cmocka_unit_test(small_growth_is_no_news),
+        cmocka_unit_test(growth_is_told_of_once),
+        cmocka_unit_test(a_renamed_function_is_known_by_its_name),
+        cmocka_unit_test(what_moved_is_not_new),
+        cmocka_unit_test(an_edited_line_keeps_its_old_faults),
+        cmocka_unit_test(places_of_a_copy_are_counted),
+        cmocka_unit_test(failed_allocations_are_reported),
+    };
+    return cmocka_run_group_tests_name("agents/news", tests, NULL, NULL);
+}
