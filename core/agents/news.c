@@ -352,6 +352,25 @@ static int tell_once(struct news_function *now, uint32_t n, const struct news_fu
     return 0;
 }
 
+// What a lambda without a name holds stood in the function around it before, unless that grew.
+static int leave_wrapped(struct news_function *now, uint32_t n, const struct news_function *before,
+                         struct err *err) {
+    AUTO_FREE uint32_t *stack = mem_alloc((n + 1) * sizeof *stack);
+    uint32_t depth = 0;
+    if (!stack)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        while (depth && now[stack[depth - 1]].end_line < now[i].end_line)
+            depth--;
+        const struct news_function *around = depth ? &now[stack[depth - 1]] : NULL;
+        if (around && !now[i].name[0] && now[i].before < 0 && around->before >= 0 &&
+            !is_harder(around->cognitive, was_of(around, before)))
+            now[i].harder = false;
+        stack[depth++] = i;
+    }
+    return 0;
+}
+
 int news_functions(const struct diff *d, const struct diff_file *f, struct news_function *now,
                    uint32_t n, const struct news_function *before, uint32_t before_count,
                    struct err *err) {
@@ -365,6 +384,8 @@ int news_functions(const struct diff *d, const struct diff_file *f, struct news_
         r = find_before(d, f, now, n, before, before_count, err);
     for (uint32_t i = 0; i < n; i++)
         now[i].harder = now[i].touched && is_harder(now[i].cognitive, was_of(&now[i], before));
+    if (r == 0 && before_count)
+        r = leave_wrapped(now, n, before, err);
     return r < 0 ? r : tell_once(now, n, before, err);
 }
 

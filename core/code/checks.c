@@ -213,7 +213,9 @@ static bool is_material(const char *path) {
         if (part[n] == '\0')
             return false;
         if (is_word_of(part, n, "fixtures fixture __fixtures__ testdata test_data test-data") ||
-            (tests && is_word_of(part, n, "data samples cases configCases resources inputs")))
+            contains(part, n, "test-sources") || contains(part, n, "test-files") ||
+            (tests && is_word_of(part, n, "samples cases configCases resources input inputs")) ||
+            (tests && n >= 4 && memcmp(part + n - 4, "data", 4) == 0))
             return true;
         tests |= is_word_of(part, n, "test tests __tests__ spec specs testing t");
         part += n + 1;

@@ -71,9 +71,13 @@ static bool is_expected(const struct checks *c, uint32_t body, bool broad) {
     if (!first || check_leaves(c, last))
         return true;
     // let x = fallback; try { x = f(); } catch { }
-    if (check_in(c, CHECK_JS | LANG(PYTHON) | (broad ? 0 : LANG(JAVA))) && first == last &&
-        check_role(c, first) == ROLE_EXPRESSION_STATEMENT &&
-        check_role(c, syntax_first_named(c->s, first)) == ROLE_ASSIGN)
+    uint32_t assigned = check_role(c, first) == ROLE_EXPRESSION_STATEMENT
+                            ? syntax_first_named(c->s, first)
+                            : first; // Ruby has no node for the statement
+    if (check_in(c, CHECK_JS | LANG(PYTHON) | LANG(RUBY) | (broad ? 0 : LANG(JAVA))) &&
+        first == last && assigned && check_role(c, assigned) == ROLE_ASSIGN)
+        return true;
+    if (check_role(c, first) == ROLE_IMPORT) // what follows needs the module
         return true;
     bool all = true; // are all statements of that kind?
     for (uint32_t k = first; k && k <= last && all; k = syntax_next_named(c->s, k)) {
@@ -309,6 +313,26 @@ static bool is_looked_at(struct checks *c, uint32_t i, uint32_t value) {
     return condition && value && check_has_name(c, condition, value);
 }
 
+// func (s S) Int() int { n, _ := strconv.Atoi(s); return n }, when the comment above says what
+// comes of text that is no number.
+static bool says_what_comes(const struct checks *c, uint32_t i) {
+    uint32_t function = check_function(c, i), comment = function ? function - 1 : 0;
+    uint32_t next = syntax_next_named(c->s, i);
+    if (!comment || check_role(c, comment) != ROLE_COMMENT || !next ||
+        check_role(c, next) != ROLE_RETURN)
+        return false;
+    const char *end = c->s->text + c->s->nodes[comment].end, *at = end;
+    for (int lines = 0; at > c->s->text && lines < 8; at--)
+        if (at[-1] == '\n' && ++lines && (at == end || (*at != '/' && *at != '*' && *at != ' ')))
+            break;
+    for (const char *const *word =
+             (const char *const[]){" 0", "zero", "default", "ignor", "false", NULL};
+         *word; word++)
+        if (memmem(at, (size_t)(end - at), *word, strlen(*word)))
+            return true;
+    return false;
+}
+
 // _ = err; n, _ := strconv.Atoi(…)
 static void go_blank(struct checks *c, uint32_t i) {
     uint32_t left = syntax_child(c->s, i, FIELD_ROLE_LEFT),
@@ -330,7 +354,7 @@ static void go_blank(struct checks *c, uint32_t i) {
     if (values != 2 || is_looked_at(c, i, check_named(c, left, 0)))
         return;
     if (!callee || !check_one_of(c, callee, GO_MUST_LOOK) || has_literal_argument(c, value) ||
-        check_commented(c, i))
+        check_commented(c, i) || says_what_comes(c, i))
         return;
     (void)check_report(c, "swallowed-error", i, "the error of %.*s is thrown away",
                        check_length(c, callee), check_text(c, callee));
@@ -377,7 +401,7 @@ static void rust_let(struct checks *c, uint32_t i) {
     if (callee &&
         check_one_of(c, callee,
                      "fs::write std::fs::write fs::rename std::fs::rename fs::copy "
-                     "std::fs::copy fs::create_dir_all std::fs::create_dir_all") &&
+                     "std::fs::copy") &&
         !check_commented(c, i))
         (void)check_report(c, "swallowed-error", i, "the result of %.*s is thrown away",
                            check_length(c, callee), check_text(c, callee));

@@ -53,6 +53,12 @@ static void errorf(struct checks *c, uint32_t i) {
             error = k;
             error_nth = nth;
         }
+    // e, ok := err.(error): it comes from recover() and need not be one.
+    uint32_t function = check_function(c, i);
+    if (error && function && check_spend(c, function))
+        for (uint32_t k = function; k < c->s->nodes[function].next; k++)
+            if (syntax_type_is(c->s, k, "type_assertion_expression") && check_has_name(c, k, error))
+                return;
     uint32_t at = error ? plain_verb(c, format, error_nth) : 0;
     if (!at || (c->s->text[at] != 'v' && c->s->text[at] != 's') || check_commented(c, i))
         return;

@@ -43,6 +43,7 @@ static bool is_about_nan(const struct checks *c, uint32_t i) {
     size_t n = 0;
     text = name ? syntax_text(c->s, name, &n) : "";
     return text_mentions(text, n, "nan") || text_mentions(text, n, "equal") ||
+           text_mentions(text, n, "isinf") || text_mentions(text, n, "finite") ||
            (name && check_one_of(c, name, "eq __eq__ __ne__ operator== isNumber is"));
 }
 

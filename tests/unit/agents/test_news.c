@@ -1,8 +1,8 @@
 // What a change brought, and what it only touched, moved or copied along: by whole texts before and
 // after.
 #include "core/agents/sherlock.h"
-#include "core/base/mem.h"
 #include "core/base/linediff.h"
+#include "core/base/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
