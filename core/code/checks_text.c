@@ -89,7 +89,7 @@ static size_t line_bytes(const char *text, size_t n, size_t at) {
     return eol ? (size_t)(eol - text) - at : n - at;
 }
 
-// {TODO | Promise<TODO>}: a type of JSDoc that nobody has written yet, in a tag.
+// A type of JSDoc that nobody has written yet, in a tag: the mark stands where a type would.
 static bool is_type(const char *text, size_t n, size_t at, size_t behind) {
     if (n < 3 || memcmp(text, "/**", 3) != 0 || !memchr(text, '@', at))
         return false;
