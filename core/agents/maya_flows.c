@@ -453,6 +453,7 @@ static void twice(struct flows *f) {
         if (table && !a->below && !b->below && strcmp(a->path, b->path) == 0 &&
             a->file == b->file && strcmp(a->method, b->method) == 0 && !strchr(a->path, '*') &&
             a->line != b->line && b->path[1] &&
+            !a->scope == !b->scope && // a menu's entries, and the elements that they lead to
             (!a->name || !b->name || strcmp(a->name, b->name) != 0))
             maya_find(&f->findings, RULE_SAME_ROUTE, (struct maya_place){b->file, b->line}, &at, 1,
                       "%s%s%.150s again", b->method, b->method[0] ? " " : "", b->path);

@@ -352,7 +352,7 @@ static int tell_once(struct news_function *now, uint32_t n, const struct news_fu
     return 0;
 }
 
-// What a lambda without a name holds stood in the function around it before, unless that grew.
+// What a new function inside of another holds stood in that one before, unless that grew by it.
 static int leave_wrapped(struct news_function *now, uint32_t n, const struct news_function *before,
                          struct err *err) {
     AUTO_FREE uint32_t *stack = mem_alloc((n + 1) * sizeof *stack);
@@ -363,8 +363,8 @@ static int leave_wrapped(struct news_function *now, uint32_t n, const struct new
         while (depth && now[stack[depth - 1]].end_line < now[i].end_line)
             depth--;
         const struct news_function *around = depth ? &now[stack[depth - 1]] : NULL;
-        if (around && !now[i].name[0] && now[i].before < 0 && around->before >= 0 &&
-            !is_harder(around->cognitive, was_of(around, before)))
+        if (around && now[i].before < 0 && around->before >= 0 &&
+            around->cognitive < was_of(around, before) + now[i].cognitive)
             now[i].harder = false;
         stack[depth++] = i;
     }

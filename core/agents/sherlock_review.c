@@ -30,7 +30,8 @@ static bool looked_at(const struct snapshot_file *f) {
 // Only where a name is private unless said otherwise, or a header says it: elsewhere everything is
 // visible, and a library's users are not in its repository.
 static bool may_be_dead(const struct snapshot_file *f, const struct fact_symbol *y) {
-    bool kind = y->kind == SYMBOL_FUNCTION || y->kind == SYMBOL_CLASS;
+    // A struct of C is mentioned by the name of its typedef.
+    bool kind = y->kind == SYMBOL_FUNCTION || (y->kind == SYMBOL_CLASS && f->lang != LANG_C);
     bool lang = f->lang == LANG_C || f->lang == LANG_TYPESCRIPT || f->lang == LANG_TSX ||
                 f->lang == LANG_JAVASCRIPT;
     return kind && lang && (y->flags & SYMBOL_EXPORTED) &&

@@ -108,6 +108,13 @@ def test_handlers_of_rails_and_long_forms():
     assert findings({"a.html": "<form><fieldset>" + fields + "</fieldset></form>\n<form><input></form>\n"}) == []
 
 
+def test_a_menu_is_no_second_table():
+    menu = "import { Route } from 'react-router-dom';\nconst menu = [{title: 'A', path: '/a', element: <A/>}];\n"
+    assert findings({"r.jsx": menu + "x = <Route path=\"/a\" element={<A/>} />;\n"}) == []
+    assert findings({"r.jsx": menu + "x = <Route path=\"/b\" element={<A/>} />;\ny = <Route path=\"/b\" element={<B/>} />;\n"}) == \
+        [("same-route", "r.jsx", 4)]
+
+
 def test_commands_and_the_graph():
     answer = answer_of({"a.py": "import argparse\ns = p.add_subparsers()\ns.add_parser('run')\ns.add_parser('stop')\n"})
     assert [i["command"] for i in answer["items"]] == ["run", "stop"], answer

@@ -62,6 +62,7 @@ def test_tables_declarations_and_benches_are_no_copies():
 def test_exports_that_nobody_uses():
     assert review({"a.ts": "export const x = 1;\n"}, {"a.ts": "export const x = 1;\nexport function unheard_of() {\n  return x;\n}\n"}) == \
         [("dead-export", "a.ts", 2)]
+    assert review({"a.c": "\n"}, {"a.h": "typedef struct _pending {\n    int a;\n} pending;\nint use(pending *p);\n"}) == []
     # Others give it a name of their own.
     assert review({"a.js": "x = 1;\n"}, {"a.js": "x = 1;\nmodule.exports = function unheard_of() {\n  return x;\n};\n"}) == []
     assert review({"a.ts": "const x = 1;\n"}, {"a.ts": "const x = 1;\nexport default function unheard_of() {\n  return x;\n}\n"}) == []

@@ -172,6 +172,16 @@ static void a_renamed_function_is_known_by_its_name(void **state) {
                "");
 }
 
+static void what_is_wrapped_is_not_new(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_JAVASCRIPT))
+        return;
+    expect_one("a.js", "function get(a, resolve) {\n" IFS_21 "}\n",
+               "function get(a) {\n  return new Promise(function send(resolve) {\n" IFS_21
+               "  });\n}\n",
+               "");
+}
+
 static void what_moved_is_not_new(void **state) {
     static const char function[] =
         "int much_too_long(int a, int b) {\n    " IFS_21 "return a;\n}\n";
@@ -285,6 +295,7 @@ int main(void) {
         cmocka_unit_test(small_growth_is_no_news),
         cmocka_unit_test(growth_is_told_of_once),
         cmocka_unit_test(a_renamed_function_is_known_by_its_name),
+        cmocka_unit_test(what_is_wrapped_is_not_new),
         cmocka_unit_test(what_moved_is_not_new),
         cmocka_unit_test(an_edited_line_keeps_its_old_faults),
         cmocka_unit_test(places_of_a_copy_are_counted),
