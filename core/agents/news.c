@@ -362,11 +362,16 @@ static int leave_wrapped(struct news_function *now, uint32_t n, const struct new
     for (uint32_t i = 0; i < n; i++) {
         while (depth && now[stack[depth - 1]].end_line < now[i].end_line)
             depth--;
-        const struct news_function *around = depth ? &now[stack[depth - 1]] : NULL;
-        if (around && now[i].before < 0 && around->before >= 0 &&
-            around->cognitive < was_of(around, before) + now[i].cognitive)
-            now[i].harder = false;
+        struct news_function *around = depth ? &now[stack[depth - 1]] : NULL;
+        unsigned was = around ? was_of(around, before) : 0;
         stack[depth++] = i;
+        if (!around || now[i].before >= 0 || around->before < 0 ||
+            around->cognitive >= was + now[i].cognitive)
+            continue;
+        now[i].harder = false;
+        // The one around grew by a level of nesting.
+        if (around->cognitive <= was + now[i].cognitive / 2)
+            around->harder = false;
     }
     return 0;
 }
