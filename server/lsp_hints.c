@@ -11,6 +11,7 @@ enum { HINTS_MAX = 500, HIGH_COMPLEXITY = 15, NAME_BYTES_MAX = 200 };
 
 struct hints_data {
     struct lsp_knowledge *known;
+    struct lsp_functions_cache *functions;
     struct lsp_range range;
     bool resolves;
 };
@@ -54,11 +55,12 @@ static void put_hint(struct lsp_job *job, const struct facts *now, const struct 
 
 static int make_hints(struct lsp_job *job, struct err *err) {
     const struct hints_data *data = job->data;
-    struct facts *now = NULL;
-    int r = lsp_functions_of(job->copy, &now, err);
+    struct lsp_functions *functions = NULL;
+    int r = lsp_functions_of(data->functions, job->copy, &functions, err);
     unsigned count = 0;
     if (r < 0)
         return r;
+    const struct facts *now = functions->facts;
     (void)buf_putc(&job->result, '[');
     for (uint32_t i = 0; i < now->symbol_count && count < HINTS_MAX; i++) {
         const struct fact_symbol *s = facts_symbol(now, i), *was = NULL;
@@ -72,13 +74,14 @@ static int make_hints(struct lsp_job *job, struct err *err) {
             put_hint(job, now, s, was, count++ == 0);
     }
     (void)buf_putc(&job->result, ']');
-    mem_free(now);
+    lsp_functions_put(functions);
     return job->result.failed ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
 static void free_data(void *ctx) {
     struct hints_data *data = ctx;
     lsp_knowledge_put(data->known);
+    lsp_functions_cache_put(data->functions);
     mem_free(data);
 }
 
@@ -98,8 +101,10 @@ static void on_hints(void *face, struct rpc_request *req, json_t *params) {
         rpc_reply_raw(req, "[]", 2);
         return;
     }
-    *data = (struct hints_data){
-        .known = lsp_knowledge_hold(lsp_knowledge_of(d)), .range = range, .resolves = resolves(f)};
+    *data = (struct hints_data){.known = lsp_knowledge_hold(lsp_knowledge_of(d)),
+                                .functions = lsp_functions_cache_hold(d),
+                                .range = range,
+                                .resolves = resolves(f)};
     lsp_work_start(f, req, d, LSP_FRESH, make_hints, data, free_data);
 }
 

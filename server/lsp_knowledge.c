@@ -15,6 +15,7 @@ struct known { // of one document
     struct lsp_knowledge *now;
     bool running, again;
     bool names; // asked for at the last look
+    struct lsp_functions_cache *functions;
 };
 struct look {
     struct known *for_whom;
@@ -54,49 +55,6 @@ void lsp_uses_of(const struct snapshot *s, const char *name, struct lsp_uses *re
         ret->tests += list[i].file != last && (file->flags & FILE_TEST);
         last = list[i].file;
     }
-}
-
-// --- functions -----------------------------------------------------------------------------------
-
-int lsp_functions_of(const struct lsp_copy *c, struct facts **ret, struct err *err) {
-    const struct facts_options o = {
-        .path = c->relative, .no_findings = true, .no_words = true, .no_clones = true};
-    struct syntax *syntax = syntax_new();
-    int r = syntax ? facts_build(syntax, c->lang, c->text, c->bytes, &o, ret, err)
-                   : err_set(err, ERR_NOMEM, "out of memory");
-    syntax_free(syntax);
-    return r;
-}
-
-bool lsp_is_function(const struct fact_symbol *s) {
-    return (s->kind == SYMBOL_FUNCTION || s->kind == SYMBOL_METHOD) &&
-           !(s->flags & SYMBOL_DECLARATION);
-}
-
-static const char *scope_name(const struct facts *f, const struct fact_symbol *s) {
-    return s->scope ? facts_text(f, facts_symbol(f, s->scope - 1)->name) : "";
-}
-
-// The same function in the other text: by its name, and that of what it is in.
-static const struct fact_symbol *find_base(const struct facts *base, const struct facts *now,
-                                           const struct fact_symbol *s) {
-    for (uint32_t i = 0; base && i < base->symbol_count; i++) {
-        const struct fact_symbol *b = facts_symbol(base, i);
-        if (lsp_is_function(b) &&
-            strcmp(facts_text(base, b->name), facts_text(now, s->name)) == 0 &&
-            strcmp(scope_name(base, b), scope_name(now, s)) == 0)
-            return b;
-    }
-    return NULL;
-}
-
-bool lsp_function_changed(const struct facts *base, const struct facts *now,
-                          const struct fact_symbol *s, const struct fact_symbol **ret_was) {
-    const struct fact_symbol *was = find_base(base, now, s);
-    *ret_was = was;
-    return !was || was->shape_low != s->shape_low || was->shape_high != s->shape_high ||
-           was->code_lines != s->code_lines || was->cyclomatic != s->cyclomatic ||
-           was->parameters != s->parameters;
 }
 
 // --- on the worker -------------------------------------------------------------------------------
@@ -183,6 +141,7 @@ static void look_run(void *ctx, struct job *job) {
 static void start(struct known *k);
 
 static void known_free(struct known *k) {
+    lsp_functions_cache_put(k->functions);
     lsp_knowledge_put(k->now);
     mem_free(k);
 }
@@ -247,6 +206,11 @@ struct lsp_knowledge *lsp_knowledge_of(struct lsp_document *d) {
     return k ? k->now : NULL;
 }
 
+struct lsp_functions_cache *lsp_functions_cache_hold(struct lsp_document *d) {
+    struct known *k = known_of(d);
+    return k && k->functions ? lsp_functions_cache_share(k->functions) : NULL;
+}
+
 static void document(struct lsp_face *f, struct lsp_document *d, enum lsp_event event) {
     struct known *k = known_of(d);
     if (event == LSP_CLOSED && k) {
@@ -259,7 +223,7 @@ static void document(struct lsp_face *f, struct lsp_document *d, enum lsp_event 
     if (event == LSP_OPENED) {
         k = mem_zalloc(sizeof *k);
         if (k)
-            *k = (struct known){.face = f, .document = d};
+            *k = (struct known){.face = f, .document = d, .functions = lsp_functions_cache_new()};
         *lsp_document_state(d, &lsp_feature_knowledge) = k;
     }
     if (k && (event == LSP_OPENED || event == LSP_SAVED))

@@ -30,7 +30,20 @@ void lsp_uses_of(const struct snapshot *s, const char *name, struct lsp_uses *re
 
 // --- functions of a text against those at HEAD; any thread
 
-int lsp_functions_of(const struct lsp_copy *c, struct facts **ret, struct err *err); // mem_free
+struct lsp_functions { // immutable
+    atomic_uint holders;
+    uint64_t edits; // of the text
+    struct facts *facts;
+};
+void lsp_functions_put(struct lsp_functions *f); // accepts NULL
+// Read once for a text, whoever asks: the first waits for the parse, the others for the first.
+struct lsp_functions_cache;
+struct lsp_functions_cache *lsp_functions_cache_new(void); // NULL: no memory
+struct lsp_functions_cache *lsp_functions_cache_share(struct lsp_functions_cache *cache);
+struct lsp_functions_cache *lsp_functions_cache_hold(struct lsp_document *d); // main loop; or NULL
+void lsp_functions_cache_put(struct lsp_functions_cache *cache);              // accepts NULL
+int lsp_functions_of(struct lsp_functions_cache *cache, const struct lsp_copy *c,
+                     struct lsp_functions **ret, struct err *err);
 bool lsp_is_function(const struct fact_symbol *s);
 // Is `s` of `now` another than in `base` (NULL: there was none)? *ret_was: NULL: it is new.
 bool lsp_function_changed(const struct facts *base, const struct facts *now,

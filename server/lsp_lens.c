@@ -12,6 +12,7 @@ enum { LENSES_MAX = 200 };
 
 struct lens_data {
     struct lsp_knowledge *known; // NULL: not yet, or there are no commits
+    struct lsp_functions_cache *functions;
     int64_t now_ms;
 };
 
@@ -99,10 +100,11 @@ static int make_lenses(struct lsp_job *job, struct err *err) {
     const struct lens_data *data = job->data;
     const struct lsp_copy *c = job->copy;
     struct workspace *ws = NULL;
-    struct facts *now = NULL;
-    int r = lsp_functions_of(c, &now, err);
+    struct lsp_functions *functions = NULL;
+    int r = lsp_functions_of(data->functions, c, &functions, err);
     if (r < 0)
         return r;
+    const struct facts *now = functions->facts;
     struct snapshot *snapshot = newest(job, &ws);
     unsigned count = 0;
     (void)buf_putc(&job->result, '[');
@@ -115,13 +117,14 @@ static int make_lenses(struct lsp_job *job, struct err *err) {
     (void)buf_putc(&job->result, ']');
     snapshot_put(snapshot);
     workspace_put(ws);
-    mem_free(now);
+    lsp_functions_put(functions);
     return job->result.failed ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
 static void free_data(void *ctx) {
     struct lens_data *data = ctx;
     lsp_knowledge_put(data->known);
+    lsp_functions_cache_put(data->functions);
     mem_free(data);
 }
 
@@ -139,6 +142,7 @@ static void on_lens(void *face, struct rpc_request *req, json_t *params) {
     }
     // Without commits everything would be new: that is no news.
     data->known = lsp_knowledge_hold(known && known->tracked ? known : NULL);
+    data->functions = lsp_functions_cache_hold(d);
     data->now_ms = env_wall_ms(session_env(f->session));
     lsp_work_start(f, req, d, LSP_FRESH, make_lenses, data, free_data);
 }

@@ -209,7 +209,7 @@ def measure_start(kind, root):
 def latency(kind, s, row, method, params, count, wanted=None):
     params = [params(i) for i in range(count)]
     s.call(method, params[0])
-    times = []
+    times, before = [], kind.cpu_ms(s)
     for p in params:
         data = s.request(method, p)
         begun = time.monotonic()
@@ -220,6 +220,17 @@ def latency(kind, s, row, method, params, count, wanted=None):
             kind.note(row + ": empty", 1)
     kind.note(row + " p50, ms", percentile(times, .5))
     kind.note(row + " p99, ms", percentile(times, .99))
+    kind.note("… work of one, ms of CPU (%s)" % row, (kind.cpu_ms(s) - before) / count)
+
+
+def warm(kind, s):
+    """Until nothing is read in the background any more."""
+    for _ in range(600):
+        if kind.name != "paired" or not s.call("workspace/executeCommand", {"command": "paired.status"})[
+                "result"]["index"]["busy"]:
+            break
+        time.sleep(.1)
+    time.sleep(1)
 
 
 def measure_latency(kind, root):
@@ -239,7 +250,7 @@ def measure_latency(kind, root):
             if m.get("result"):
                 break
             time.sleep(.1)
-        time.sleep(2)
+        warm(kind, s)
         latency(kind, s, "hover", "textDocument/hover", where, 500, bool)
     if s.offers.get("codeLensProvider"):
         s.call("textDocument/codeLens", {"textDocument": {"uri": uri}})
