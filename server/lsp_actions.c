@@ -13,9 +13,10 @@
 enum {
     WAITING_MAX = 8, // requests of one document that wait for its findings
     FINDINGS_SHOWN_MAX = 50,
-    TITLE_BYTES_MAX = 120
+    TITLE_BYTES_MAX = 120,
+    SELECTION_BYTES_MAX = 16 * 1024
 };
-static const char fix_all[] = "source.fixAll.paired";
+static const char fix_all[] = "source.fixAll.paired", looks[] = "refactor.paired";
 
 struct actions { // of one document
     struct rpc_request *waiting[WAITING_MAX];
@@ -223,6 +224,45 @@ static json_t *fix_all_json(const struct lsp_face *f, const struct lsp_document 
                      fix_all, "edit", edit);
 }
 
+// What can be asked about a selection. A pattern is shown, not applied: what it says of other code
+// is that it is usual, which is no proof that this code may be changed to it.
+static void add_questions(const struct lsp_document *d, struct lsp_range range, json_t *list) {
+    char title[TITLE_BYTES_MAX];
+    json_t *argument, *action;
+    unsigned last = range.end.line + (range.end.character || range.end.line == range.start.line);
+    (void)snprintf(title, sizeof title, "Show the idioms of this repository that stand here");
+    argument = json_pack("{s:s, s:I, s:I, s:b, s:{s:s}}", "path", d->relative, "line",
+                         (json_int_t)range.start.line + 1, "end_line", (json_int_t)last, "show", 1,
+                         "textDocument", "uri", d->uri);
+    action = command_json(title, "paired.edison.patterns", argument);
+    if (action)
+        (void)json_object_set_new(action, "kind", json_string(looks));
+    add(list, action);
+    AUTO_BUF text = BUF_INIT(SELECTION_BYTES_MAX);
+    size_t from = lsp_text_line_start(d->text, range.start.line);
+    if (lsp_text_copy(d->text, from, lsp_text_line_start(d->text, last), &text) < 0 || !text.len)
+        return;
+    argument = json_pack("{s:s%, s:s, s:b, s:{s:s}}", "code", text.data, text.len, "language",
+                         language_name(d->lang), "show", 1, "textDocument", "uri", d->uri);
+    action = command_json("Find code like this", "paired.edison.similar", argument);
+    if (action)
+        (void)json_object_set_new(action, "kind", json_string(looks));
+    add(list, action);
+}
+
+// Asked for by kind, or by hand with something selected: never with each move of the caret.
+static bool wants_questions(const struct lsp_document *d, const json_t *params,
+                            struct lsp_range range) {
+    enum { INVOKED = 1 };
+    const json_t *context = json_object_get(params, "context");
+    bool selected =
+        range.start.line != range.end.line || range.start.character != range.end.character;
+    bool by_kind = json_array_size(json_object_get(context, "only")) > 0;
+    bool by_hand = json_integer_value(json_object_get(context, "triggerKind")) == INVOKED;
+    return selected && d->relative && language_has_tree(d->lang) && (by_kind || by_hand) &&
+           is_wanted(params, looks);
+}
+
 // Without literals a client takes commands only: the ones that are commands anyway.
 static json_t *as_commands(json_t *actions) {
     json_t *list = json_array(), *one;
@@ -250,6 +290,8 @@ static void answer(struct lsp_face *f, struct lsp_document *d, struct rpc_reques
         }
     if (now && is_wanted(params, fix_all))
         add(list, fix_all_json(f, d, now));
+    if (wants_questions(d, params, range))
+        add_questions(d, range, list);
     if (!lsp_client_can(f, "textDocument.codeAction.codeActionLiteralSupport"))
         list = as_commands(list);
     rpc_reply(req, list);
@@ -393,8 +435,8 @@ static void on_resolve(void *face, struct rpc_request *req, json_t *params) {
 
 static int advertise(struct lsp_face *f, json_t *capabilities) {
     json_t *provider = lsp_client_can(f, "textDocument.codeAction.codeActionLiteralSupport")
-                           ? json_pack("{s:[s, s], s:b}", "codeActionKinds", "quickfix", fix_all,
-                                       "resolveProvider", resolves_edits(f))
+                           ? json_pack("{s:[s, s, s], s:b}", "codeActionKinds", "quickfix", fix_all,
+                                       looks, "resolveProvider", resolves_edits(f))
                            : json_true();
     return json_object_set_new(capabilities, "codeActionProvider", provider) < 0 ? ERR_NOMEM : 0;
 }

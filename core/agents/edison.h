@@ -33,9 +33,9 @@ struct fix_input {
 };
 struct patterns_input {
     struct agent_page page;
-    struct text match, id, language;
+    struct text match, id, language, path;
     bool edits;
-    int64_t limit;
+    int64_t limit, line, end_line;
 };
 struct scaffold_input {
     struct agent_page page;
@@ -47,6 +47,9 @@ int edison_map(struct agent_call *call, const void *input, struct report *r, str
 int edison_pack(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int edison_similar(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int edison_patterns(struct agent_call *call, const void *input, struct report *r, struct err *err);
+// edison_here.c
+int edison_patterns_here(struct agent_call *call, const struct patterns_input *in,
+                         const struct snapshot *s, struct report *r, struct err *err);
 int edison_fix(struct agent_call *call, const void *input, struct report *r, struct err *err);
 int edison_scaffold_test(struct agent_call *call, const void *input, struct report *r,
                          struct err *err);

@@ -302,7 +302,9 @@ int edison_patterns(struct agent_call *call, const void *input, struct report *r
     struct snapshot *s = NULL;
     struct pattern *p = NULL;
     int r = agent_snapshot(call, TIER_TREE, &s, err);
-    if (r == 0 && (in->match.len || in->id.len)) {
+    if (r == 0 && in->path.len) {
+        r = edison_patterns_here(call, in, s, report, err);
+    } else if (r == 0 && (in->match.len || in->id.len)) {
         r = pattern_of(call, in, s, &p, err);
         if (r == 0)
             r = match_all(call, p, s, report, err);

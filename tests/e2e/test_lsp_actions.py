@@ -115,7 +115,7 @@ def test_everything_at_once_only_when_asked():
         everything = actions(e, uri, 0, 20, only=["source.fixAll"])
         assert [a["kind"] for a in everything] == ["source.fixAll.paired"], everything
         assert "found=None" in edited(TEXT, everything[0]["edit"]["documentChanges"][0]["edits"])
-        assert actions(e, uri, 0, 20, only=["refactor"]) == []
+        assert actions(e, uri, 0, 20, only=["source.organizeImports"]) == []
         assert e.leave() == 0
 
 
@@ -162,6 +162,30 @@ def test_who_cannot_open_pages_gets_a_message():
         e.until(lambda: [p for _, m, p in e.notifications if m == "window/showMessage" and "Why it matters" in p["message"]])
         assert "textDocumentContent" not in e.welcome["capabilities"].get("workspace", {})
         assert e.error("workspace/textDocumentContent", {"uri": "paired:/1/x.md"}) == -32601
+        assert e.leave() == 0
+
+
+def test_a_selection_can_be_asked_about():
+    """Only when asked by hand or by kind: idioms that stand there, code like it."""
+    body = "".join("def load_%d(path):\n    with open(path) as f:\n        text = f.read()\n    return text.strip()\n\n\n" % i
+                   for i in range(5))
+    with World() as w:
+        e, uri = start(w, {"textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}}},
+                       body)
+        root = os.path.dirname(uri[len("file://"):])
+        for i in range(4):
+            with open(os.path.join(root, "more%d.py" % i), "w") as f:
+                f.write(body.replace("load_", "read%d_" % i))
+        assert not [a for a in actions(e, uri, 0, 4) if a["kind"] == "refactor.paired"]
+        assert not [a for a in actions(e, uri, 1, triggerKind=1) if a["kind"] == "refactor.paired"]
+        found = actions(e, uri, 0, 4, triggerKind=1)
+        assert [a["title"] for a in actions(e, uri, 0, 4, only=["refactor"])] == [
+            a["title"] for a in found if a["kind"] == "refactor.paired"]
+        shown, like = (titled(found, word)["command"] for word in ("idioms", "like this"))
+        answer = e.call("workspace/executeCommand", {"command": shown["command"], "arguments": shown["arguments"]}, 60)
+        assert "shop.py:2" in answer["text"] and "as $A:" in answer["text"], answer
+        answer = e.call("workspace/executeCommand", {"command": like["command"], "arguments": like["arguments"]}, 60)
+        assert "load_1" in answer["text"], answer
         assert e.leave() == 0
 
 
