@@ -64,16 +64,21 @@ enum wire_kind {
     WIRE_TOOL_INPUT, // text: a piece of its JSON arguments
     WIRE_BLOCK_END,  // of `index`
     WIRE_USAGE,      // usage
-    WIRE_STOP,       // stop, and usage when known; the last event of a whole answer
+    WIRE_STOP,       // stop, usage when known, text: the stop sequence; the last event of an answer
     WIRE_ERROR       // fault, text (message), retry_after_ms; the last event
 };
 
+// Blocks do not overlap: one has ended before the next begins. A block begins with its first event;
+// one without content is not told of. What is told as text is UTF-8, in pieces that may end
+// anywhere but within a character. WIRE_SIGNATURE may be told of any block (Gemini signs its tool
+// calls).
 struct wire_event {
     enum wire_kind kind;
     unsigned index; // of the block, from 0 in the order they began
     const char *text;
     size_t n;
     const char *id, *name; // terminated; NULL when absent
+    int64_t created;       // WIRE_START: seconds since 1970; 0: not told
     struct wire_usage usage;
     enum wire_stop stop;
     enum wire_fault fault;
@@ -91,21 +96,31 @@ void wire_reader_free(struct wire_reader *r); // accepts NULL
 // the sink returned. After WIRE_STOP or WIRE_ERROR the rest is ignored.
 int wire_read(struct wire_reader *r, const char *bytes, size_t n, wire_sink *sink, void *ctx,
               struct err *err);
-// The connection ended. 0 when the answer was whole; ERR_CLOSED when it was cut.
+// The connection ended. 0 when the answer was whole; ERR_CLOSED when it was cut. One JSON document
+// is read only now; when it is cut it is ERR_PARSE.
 int wire_read_end(struct wire_reader *r, wire_sink *sink, void *ctx, struct err *err);
 
-// What an answer with an HTTP status other than 2xx means. `body` may be anything.
+// What an answer with an HTTP status other than 2xx means: a WIRE_ERROR. `body` may be anything;
+// the message, never empty, goes into `text` (cleared first), which ret->text borrows.
 void wire_read_fault(enum wire_family family, int status, const char *body, size_t n,
                      struct wire_event *ret, struct buf *text);
+// What one of its header fields adds: when to come again, and whether a 429 is the account's quota
+// or only too much just now. Call it for each after wire_read_fault; other names are ignored.
+void wire_read_fault_header(enum wire_family family, const char *name, size_t name_n,
+                            const char *value, size_t value_n, struct wire_event *fault);
 
 // --- answers, written
 struct wire_writer;
 int wire_writer_new(enum wire_family family, bool stream, struct wire_writer **ret);
 void wire_writer_free(struct wire_writer *w); // accepts NULL
+// For a chat client that asked for stream_options.include_usage: usage in a chunk of its own
+// without choices, which others may not be ready for; they get it in the last one with a choice.
+void wire_writer_own_usage(struct wire_writer *w);
 // Appends what the client of this family is sent for the event; a whole answer (no stream) comes
-// with WIRE_STOP. ERR_INVAL for events out of order, ERR_NOMEM, ERR_LIMIT.
+// with WIRE_STOP. ERR_INVAL for events out of order, ERR_NOMEM, ERR_LIMIT: then nothing is
+// appended, and nothing can be written any more.
 int wire_write(struct wire_writer *w, const struct wire_event *event, struct buf *out);
-// The body of an error response, and its HTTP status.
+// Appends the body of an error response; its HTTP status, or ERR_NOMEM, ERR_LIMIT.
 int wire_write_fault(enum wire_family family, enum wire_fault fault, const char *message,
                      struct buf *out);
 
