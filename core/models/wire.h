@@ -130,8 +130,11 @@ struct wire_loss { // what the other family cannot say, for the audit and the lo
     unsigned count;
 };
 // `request` of one family as a new object of another: system, messages, tools and their results,
-// images, thinking, stop sequences, limits, schema of the answer. Unknown members do not cross.
-// ERR_INVAL names the offending member. Same family: a deep copy.
+// images, thinking, stop sequences, limits, schema of the answer. Unknown members do not cross, nor
+// thoughts, which are signed for the model that had them, nor cache_control. ERR_INVAL names the
+// offending member; ERR_LIMIT, ERR_NOMEM. Same family: a deep copy with the model's name and
+// `stream`. Chat is written for servers of every age: "max_tokens", texts as strings. `loss` may be
+// NULL. mem_init_json() has to have been called.
 int wire_convert(enum wire_family from, enum wire_family to, const json_t *request,
                  const char *model, bool stream, json_t **ret, struct wire_loss *loss,
                  struct err *err);

@@ -308,10 +308,12 @@ void wire_read_fault_header(enum wire_family family, const char *name, size_t na
     bool numeric = strspn(text, "0123456789.") == value_n;
     if (numeric && name_is(name, name_n, "retry-after-ms"))
         fault->retry_after_ms = seconds_ms(wire_json_real(number) / 1000);
-    else if (numeric && name_is(name, name_n, "retry-after") && fault->retry_after_ms < 0)
-        fault->retry_after_ms = seconds_ms(wire_json_real(number));
-    else if (family == WIRE_ANTHROPIC && too_many && !strcasecmp(text, "rejected") &&
-             name_is(name, name_n, "anthropic-ratelimit-unified-status"))
+    else if (numeric && name_is(name, name_n, "retry-after")) {
+        int64_t ms = seconds_ms(wire_json_real(number));
+        if (ms > fault->retry_after_ms + 1000 || fault->retry_after_ms < 0)
+            fault->retry_after_ms = ms; // not when it is the same in whole seconds
+    } else if (family == WIRE_ANTHROPIC && too_many && !strcasecmp(text, "rejected") &&
+               name_is(name, name_n, "anthropic-ratelimit-unified-status"))
         fault->fault = WIRE_FAULT_QUOTA;
     else if (family == WIRE_RESPONSES && too_many && numeric && wire_json_real(number) >= 100 &&
              (name_is(name, name_n, "x-codex-primary-used-percent") ||
