@@ -165,7 +165,8 @@ static int take_event(struct wire_reader *r, struct wire_json document) {
         [ERROR] = WIRE_NAME("error"),
     };
     struct wire_json v[COUNT];
-    (void)wire_json_members(document, names, v, COUNT);
+    if (!wire_json_members(document, names, v, COUNT))
+        return wire_reader_garbage(r, "an event is no JSON object");
     if (wire_json_is(v[TYPE], "content_block_delta"))
         return take_delta(r, wire_json_int(v[INDEX]), v[DELTA]);
     if (wire_json_is(v[TYPE], "content_block_start"))

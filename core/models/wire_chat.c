@@ -213,7 +213,8 @@ static int take_document(struct wire_reader *r, const struct wire_json *v) {
 
 static int take_event(struct wire_reader *r, struct wire_json document) {
     struct wire_json v[D_COUNT];
-    (void)wire_json_members(document, document_names, v, D_COUNT);
+    if (!wire_json_members(document, document_names, v, D_COUNT))
+        return wire_reader_garbage(r, "an event is no JSON object");
     if (v[D_ERROR].p)
         return wire_reader_error(r, v[D_ERROR]);
     // Azure begins with a chunk about filters that has neither choices nor a model.

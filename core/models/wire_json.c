@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *blanks(const char *p, const char *end) {
+static inline const char *blanks(const char *p, const char *end) {
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         p++;
     return p;
 }
 
-// Does one of eight bytes end the plain run of a string: quote, backslash, control?
-static bool ends_run(uint64_t word) {
+// The bits 0x80 of those of eight bytes that end the plain run of a string: quote, backslash,
+// control. Bytes above one that is marked may be marked in vain.
+static uint64_t run_ends(uint64_t word) {
     const uint64_t ones = 0x0101010101010101U, highs = 0x8080808080808080U;
     uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
     return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
@@ -28,33 +29,39 @@ static bool is_hex(const char *p) {
     return true;
 }
 
+// The first byte that is not of the plain run; `end` at most.
+static const char *skip_run(const char *p, const char *end) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t word, ends;
+    for (; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        if ((ends = run_ends(word)))
+            return p + __builtin_ctzll(ends) / 8;
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
+    return p;
+}
+
+static const char *skip_escape(const char *p, const char *end) {
+    if (end - p < 2)
+        return NULL;
+    if (p[1] == 'u')
+        return end - p >= 6 && is_hex(p + 2) ? p + 6 : NULL;
+    return p[1] && strchr("\"\\/bfnrt", p[1]) ? p + 2 : NULL;
+}
+
 // p is behind the opening quote; behind the closing one afterwards. NULL: not a string.
-static const char *skip_string(const char *p, const char *end) {
-    uint64_t word;
+static inline const char *skip_string(const char *p, const char *end) {
     for (;;) {
-        while (end - p >= (ptrdiff_t)sizeof word) {
-            memcpy(&word, p, sizeof word);
-            if (ends_run(word))
-                break;
-            p += sizeof word;
-        }
-        while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-            p++;
+        p = skip_run(p, end);
         if (p >= end || (unsigned char)*p < 0x20)
             return NULL;
         if (*p == '"')
             return p + 1;
-        if (end - p < 2)
+        if (!(p = skip_escape(p, end)))
             return NULL;
-        if (p[1] == 'u') {
-            if (end - p < 6 || !is_hex(p + 2))
-                return NULL;
-            p += 6;
-        } else if (p[1] && strchr("\"\\/bfnrt", p[1])) {
-            p += 2;
-        } else {
-            return NULL;
-        }
     }
 }
 
@@ -103,14 +110,18 @@ static const char *skip_simple(const char *p, const char *end) {
     }
 }
 
+// Behind the colon and blanks, before the value.
+static inline const char *skip_colon(const char *p, const char *end) {
+    p = blanks(p, end);
+    return p < end && *p == ':' ? blanks(p + 1, end) : NULL;
+}
+
 // Behind `"name" :`, before the value.
 static const char *skip_key(const char *p, const char *end) {
     if (p >= end || *p != '"')
         return NULL;
     p = skip_string(p + 1, end);
-    if (p)
-        p = blanks(p, end);
-    return p && p < end && *p == ':' ? blanks(p + 1, end) : NULL;
+    return p ? skip_colon(p, end) : NULL;
 }
 
 // Behind the value that begins at p (p < end). Iterates: the depth is the sender's choice.
@@ -159,6 +170,13 @@ static const char *skip_value(const char *p, const char *end) {
     }
 }
 
+struct wire_json wire_json_trim(const char *text, size_t n) {
+    const char *start = n ? blanks(text, text + n) : text, *end = text + n;
+    while (end > start && strchr(" \n\r\t", end[-1]) && end[-1])
+        end--;
+    return (struct wire_json){start < end ? start : NULL, (size_t)(end - start)};
+}
+
 struct wire_json wire_json_document(const char *text, size_t n) {
     const char *end = text + n, *start = n ? blanks(text, end) : text;
     const char *behind = start < end ? skip_value(start, end) : NULL;
@@ -180,10 +198,11 @@ static bool members(const char *p, const char *end, const struct wire_name *name
                     struct wire_json *ret, size_t count) {
     p = blanks(p + 1, end);
     if (p < end && *p == '}')
-        return true;
+        return p + 1 == end;
     while (p < end && *p == '"') {
         const char *name = p + 1, *behind = skip_string(name, end), *value;
-        if (!behind || !(value = skip_key(p, end)) || value >= end || !(p = skip_value(value, end)))
+        if (!behind || !(value = skip_colon(behind, end)) || value >= end ||
+            !(p = skip_value(value, end)))
             return false;
         keep_member(name, (size_t)(behind - 1 - name),
                     (struct wire_json){value, (size_t)(p - value)}, names, ret, count);
@@ -191,7 +210,7 @@ static bool members(const char *p, const char *end, const struct wire_name *name
         if (p >= end)
             return false;
         if (*p == '}')
-            return true;
+            return p + 1 == end;
         if (*p != ',')
             return false;
         p = blanks(p + 1, end);
@@ -346,8 +365,25 @@ double wire_json_real(struct wire_json value) {
     return isfinite(real) ? real : 0;
 }
 
+// Counts and indexes: nearly every event has some.
+static bool short_count(struct wire_json value, int64_t *ret) {
+    int64_t n = 0;
+    if (!value.p || value.n > 15)
+        return false;
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return false;
+        n = n * 10 + (value.p[i] - '0');
+    }
+    *ret = n;
+    return true;
+}
+
 int64_t wire_json_int(struct wire_json value) {
     const double most = 9007199254740992.0; // 2^53: what any sender can mean
+    int64_t n;
+    if (short_count(value, &n))
+        return n;
     double real = wire_json_real(value);
     return (int64_t)(real > most ? most : real < -most ? -most : real);
 }

@@ -24,6 +24,8 @@ struct wire_name {
 
 // The one value that the text holds, blanks around it; p == NULL when it is not JSON.
 struct wire_json wire_json_document(const char *text, size_t n);
+// The same without a look at what is between: for wire_json_members, which looks.
+struct wire_json wire_json_trim(const char *text, size_t n);
 // The members of an object by name, in one pass; absent ones and null become p == NULL, of a name
 // that stands twice the last one counts. Names written with escapes are not found. false: not an
 // object, or not JSON (then `ret` holds nothing).

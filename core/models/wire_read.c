@@ -375,10 +375,7 @@ static int take_event(void *ctx, const char *data, size_t n) {
         return 0;
     if (n == 6 && !memcmp(data, "[DONE]", 6)) // OpenAI's; whoever else says it means the same
         return r->how->ended ? r->how->ended(r) : 0;
-    struct wire_json document = wire_json_document(data, n);
-    if (!wire_json_is_object(document))
-        return wire_reader_garbage(r, "an event is no JSON object");
-    return r->how->event(r, document);
+    return r->how->event(r, wire_json_trim(data, n));
 }
 
 // A backend that does not stream answers a request for a stream with one document.

@@ -236,7 +236,8 @@ static int take_item_event(struct wire_reader *r, bool end, int64_t item, struct
 static int take_event(struct wire_reader *r, struct wire_json document) {
     static const char prefix[] = "\"response.";
     struct wire_json v[E_COUNT];
-    (void)wire_json_members(document, event_names, v, E_COUNT);
+    if (!wire_json_members(document, event_names, v, E_COUNT))
+        return wire_reader_garbage(r, "an event is no JSON object");
     int64_t item = wire_json_int(v[E_OUTPUT]), part = wire_json_int(v[E_CONTENT]);
     struct wire_json type = v[E_TYPE];
     if (type.n < sizeof prefix || memcmp(type.p, prefix, sizeof prefix - 1) != 0) {

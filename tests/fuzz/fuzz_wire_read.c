@@ -83,9 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         buf_done(&whole.text);
         buf_done(&pieces.text);
-        wire_read_fault(family, way % 2 ? 429 : 500, bytes, size, &fault, &text);
-        if (!fault.n || fault.fault == WIRE_FAULT_NONE || !utf_valid(fault.text, fault.n))
-            abort();
     }
+    wire_read_fault((enum wire_family)(size % WIRE_FAMILIES), size % 8 < 4 ? 429 : 400, bytes, size,
+                    &fault, &text);
+    if (!fault.n || fault.fault == WIRE_FAULT_NONE || !utf_valid(fault.text, fault.n))
+        abort();
     return 0;
 }
