@@ -85,6 +85,18 @@ async function work(w, dir, paired, env) {
     await w.key('Escape');
   });
   if (opt.picture) await w.picture(opt.picture);
+  await check('another assistant is registered with, once its diff was seen and agreed to', async () => {
+    const file = path.join(w.dir, '.cursor', 'mcp.json');
+    await w.command("paired: Register With This Editor's Assistants");
+    await w.see('.quick-input-title', 'Register paired with');
+    await w.pick('Cursor');
+    await w.see('.monaco-dialog-box', 'Write this into');
+    if (fs.existsSync(file)) throw new Error('it was written before that');
+    await w.page.locator('.monaco-dialog-box .monaco-button', { hasText: 'Write' }).first().click();
+    await w.seeAnywhere('Cursor knows paired');
+    const entry = JSON.parse(fs.readFileSync(file, 'utf8')).mcpServers.paired;
+    if (entry.command !== paired || entry.args[0] !== 'mcp') throw new Error(JSON.stringify(entry));
+  });
   await check('no error of ours in the console', async () => {
     const ours = w.console.filter(line => /^error/.test(line) && /paired/i.test(line));
     if (ours.length) throw new Error(ours[0]);
