@@ -172,8 +172,9 @@ static const struct agent_capability capabilities[] = {
      .input_size = sizeof(struct secrets_input),
      .run = sherlock_secrets,
      .example = "{\"path\": \".\"}",
-     .asked_by = "secret secret secrets password passwords token tokens key keys leak credential "
-                 "credentials"},
+     .asked_by =
+         "secret secret secrets leaked leaking credential credential credentials password token "
+         "hardcoded key committed"},
     {.name = "mute",
      .title = "Silence a rule, a place or one finding",
      .description =

@@ -173,7 +173,9 @@ static json_t *arguments_for(const struct agent_capability *c, struct text quest
     put_text(arguments, field_of(c, "path"), q->path);
     put_text(arguments, field_of(c, "range"), q->range);
     put_text(arguments, field_of(c, "symbol"), q->symbol);
-    put_text(arguments, field_of(c, "text"), question);
+    // A question holds no secret: what else has a text takes it for what to look for.
+    if (strcmp(c->name, "secrets") != 0)
+        put_text(arguments, field_of(c, "text"), question);
     for (const struct field *f = c->input; f->name; f++)
         if ((f->flags & FIELD_REQUIRED) && !json_object_get(arguments, f->name)) {
             json_decref(arguments);

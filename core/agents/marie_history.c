@@ -57,8 +57,9 @@ static void put_hotspot(struct report *r, const struct workspace_past *past,
                 json_pack("{s:s, s:f, s:I, s:I, s:f, s:f}", "path", path, "score", (double)x->score,
                           "commits", (json_int_t)x->commits, "fixes", (json_int_t)f.fixes, "churn",
                           (double)x->churn, "complexity", x->complexity),
-                "%s: %.2f; %u commits (%u fixes), recent churn %.1f, cognitive complexity %.0f",
-                path, (double)x->score, x->commits, f.fixes, (double)x->churn, x->complexity);
+                "%s: %.2f; %u commit%s (%u fix%s), recent churn %.1f, cognitive complexity %.0f",
+                path, (double)x->score, x->commits, x->commits == 1 ? "" : "s", f.fixes,
+                f.fixes == 1 ? "" : "es", (double)x->churn, x->complexity);
 }
 
 int marie_hotspots(struct agent_call *call, const void *input, struct report *report,

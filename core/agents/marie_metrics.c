@@ -97,9 +97,10 @@ static void put_function(struct report *r, const struct snapshot *s, const struc
                           "cyclomatic", (int)x->y->cyclomatic, "nesting", (int)x->y->nesting,
                           "parameters", (int)x->y->parameters, "code_lines",
                           (json_int_t)x->y->code_lines),
-                "%s:%u %s: cognitive %u, cyclomatic %u, nesting %u, %u parameters, %u lines",
+                "%s:%u %s: cognitive %u, cyclomatic %u, nesting %u, %u parameter%s, %u line%s",
                 symbol_path_at(s, x->place), x->y->line, name, x->y->cognitive, x->y->cyclomatic,
-                x->y->nesting, x->y->parameters, x->y->code_lines);
+                x->y->nesting, x->y->parameters, x->y->parameters == 1 ? "" : "s", x->y->code_lines,
+                x->y->code_lines == 1 ? "" : "s");
 }
 
 static int of_place(struct agent_call *call, const struct metrics_input *in, struct report *report,

@@ -111,7 +111,8 @@ static void term_size(const struct change *c, struct term *t) {
         files += !c->diff->files[i].binary;
     }
     *t = (struct term){.name = "size", .weight = 20, .value = saturate(lines, 200)};
-    (void)snprintf(t->text, sizeof t->text, "%u lines in %u files", lines, files);
+    (void)snprintf(t->text, sizeof t->text, "%u line%s in %u file%s", lines, lines == 1 ? "" : "s",
+                   files, files == 1 ? "" : "s");
 }
 
 static void term_fixes(const struct change *c, const struct history *h, struct term *t) {

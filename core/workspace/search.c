@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { NESTED_LINES_MAX = 200, CANCEL_EVERY = 512 };
+static const double OFTEN_MIN = 1, OFTEN_TIMES_MEAN = 2; // 1: a commit of today
 
 uint64_t search_hash_more(uint64_t h, const char *text, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -191,6 +192,22 @@ static void weigh_names(struct search *s) {
     }
 }
 
+// Where everything changes as often as all else, or hardly anything does any more, nothing changes
+// "often".
+static void mark_often(struct search *s) {
+    double sum = 0;
+    uint32_t changed = 0;
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        double c = expm1((double)s->files[i].churn);
+        sum += c;
+        changed += c > 0;
+    }
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        double c = expm1((double)s->files[i].churn);
+        s->files[i].often = c >= OFTEN_MIN && c * changed >= OFTEN_TIMES_MEAN * sum;
+    }
+}
+
 static void ask_churn(struct search *s) {
     double most = 0;
     for (uint32_t i = 0; i < s->file_count; i++) {
@@ -199,6 +216,7 @@ static void ask_churn(struct search *s) {
         if (s->files[i].churn > most)
             most = s->files[i].churn;
     }
+    mark_often(s);
     for (uint32_t i = 0; most > 0 && i < s->file_count; i++)
         s->files[i].churn = (float)(s->files[i].churn / most);
 }

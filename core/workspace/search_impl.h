@@ -14,6 +14,7 @@ struct search_file {
     uint32_t words; // all of its words, with repetitions
     float weight;   // of snapshot_file, tests apart
     float churn;    // 0..1 of the greatest
+    bool often;     // changes often, beside the others here
     bool test;
     bool code;
 };
@@ -96,6 +97,8 @@ struct path_mention {
     uint32_t fn_n;
 };
 struct query {
+    const char *text; // borrowed
+    size_t bytes;
     struct term *terms;
     uint32_t term_count;
     uint16_t *by_worth; // [term_count] set by search_rank

@@ -433,6 +433,8 @@ int query_read(const char *text, size_t n, struct query *ret, struct err *err) {
         return err_set(err, ERR_NOMEM, "out of memory");
     if (n > SEARCH_TEXT_BYTES_MAX)
         n = SEARCH_TEXT_BYTES_MAX;
+    q->text = text;
+    q->bytes = n;
     r->q = q;
     read_all(r, text, n);
     weigh_frames(r);

@@ -1,9 +1,14 @@
 // Why a file or a symbol was found, in clauses that people and models can read.
 #include "core/base/mem.h"
+#include "core/code/words.h"
 #include "core/workspace/search_score.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+enum { SAID_BYTES_MAX = 64 * 1024 }; // of the question, looked through for its own words
 
 static void put(struct search_reasons *ret, enum search_why why, double share, const char *text) {
     uint32_t at = ret->count;
@@ -58,6 +63,36 @@ static bool has_word(const struct search *s, uint32_t file, uint32_t unit, const
     return false;
 }
 
+struct same_stem {
+    const struct term *term;
+    bool is;
+};
+static int compare_stem(void *ctx, const char *word, size_t n) {
+    struct same_stem *c = ctx;
+    c->is |= n == c->term->n && memcmp(word, c->term->word, n) == 0;
+    return 0;
+}
+
+// As the question has it: terms are stems.
+static const char *as_said(const struct query *q, const struct term *t, size_t *ret_n) {
+    size_t end = q->bytes < SAID_BYTES_MAX ? q->bytes : SAID_BYTES_MAX;
+    for (size_t i = 0; i < end;) {
+        size_t begin = i;
+        while (i < end && isalpha((unsigned char)q->text[i]))
+            i++;
+        struct same_stem c = {t, false};
+        if (i - begin >= t->n && i - begin <= TERM_BYTES_MAX &&
+            strncasecmp(q->text + begin, t->word, t->n < 2 ? t->n : 2) == 0)
+            (void)words_of_text(q->text + begin, i - begin, compare_stem, &c);
+        *ret_n = i - begin;
+        if (c.is)
+            return q->text + begin;
+        i += i == begin;
+    }
+    *ret_n = t->n;
+    return t->word;
+}
+
 // The words of the text that say most of those in this unit, or in the file (its head).
 static void shared_words(const struct search *s, const struct ranking *r, uint32_t file,
                          uint32_t unit, char *ret, size_t size) {
@@ -67,9 +102,13 @@ static void shared_words(const struct search *s, const struct ranking *r, uint32
         const struct term *t = &r->query.terms[r->query.by_worth[i]];
         if (!(t->worth > 0))
             break;
-        if (has_word(s, file, unit, t) && n + t->n + 3 < size)
-            n += (size_t)snprintf(ret + n, size - n, "%s %.*s", found++ ? "," : "", (int)t->n,
-                                  t->word);
+        if (!has_word(s, file, unit, t))
+            continue;
+        size_t bytes;
+        const char *word = as_said(&r->query, t, &bytes);
+        if (n + bytes + 3 < size)
+            n += (size_t)snprintf(ret + n, size - n, "%s %.*s", found++ ? "," : "", (int)bytes,
+                                  word);
     }
 }
 
@@ -99,7 +138,8 @@ void search_file_reasons(const struct search *s, const struct ranking *r,
     put(ret, WHY_CALLS, (double)(w[FF_NEAR] * x[FF_NEAR]) / 2, "called by what was found");
     put(ret, WHY_MESSAGE, (double)(w[FF_MESSAGE] * x[FF_MESSAGE]),
         "earlier commits of it said the same");
-    put(ret, WHY_CHURN, (double)(w[FF_CHURN] * x[FF_CHURN]) / 2, "changes often");
+    if (s->files[f->file].often)
+        put(ret, WHY_CHURN, (double)(w[FF_CHURN] * x[FF_CHURN]) / 2, "changes often");
     if (x[FF_COUPLED] > 0) {
         snprintf(text, sizeof text, "changes together with %s",
                  snapshot_file(s->snapshot, f->coupled_with)->path);
