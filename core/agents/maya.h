@@ -57,6 +57,19 @@ struct maya_walk {
 int maya_each(struct agent_call *call, struct text path, const struct maya_walk *w,
               struct report *r, uint32_t *ret_files, struct err *err);
 
+// The answer of `fn`, kept for the contents it follows from: the second time nothing is read.
+enum maya_question { MAYA_A11Y, MAYA_CLI_UX, MAYA_FLOWS, MAYA_STRINGS };
+typedef int maya_answer_fn(struct agent_call *call, const void *input, struct report *r,
+                           struct err *err);
+struct maya_kept {
+    enum maya_question question;
+    struct text path; // all that the input says
+    int format;
+    maya_answer_fn *fn;
+};
+int maya_answer(struct agent_call *call, const struct maya_kept *k, const void *input,
+                struct report *r, struct err *err);
+
 // --- findings while they are collected; sorted by rule, path and line when they are told
 enum { MAYA_FINDINGS_MAX = 20000, MAYA_PLACES_MAX = 6, MAYA_POOL_BYTES_MAX = 32 * 1024 * 1024 };
 struct maya_rule {

@@ -569,7 +569,8 @@ static bool wanted(const char *path, enum lang lang) {
     return lang == LANG_HTML || lang == LANG_JAVASCRIPT || lang == LANG_TSX || lang == LANG_CSS;
 }
 
-int maya_a11y(struct agent_call *call, const void *input, struct report *report, struct err *err) {
+static int answer(struct agent_call *call, const void *input, struct report *report,
+                  struct err *err) {
     const struct maya_input *in = input;
     struct answering a = {.report = report};
     struct maya_walk w = {.wanted = wanted, .trees = true, .on_file = on_file, .ctx = &a};
@@ -587,4 +588,10 @@ int maya_a11y(struct agent_call *call, const void *input, struct report *report,
                 "what is only known at run time is not judged: try it with a keyboard and a "
                 "screen reader");
     return 0;
+}
+
+int maya_a11y(struct agent_call *call, const void *input, struct report *report, struct err *err) {
+    const struct maya_input *in = input;
+    const struct maya_kept k = {MAYA_A11Y, in->path, 0, answer};
+    return maya_answer(call, &k, input, report, err);
 }

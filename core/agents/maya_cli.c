@@ -409,8 +409,8 @@ static void done(struct cli *c) {
     maya_pool_done(&c->pool);
 }
 
-int maya_cli_ux(struct agent_call *call, const void *input, struct report *report,
-                struct err *err) {
+static int answer(struct agent_call *call, const void *input, struct report *report,
+                  struct err *err) {
     const struct maya_input *in = input;
     struct cli c = {.report = report, .findings = {.rules = rules}};
     struct maya_walk w = {.wanted = wanted, .on_file = on_file, .ctx = &c};
@@ -438,4 +438,11 @@ int maya_cli_ux(struct agent_call *call, const void *input, struct report *repor
     }
     done(&c);
     return r;
+}
+
+int maya_cli_ux(struct agent_call *call, const void *input, struct report *report,
+                struct err *err) {
+    const struct maya_input *in = input;
+    const struct maya_kept k = {MAYA_CLI_UX, in->path, 0, answer};
+    return maya_answer(call, &k, input, report, err);
 }

@@ -622,7 +622,8 @@ static int look(struct agent_call *call, const struct maya_flows_input *in, stru
     return r;
 }
 
-int maya_flows(struct agent_call *call, const void *input, struct report *report, struct err *err) {
+static int answer(struct agent_call *call, const void *input, struct report *report,
+                  struct err *err) {
     const struct maya_flows_input *in = input;
     struct flows f = {.report = report, .findings = {.rules = rules}};
     bool graph = in->format == MAYA_MERMAID;
@@ -649,4 +650,10 @@ int maya_flows(struct agent_call *call, const void *input, struct report *report
     }
     done(&f);
     return r;
+}
+
+int maya_flows(struct agent_call *call, const void *input, struct report *report, struct err *err) {
+    const struct maya_flows_input *in = input;
+    const struct maya_kept k = {MAYA_FLOWS, in->path, in->format, answer};
+    return maya_answer(call, &k, input, report, err);
 }

@@ -124,8 +124,8 @@ static int look(struct agent_call *call, struct text path, struct strings *s, st
     return r == ERR_NOMEM ? err_set(err, r, "out of memory") : r;
 }
 
-int maya_strings(struct agent_call *call, const void *input, struct report *report,
-                 struct err *err) {
+static int answer(struct agent_call *call, const void *input, struct report *report,
+                  struct err *err) {
     const struct maya_input *in = input;
     struct strings s = {.report = report, .findings = {.rules = rules}};
     int r = look(call, in->path, &s, err);
@@ -143,4 +143,11 @@ int maya_strings(struct agent_call *call, const void *input, struct report *repo
     }
     done(&s);
     return r;
+}
+
+int maya_strings(struct agent_call *call, const void *input, struct report *report,
+                 struct err *err) {
+    const struct maya_input *in = input;
+    const struct maya_kept k = {MAYA_STRINGS, in->path, 0, answer};
+    return maya_answer(call, &k, input, report, err);
 }

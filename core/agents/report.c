@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
+#include "core/base/wire.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct report {
     uint32_t group_count, group_capacity;
     json_t *notes; // array of strings
     json_t *extra; // object
-    bool failed;
+    bool failed, passing;
 };
 
 struct report *report_new(void) {
@@ -177,6 +178,121 @@ void report_note(struct report *r, const char *format, ...) {
 
 void report_set(struct report *r, const char *name, json_t *value) {
     r->failed |= json_object_set_new(r->extra, name, value) < 0;
+}
+
+// --- kept --------------------------------------------------------------------------------------
+
+void report_passing(struct report *r) {
+    r->passing = true;
+}
+
+static void write_buf(struct buf *ret, const struct buf *b) {
+    wire_put_text(ret, b->len ? b->data : "", b->len);
+}
+
+static void write_json(struct buf *ret, const json_t *value) {
+    AUTO_BUF text = BUF_INIT(0);
+    if (buf_put_json(&text, value, JSON_COMPACT) < 0)
+        ret->failed = true;
+    write_buf(ret, &text);
+}
+
+static void write_places(struct buf *ret, const struct item *list, uint32_t count) {
+    wire_put_u32(ret, count);
+    for (uint32_t i = 0; i < count; i++) {
+        wire_put_u32(ret, list[i].text);
+        wire_put_u32(ret, list[i].text_bytes);
+        wire_put_u32(ret, list[i].group);
+    }
+}
+
+bool report_write(const struct report *r, struct buf *ret) {
+    if (r->failed || r->passing)
+        return false;
+    write_buf(ret, &r->title);
+    write_buf(ret, &r->nothing);
+    write_buf(ret, &r->text);
+    wire_put_u32(ret, r->dropped);
+    write_places(ret, r->groups, r->group_count);
+    write_places(ret, r->items, r->count);
+    for (uint32_t i = 0; i < r->count; i++)
+        write_json(ret, r->items[i].object);
+    write_json(ret, r->notes);
+    write_json(ret, r->extra);
+    return !ret->failed;
+}
+
+static bool read_buf(struct wire *w, struct buf *ret) {
+    size_t n;
+    const char *text = wire_text(w, &n);
+    buf_clear(ret);
+    return !w->failed && (n == 0 || buf_append(ret, text, n) == 0);
+}
+
+static json_t *read_json(struct wire *w) {
+    size_t n;
+    const char *text = wire_text(w, &n);
+    json_t *value = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+    AUTO_BUF again = BUF_INIT(0);
+    // jansson 2.14 leaves bytes out of a string when its lexer runs out of memory, and says
+    // nothing.
+    if (value && (buf_put_json(&again, value, JSON_COMPACT) < 0 || again.len != n ||
+                  memcmp(again.data, text, n) != 0)) {
+        json_decref(value);
+        return NULL;
+    }
+    return value;
+}
+
+// Their objects come later.
+static bool read_places(struct wire *w, const struct report *r, struct item **ret,
+                        uint32_t *ret_count) {
+    uint32_t count = wire_u32(w);
+    if (count > (size_t)(w->end - w->at) / (3 * sizeof(uint32_t)) ||
+        !(*ret = mem_zalloc((count + 1) * sizeof **ret)))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct item *x = &(*ret)[i];
+        x->text = wire_u32(w);
+        x->text_bytes = wire_u32(w);
+        x->group = wire_u32(w);
+        if (x->text > r->text.len || x->text_bytes > r->text.len - x->text ||
+            x->group > r->group_count)
+            return false;
+    }
+    *ret_count = count;
+    return !w->failed;
+}
+
+static bool read_all(struct report *r, struct wire *w) {
+    uint32_t count = 0;
+    bool good = read_buf(w, &r->title) && read_buf(w, &r->nothing) && read_buf(w, &r->text);
+    r->dropped = wire_u32(w);
+    good = good && read_places(w, r, &r->groups, &r->group_count) &&
+           read_places(w, r, &r->items, &count);
+    r->group_capacity = r->group_count;
+    r->capacity = count;
+    for (; good && r->count < count; r->count++)
+        if (!(r->items[r->count].object = read_json(w)))
+            return false;
+    json_decref(r->notes);
+    json_decref(r->extra);
+    r->notes = good ? read_json(w) : NULL;
+    r->extra = good ? read_json(w) : NULL;
+    return json_is_array(r->notes) && json_is_object(r->extra) && wire_done(w);
+}
+
+bool report_read(struct report *r, const void *bytes, size_t n) {
+    struct report *fresh = report_new();
+    struct wire w = wire_of(bytes, n);
+    bool good = fresh && !fresh->failed && read_all(fresh, &w);
+    if (good) {
+        struct report was = *r;
+        *r = *fresh;
+        *fresh = was;
+    }
+    report_free(fresh);
+    return good;
 }
 
 void report_answer_done(struct report_answer *a) {

@@ -7,6 +7,7 @@
 #include "core/base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -38,6 +39,13 @@ void report_note(struct report *r, const char *format, ...) __attribute__((forma
 void report_set(struct report *r, const char *name, json_t *value);
 uint32_t report_count(const struct report *r);
 void report_failed(struct report *r); // out of memory on the way: report_finish says so
+
+// For who keeps answers (core/workspace/derived.h). What passes (a file that changed meanwhile, a
+// limit of time) may come otherwise another time: then nothing is written.
+void report_passing(struct report *r);
+bool report_write(const struct report *r, struct buf *ret); // false also when out of memory
+// Into a fresh one, all or (false) nothing: what was written, by this build.
+bool report_read(struct report *r, const void *bytes, size_t n);
 
 struct report_answer {
     json_t *structured; // {"title", "items": […], "total", "next"?, "notes": […], …}

@@ -45,8 +45,7 @@ enum derived_kind {
     DERIVED_IDIOMS, // edison_mined.c
     DERIVED_EDITS,
     DERIVED_MATCHES,
-    DERIVED_PAGE, // maya_a11y.c
-    DERIVED_STRINGS
+    DERIVED_MAYA // maya_walk.c
 };
 
 // `store` is asked each time: it may be locked, opened, exchanged. `build` (core/base/build.h) is

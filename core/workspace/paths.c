@@ -346,8 +346,8 @@ int64_t paths_resolve(struct paths *p, const struct snapshot *s, uint32_t file,
         make(p, s);
     bool made = p->made;
     (void)pthread_mutex_unlock(&p->lock);
-    if (!made) // out of memory
-        return -1;
+    if (!made)
+        return ERR_BUSY;
     const char *from = s->files[file].path;
     const char *name = last_part(from);
     const struct seeker k = {p, s, from, name > from ? (size_t)(name - from) - 1 : 0};

@@ -13,6 +13,6 @@ struct paths *paths_new(void); // NULL when out of memory
 struct paths *paths_ref(struct paths *p);
 void paths_put(struct paths *p); // accepts NULL
 
-// The file that `import` of `file` means, or < 0.
+// The file that `import` of `file` means; -1: none; ERR_BUSY: it cannot be known now.
 int64_t paths_resolve(struct paths *p, const struct snapshot *s, uint32_t file,
                       const struct fact_import *import);

@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    CHANGED_FILES_MAX = 48, // beside the base's tables; then all are made anew
+    IMPORTS_MAX = 4 * 1000 * 1000, // of a tree; of more the targets are not remembered
+    CHANGED_FILES_MAX = 48,        // beside the base's tables; then all are made anew
     CHANGED_FACTS_BYTES_MAX = 3 * 1024 * 1024
 };
 
@@ -212,6 +213,12 @@ static int fill(struct snapshot *s, const struct snapshot_parts *p) {
     return make_layers(s, p->previous);
 }
 
+static void imports_free(struct import_memo *m) {
+    if (m)
+        mem_free(m->first);
+    mem_free(m);
+}
+
 struct snapshot *snapshot_new(const struct snapshot_parts *p) {
     struct snapshot *s = mem_zalloc(sizeof *s);
     if (!s)
@@ -240,6 +247,7 @@ void snapshot_put(struct snapshot *s) {
     layer_done(&s->base);
     layer_done(&s->changed);
     paths_put(s->paths);
+    imports_free(atomic_load(&s->imports));
     root_put(s->root);
     mem_free(s->files);
     mem_free(s->entries);
@@ -280,10 +288,49 @@ int64_t snapshot_find(const struct snapshot *s, const char *path, size_t n) {
     return -1;
 }
 
+static struct import_memo *make_imports(const struct snapshot *s) {
+    size_t total = 0;
+    struct import_memo *m = NULL;
+    uint32_t *first = mem_alloc((s->count + 1) * sizeof *first);
+    for (uint32_t i = 0; first && i < s->count; i++) {
+        first[i] = (uint32_t)total;
+        total += s->files[i].facts ? s->files[i].facts->import_count : 0;
+    }
+    if (!first || total > IMPORTS_MAX || !(m = mem_alloc(sizeof *m + total * sizeof *m->target))) {
+        mem_free(first);
+        return NULL;
+    }
+    m->first = first;
+    for (size_t i = 0; i < total; i++)
+        atomic_init(&m->target[i], IMPORT_UNASKED);
+    return m;
+}
+
+// Whoever comes second throws its own away.
+static struct import_memo *imports_of(const struct snapshot *s) {
+    _Atomic(struct import_memo *) *at = (_Atomic(struct import_memo *) *)&s->imports;
+    struct import_memo *m = atomic_load_explicit(at, memory_order_acquire), *none = NULL;
+    if (m || !(m = make_imports(s)))
+        return m;
+    if (atomic_compare_exchange_strong(at, &none, m))
+        return m;
+    imports_free(m);
+    return none;
+}
+
 int64_t snapshot_import(const struct snapshot *s, uint32_t file, uint32_t import) {
     const struct facts *f = file < s->count ? s->files[file].facts : NULL;
-    return f && import < f->import_count ? paths_resolve(s->paths, s, file, facts_import(f, import))
-                                         : -1;
+    if (!f || import >= f->import_count)
+        return -1;
+    struct import_memo *m = imports_of(s);
+    _Atomic int32_t *known = m ? &m->target[m->first[file] + import] : NULL;
+    int64_t to = known ? atomic_load_explicit(known, memory_order_relaxed) : IMPORT_UNASKED;
+    if (to == IMPORT_UNASKED) {
+        to = paths_resolve(s->paths, s, file, facts_import(f, import));
+        if (known && to != ERR_BUSY)
+            atomic_store_explicit(known, to < 0 ? -1 : (int32_t)to, memory_order_relaxed);
+    }
+    return to < 0 ? -1 : to;
 }
 
 int snapshot_text(const struct snapshot *s, uint32_t file, struct buf *ret, struct err *err) {

@@ -90,6 +90,33 @@ def check_silence(w, root):
     assert json.loads(run(w, root, "review", "--json").stdout)["total"] > left["total"]
 
 
+def test_kept_answers_follow_the_files():
+    """What is kept for a tree is not said of another: a file changes, a file goes, and both come back."""
+    with World() as w:
+        repo = Repository(os.path.join(w.dir, "shop"))
+        repo.fill()
+
+        def all_of():
+            return {name: run(w, repo.root, name).stdout.decode() for name in ("strings", "a11y", "flows", "cli-ux")}
+        first = all_of()
+        assert all_of() == first
+        page = os.path.join(repo.root, "web", "index.html")
+        with open(page) as f:
+            text = f.read()
+        repo.write("web/index.html", text.replace("<h1>", "<img src=\"more.png\"><h1>"))
+        assert all_of()["a11y"] != first["a11y"]
+        os.remove(page)
+        assert "index.html" not in all_of()["a11y"] and "index.html" in first["a11y"]
+        repo.write("web/index.html", text)
+        repo.write("locales/de.json", '{"pay": "{amount} zahlen", "bye": "Danke"}\n')
+        changed = all_of()
+        assert changed["strings"] != first["strings"] and changed["a11y"] == first["a11y"], changed
+        only = [run(w, repo.root, "a11y", "--path", p).stdout for p in ("web", "src", "web")]
+        assert only[0] == only[2] != only[1], only
+        graph = [run(w, repo.root, "flows", *argv).stdout for argv in ([], ["--format", "mermaid"], [])]
+        assert graph[0] == graph[2] != graph[1], graph
+
+
 def test_json_says_the_same_as_text():
     with World() as w:
         repo = Repository(os.path.join(w.dir, "shop"))

@@ -147,8 +147,97 @@ static int setup(void **state) {
     return 0;
 }
 
+// --- kept --------------------------------------------------------------------------------------
+
+static void expect_same(struct report *r, struct report *s) {
+    struct report_answer a = {0}, b = {0};
+    const struct report_page page = {.budget = 300};
+    assert_int_equal(report_finish(r, &page, &a, NULL), 0);
+    assert_int_equal(report_finish(s, &page, &b, NULL), 0);
+    assert_string_equal(a.text.data, b.text.data);
+    AUTO_BUF x = BUF_INIT(0);
+    AUTO_BUF y = BUF_INIT(0);
+    assert_int_equal(buf_put_json(&x, a.structured, 0), 0);
+    assert_int_equal(buf_put_json(&y, b.structured, 0), 0);
+    assert_string_equal(x.data, y.data);
+    report_answer_done(&a);
+    report_answer_done(&b);
+}
+
+static void a_kept_answer_is_the_same(void **state) {
+    static const unsigned counts[] = {0, 1, 95};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        struct report *r = with_items(counts[i]), *s = report_new();
+        AUTO_BUF bytes = BUF_INIT(0);
+        report_nothing(r, "nothing");
+        report_set(r, "share", json_real(0.1));
+        report_item(r, json_pack("{s:s, s:i}", "z", "b before a \xc3\xa9", "a", 1), "last\nline");
+        report_note(s, "of what was there before");
+        assert_true(report_write(r, &bytes));
+        assert_true(report_read(s, bytes.data, bytes.len));
+        assert_int_equal(report_count(s), counts[i] + 1);
+        expect_same(r, s);
+        report_free(r);
+        report_free(s);
+    }
+}
+
+static void what_is_cut_or_passing_is_not_kept(void **state) {
+    struct report *r = with_items(3), *s = report_new();
+    AUTO_BUF bytes = BUF_INIT(0);
+    (void)state;
+    assert_true(report_write(r, &bytes));
+    for (size_t n = 0; n < bytes.len; n++) {
+        AUTO_FREE char *cut = mem_alloc(n + 1);
+        assert_non_null(cut);
+        memcpy(cut, bytes.data, n);
+        assert_false(report_read(s, cut, n));
+        assert_int_equal(report_count(s), 0); // as it was
+    }
+    for (size_t i = 0; i < bytes.len; i++) { // whatever a byte becomes: refused, or an answer
+        bytes.data[i] = (char)(bytes.data[i] ^ 0x5a);
+        struct report *t = report_new();
+        (void)report_read(t, bytes.data, bytes.len);
+        struct report_answer a = {0};
+        if (report_finish(t, &(struct report_page){.budget = 300}, &a, NULL) == 0)
+            report_answer_done(&a);
+        report_free(t);
+        bytes.data[i] = (char)(bytes.data[i] ^ 0x5a);
+    }
+    buf_clear(&bytes);
+    report_passing(r);
+    assert_false(report_write(r, &bytes));
+    report_free(r);
+    report_free(s);
+}
+
+static void keeping_survives_failed_allocations(void **state) {
+    struct report *r = with_items(12);
+    (void)state;
+    for (uint64_t nth = 1;; nth++) {
+        AUTO_BUF bytes = BUF_INIT(0);
+        struct report *s = report_new();
+        mem_fail_at(nth);
+        bool kept = report_write(r, &bytes) && report_read(s, bytes.data, bytes.len);
+        bool reached = mem_count() >= nth;
+        mem_fail_at(0);
+        if (!reached)
+            assert_true(kept);
+        if (kept)
+            expect_same(r, s);
+        report_free(s);
+        if (!reached)
+            break;
+    }
+    report_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_answer_is_the_same),
+        cmocka_unit_test(what_is_cut_or_passing_is_not_kept),
+        cmocka_unit_test(keeping_survives_failed_allocations),
         cmocka_unit_test(every_item_comes_once_over_all_pages),
         cmocka_unit_test(a_cursor_belongs_to_its_question),
         cmocka_unit_test(nothing_is_said_in_words),
