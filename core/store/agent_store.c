@@ -1,5 +1,8 @@
 #include "core/store/agent_store.h"
 
+#include "core/base/mem.h"
+
+#include <jansson.h>
 #include <string.h>
 
 int agent_store_get(struct db *db, const char *workspace, const char *agent, const char *key,
@@ -93,5 +96,66 @@ int agent_store_newest(struct db *db, const char *workspace, const char *agent, 
         r = fn(ctx, &row, err);
     }
     db_rows_close(rows);
+    return r;
+}
+
+// --- export ------------------------------------------------------------------------------------
+
+bool agent_store_exported(const char *agent, const char *key) {
+    return strcmp(agent, "sherlock") == 0 &&
+           (strcmp(key, "mutes") == 0 || strcmp(key, "baseline") == 0);
+}
+
+static bool holds(const json_t *list, const json_t *value) {
+    size_t i;
+    const json_t *x;
+    json_array_foreach(list, i, x) if (json_equal(x, value)) return true;
+    return false;
+}
+
+// 1: something was added.
+static int join(json_t *here, const json_t *come) {
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(come) && json_array_size(here) < AGENT_LIST_MAX; i++) {
+        json_t *value = json_array_get(come, i);
+        if (holds(here, value))
+            continue;
+        if (json_array_append(here, value) < 0)
+            return ERR_NOMEM;
+        any = true;
+    }
+    return any;
+}
+
+static int join_texts(const struct buf *here, const struct agent_store_row *row, struct buf *ret) {
+    json_t *a = json_loadb(here->data, here->len, 0, NULL);
+    json_t *b = json_loadb(row->value, row->value_bytes, 0, NULL);
+    int r = json_is_array(a) && json_is_array(b) ? join(a, b) : 0;
+    if (r > 0 && buf_put_json(ret, a, JSON_COMPACT | JSON_SORT_KEYS) < 0)
+        r = 0; // as large as it may be
+    json_decref(a);
+    json_decref(b);
+    return r;
+}
+
+int agent_store_import(struct db *db, const char *agent, const struct agent_store_row *row,
+                       bool *ret_added, struct err *err) {
+    AUTO_BUF here = BUF_INIT(AGENT_VALUE_BYTES_MAX);
+    AUTO_BUF both = BUF_INIT(AGENT_VALUE_BYTES_MAX);
+    *ret_added = false;
+    int r = agent_store_get(db, row->workspace, agent, row->key, &here, err);
+    if (r < 0)
+        return r;
+    const char *value = row->value;
+    size_t bytes = row->value_bytes;
+    if (r > 0) {
+        r = join_texts(&here, row, &both);
+        if (r <= 0)
+            return r < 0 ? err_set(err, r, "out of memory") : 0;
+        value = both.data;
+        bytes = both.len;
+    }
+    r = agent_store_put(db, row->workspace, agent, row->key, value, bytes, row->changed_ms, err);
+    *ret_added = r == 0;
     return r;
 }

@@ -293,6 +293,7 @@ int export_handoff_decode(const char *bytes, size_t n, struct export_record *ret
 
 void export_record_done(struct export_record *r) {
     mem_free(r->tags);
+    mem_free(r->value);
     mem_free(r->models);
     json_decref(r->json);
     *r = (struct export_record){0};

@@ -100,7 +100,7 @@ static int each_line(const struct source *src, line_fn *fn, void *ctx, struct er
 
 // --- the folder ---------------------------------------------------------------------------------
 
-enum { FILES = 4, FILES_OF_VERSION_1 = 2 };
+enum { FILES = 5, FILES_OF_VERSION_1 = 2, FILES_OF_VERSION_2 = 4 };
 
 struct import {
     struct export_manifest manifest;
@@ -148,7 +148,9 @@ static int read_manifest(int dir, struct export_manifest *ret, struct err *err) 
 
 // Exactly the files of the format's version, each once.
 static size_t files_of(const struct import *im) {
-    return im->manifest.version == 1 ? FILES_OF_VERSION_1 : FILES;
+    return im->manifest.version == 1   ? FILES_OF_VERSION_1
+           : im->manifest.version == 2 ? FILES_OF_VERSION_2
+                                       : FILES;
 }
 
 static struct source *source_named(struct import *im, struct text name) {
@@ -282,6 +284,25 @@ static int insert_backend(void *ctx, const char *line, size_t n, struct err *err
     return r;
 }
 
+static int insert_agent(void *ctx, const char *line, size_t n, struct err *err) {
+    struct insert *in = ctx;
+    struct export_record record;
+    bool added = false;
+    int r = export_agent_decode(line, n, &record, err);
+    if (r < 0)
+        return r;
+    const struct agent_store_row row = {.workspace = record.agent.workspace,
+                                        .key = record.agent.key,
+                                        .value = record.agent.value,
+                                        .value_bytes = record.agent.value_bytes,
+                                        .changed_ms = record.agent.changed_ms};
+    r = agent_store_import(in->db, record.agent.agent, &row, &added, err);
+    export_record_done(&record);
+    in->import->added += r == 0 && added;
+    in->import->known += r == 0 && !added;
+    return r;
+}
+
 static const struct {
     const char *name;
     decode_fn *decode;
@@ -291,6 +312,7 @@ static const struct {
     {EXPORT_HANDOFFS, export_handoff_decode, insert_handoff},
     {EXPORT_BACKENDS, export_backend_decode, insert_backend},
     {EXPORT_GRANTS, export_grant_decode, insert_grant}, // each is tied to its backend
+    {EXPORT_AGENTS, export_agent_decode, insert_agent},
 };
 
 struct insert_call {

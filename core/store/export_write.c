@@ -176,6 +176,17 @@ static int encode_backend(struct db_rows *rows, struct buf *out) {
     return export_backend_encode(&b, out);
 }
 
+static int encode_agent(struct db_rows *rows, struct buf *out) {
+    struct export_agent a = {.workspace = db_col_text(rows, 0, NULL),
+                             .agent = db_col_text(rows, 1, NULL),
+                             .key = db_col_text(rows, 2, NULL),
+                             .changed_ms = db_col_int(rows, 4)};
+    a.value = db_col_text(rows, 3, &a.value_bytes);
+    if (!a.workspace || !a.agent || !a.key || !a.value)
+        return ERR_NOMEM;
+    return agent_store_exported(a.agent, a.key) ? export_agent_encode(&a, out) : 1;
+}
+
 static int write_rows(struct db_rows *rows, encode_fn *encode, struct out_file *f,
                       struct err *err) {
     int r;
@@ -184,7 +195,7 @@ static int write_rows(struct db_rows *rows, encode_fn *encode, struct out_file *
         if (r < 0)
             return err_set(err, r, "line %lld of %s cannot be written: %s", (long long)f->lines + 1,
                            f->name, err_name(r));
-        f->lines++;
+        f->lines += r == 0; // 1: not one that is exported
         if (f->pending.len >= CHUNK_BYTES && (r = out_flush(f, err)) < 0)
             return r;
     }
@@ -212,6 +223,10 @@ static const char select_backends[] =
     "char(10) || price, char(10)) FROM (SELECT model, price FROM backend_model WHERE backend = "
     "b.name ORDER BY position)) FROM backend AS b WHERE ?1 > 0 ORDER BY name";
 
+static const char select_agents[] =
+    "SELECT workspace, agent, key, value, changed_ms FROM agent_memory WHERE ?1 > 0 AND agent <> "
+    "'acp' ORDER BY workspace, agent, key";
+
 static const struct {
     const char *name, *sql;
     encode_fn *encode;
@@ -220,6 +235,7 @@ static const struct {
     {EXPORT_HANDOFFS, select_handoffs, encode_handoff},
     {EXPORT_BACKENDS, select_backends, encode_backend},
     {EXPORT_GRANTS, select_grants, encode_grant},
+    {EXPORT_AGENTS, select_agents, encode_agent},
 };
 
 static int write_table(struct db *db, int dir, const char *name, const char *sql, encode_fn *encode,

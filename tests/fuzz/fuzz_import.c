@@ -1,5 +1,6 @@
 // A line or a manifest of an export: no crash, and what is accepted is written again so that it is
-// accepted with the same bytes. First byte: 0 a note, 1 a handoff, 2 a manifest.
+// accepted with the same bytes. First byte: 0 a note, 1 a handoff, 2 a manifest, 0xef what an
+// agent was told.
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 #include "core/store/export.h"
@@ -85,11 +86,29 @@ static void fuzz_models(bool grant, const char *line, size_t n) {
     export_record_done(&second);
 }
 
+static void fuzz_agent(const char *line, size_t n) {
+    struct export_record first, second;
+    if (export_agent_decode(line, n, &first, NULL) < 0)
+        return;
+    AUTO_BUF once = BUF_INIT(0);
+    AUTO_BUF twice = BUF_INIT(0);
+    require(first.agent.workspace[0] == '/' && first.agent.value_bytes <= AGENT_VALUE_BYTES_MAX);
+    require(agent_store_exported(first.agent.agent, first.agent.key));
+    require(export_agent_encode(&first.agent, &once) == 0);
+    require(export_agent_decode(once.data, once.len - 1, &second, NULL) == 0);
+    require(export_agent_encode(&second.agent, &twice) == 0);
+    require(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
+    export_record_done(&first);
+    export_record_done(&second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (!n)
         return 0;
     const char *text = (const char *)data + 1;
-    if (data[0] >= 0xf0)
+    if (data[0] == 0xef)
+        fuzz_agent(text, n - 1);
+    else if (data[0] >= 0xf0)
         fuzz_models(data[0] & 1, text, n - 1);
     else if (data[0] % 3 == 2)
         fuzz_manifest(text, n - 1);

@@ -336,6 +336,81 @@ static void a_file_that_is_a_link_or_a_pipe_is_refused(void **state) {
     store_close(s);
 }
 
+struct told {
+    const char *workspace, *agent, *key, *value;
+};
+
+static int tell(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    const struct told *t = ctx;
+    (void)result;
+    return agent_store_put(db, t->workspace, t->agent, t->key, t->value, strlen(t->value), 7, err);
+}
+
+static void expect_told(struct store *s, const char *workspace, const char *key,
+                        const char *wanted) {
+    struct db *db = NULL;
+    AUTO_BUF value = BUF_INIT(0);
+    assert_int_equal(store_reader_get(s, &db, NULL), 0);
+    int r = agent_store_get(db, workspace, "sherlock", key, &value, NULL);
+    store_reader_put(s, db);
+    assert_int_equal(r, wanted != NULL);
+    if (wanted)
+        assert_string_equal(value.data, wanted);
+}
+
+// Mutes and baselines come back, joined to those that are here; a conversation does not go out.
+static void what_agents_were_told_comes_back(void **state) {
+    static const struct told all[] = {
+        {"/w", "sherlock", "mutes", "[{\"rule\":\"a\"},{\"rule\":\"b\"}]"},
+        {"/w", "sherlock", "baseline", "{\"of\":1}"},
+        {"/v", "sherlock", "mutes", "[{\"path\":\"\xc3\xa9\"}]"},
+        {"/w", "sherlock", "own", "[1]"},
+        {"/w", "acp", "head/1", "{}"}};
+    static const struct told here[] = {
+        {"/w", "sherlock", "mutes", "[{\"rule\":\"c\"},{\"rule\":\"b\"}]"},
+        {"/w", "sherlock", "baseline", "{\"of\":2}"}};
+    json_t *manifest = NULL, *counts = NULL;
+    (void)state;
+    struct store *s = open_store(at.store);
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        assert_int_equal(store_write(s, NULL, tell, (void *)&all[i], NULL, NULL, NULL), 0);
+    assert_int_equal(store_export(s, at.out, &manifest, NULL), 0);
+    const json_t *file = json_array_get(json_object_get(manifest, "files"), 4);
+    assert_string_equal(json_string_value(json_object_get(file, "name")), EXPORT_AGENTS);
+    assert_int_equal(json_integer_value(json_object_get(file, "lines")), 3);
+    json_decref(manifest);
+    store_close(s);
+    (void)snprintf(at.store, sizeof at.store, "%s/other", at.scratch.dir);
+    s = open_store(at.store);
+    for (size_t i = 0; i < COUNT_OF(here); i++)
+        assert_int_equal(store_write(s, NULL, tell, (void *)&here[i], NULL, NULL, NULL), 0);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(store_import(s, at.out, &counts, NULL), 0);
+        assert_int_equal(json_integer_value(json_object_get(counts, "added")), again ? 0 : 2);
+        assert_int_equal(json_integer_value(json_object_get(counts, "known")), again ? 3 : 1);
+        json_decref(counts);
+        expect_told(s, "/w", "mutes", "[{\"rule\":\"c\"},{\"rule\":\"b\"},{\"rule\":\"a\"}]");
+        expect_told(s, "/v", "mutes", all[2].value);
+        expect_told(s, "/w", "baseline", here[1].value);
+        expect_told(s, "/w", "own", NULL);
+    }
+    store_close(s);
+}
+
+static void what_no_export_holds_is_refused(void **state) {
+    static const char *const wrong[] = {
+        "{\"workspace\":\"/w\",\"agent\":\"acp\",\"key\":\"head/1\",\"value\":{},\"changed_ms\":1}",
+        "{\"workspace\":\"w\",\"agent\":\"sherlock\",\"key\":\"mutes\",\"value\":[],\"changed_ms\":"
+        "1}",
+        "{\"workspace\":\"/"
+        "w\",\"agent\":\"sherlock\",\"key\":\"mutes\",\"value\":1,\"changed_ms\":1}",
+        "{\"workspace\":\"/w\",\"agent\":\"sherlock\",\"key\":\"mutes\",\"changed_ms\":1}"};
+    struct export_record record;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_int_equal(export_agent_decode(wrong[i], strlen(wrong[i]), &record, NULL), ERR_INVAL);
+}
+
 static void put_backend(struct store *s, const char *name, const char *url) {
     struct backend_model models[] = {{.name = "m1", .price = "p"}, {.name = "m0"}};
     struct backend b = {.family = BACKEND_CHAT,
@@ -405,7 +480,7 @@ static void a_manifest_of_another_kind_or_version_is_refused(void **state) {
         {"{}", ERR_INVAL},
         {"{\"format\":\"other\",\"version\":1,\"schema\":1,\"created_ms\":1,\"files\":[]}",
          ERR_PARSE},
-        {"{\"format\":\"paired-export\",\"version\":3,\"schema\":1,\"created_ms\":1,\"files\":[]}",
+        {"{\"format\":\"paired-export\",\"version\":4,\"schema\":1,\"created_ms\":1,\"files\":[]}",
          ERR_VERSION},
         {"{\"format\":\"paired-export\",\"version\":1,\"schema\":1,\"created_ms\":1,\"files\":[]}",
          ERR_PARSE},
@@ -437,6 +512,8 @@ int main(void) {
         TEST(a_wrong_number_of_lines_is_refused),
         TEST(any_changed_byte_is_noticed),
         TEST(a_file_that_is_a_link_or_a_pipe_is_refused),
+        TEST(what_agents_were_told_comes_back),
+        TEST(what_no_export_holds_is_refused),
         TEST(backends_and_grants_come_back_but_nothing_goes_by_itself),
         TEST(a_manifest_of_another_kind_or_version_is_refused),
     };
