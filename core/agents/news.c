@@ -9,6 +9,7 @@
 
 enum {
     LOOK_MAX = 256,      // functions of one name that are looked through
+    BY_END_MAX = 8192,   // functions that are looked through for each
     LIKE_BYTES_MIN = 5,  // of a name that another begins with
     PAIR_BYTES_MIN = 24, // two lines with less say too little to be recognised by
     REMOVED_PAIRS_MAX = 1 << 20,
@@ -129,7 +130,18 @@ static uint32_t assigned_to(const struct syntax *s, uint32_t i) {
     return 0;
 }
 
-static void put_name(const struct syntax *s, uint32_t node, char ret[NEWS_NAME_BYTES_MAX]) {
+// NAMESPACE_BEGIN namespace a { … }: the grammar of C takes the second word for a function's name.
+static bool is_keyword(const struct syntax *s, const char *text, size_t n) {
+    static const char *const words[] = {"namespace", "class", "struct", "union", "enum",
+                                        "extern",    "if",    "for",    "while", "switch"};
+    for (size_t i = 0; i < COUNT_OF(words) && (s->lang == LANG_C || s->lang == LANG_CPP); i++)
+        if (strlen(words[i]) == n && memcmp(words[i], text, n) == 0)
+            return true;
+    return false;
+}
+
+// False: the grammar lost its way, it is no function.
+static bool put_name(const struct syntax *s, uint32_t node, char ret[NEWS_NAME_BYTES_MAX]) {
     size_t n = 0;
     uint32_t name = s->nodes[node].role == ROLE_FUNCTION ? syntax_name(s, node) : 0;
     if (!name && s->nodes[node].role == ROLE_LAMBDA) {
@@ -141,6 +153,7 @@ static void put_name(const struct syntax *s, uint32_t node, char ret[NEWS_NAME_B
         n = 0;
     (void)snprintf(ret, NEWS_NAME_BYTES_MAX, "%.*s",
                    (int)(n < NEWS_NAME_BYTES_MAX ? n : NEWS_NAME_BYTES_MAX - 1), text);
+    return !is_keyword(s, text, n);
 }
 
 int news_measure(const struct syntax *s, struct news_function **ret, uint32_t *ret_count,
@@ -154,10 +167,10 @@ int news_measure(const struct syntax *s, struct news_function **ret, uint32_t *r
     if (!list)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (uint32_t i = 0; i < n; i++) {
-        put_name(s, all[i].node, list[i].name);
+        bool is = put_name(s, all[i].node, list[i].name);
         list[i].line = s->nodes[all[i].node].line;
         list[i].end_line = syntax_end_line(s, all[i].node);
-        list[i].cognitive = all[i].cognitive;
+        list[i].cognitive = is ? all[i].cognitive : 0;
         list[i].before = -1;
     }
     *ret = list;
@@ -201,18 +214,40 @@ static void match(struct matching *m, uint32_t i, uint32_t k) {
     m->taken[k] = true;
 }
 
-static void match_by_line(struct matching *m, uint32_t i, uint32_t line) {
+// `end_line` 0: wherever it ended.
+static void match_by_line(struct matching *m, uint32_t i, uint32_t line, uint32_t end_line) {
     uint32_t looks = 0;
     for (uint32_t k = first_from_line(m, line);
          k < m->before_count && m->before[k].line == line && looks++ < LOOK_MAX; k++)
-        if (!m->taken[k] && strcmp(m->before[k].name, m->now[i].name) == 0) {
+        if (!m->taken[k] && (!end_line || m->before[k].end_line == end_line) &&
+            strcmp(m->before[k].name, m->now[i].name) == 0) {
             match(m, i, k);
             return;
         }
 }
 
-// Of its name: one whose head the same edit replaced, or else the first that is left.
-static bool match_by_name(struct matching *m, uint32_t i, const struct diff_hunk *h) {
+// Its head was edited, its last line was not: the one that ended there, of its name if there is
+// one.
+static bool match_by_end(struct matching *m, uint32_t i) {
+    uint32_t line, hunk;
+    int64_t found = -1;
+    if (m->before_count > BY_END_MAX || !line_before(m->d, m->f, m->now[i].end_line, &line, &hunk))
+        return false;
+    for (uint32_t k = 0; k < m->before_count; k++) {
+        if (m->taken[k] || m->before[k].end_line != line ||
+            !m->before[k].name[0] != !m->now[i].name[0])
+            continue;
+        if (found < 0 || strcmp(m->before[k].name, m->now[i].name) == 0)
+            found = k;
+    }
+    if (found >= 0)
+        match(m, i, (uint32_t)found);
+    return found >= 0;
+}
+
+// Of its name: one whose head the same edit replaced, or else (`anywhere`) the first that is left.
+static bool match_by_name(struct matching *m, uint32_t i, const struct diff_hunk *h,
+                          bool anywhere) {
     const char *name = m->now[i].name;
     uint32_t low = 0, high = m->before_count, looks = 0;
     int64_t first = -1;
@@ -235,9 +270,9 @@ static bool match_by_name(struct matching *m, uint32_t i, const struct diff_hunk
         }
         first = first < 0 ? (int64_t)k : first;
     }
-    if (first >= 0)
+    if (first >= 0 && anywhere)
         match(m, i, (uint32_t)first);
-    return first >= 0;
+    return first >= 0 && anywhere;
 }
 
 // Renamed: its name or the old one begins with the other, among what the same edit replaced.
@@ -269,17 +304,24 @@ static void match_by_place(struct matching *m, uint32_t i, const struct diff_hun
 }
 
 static void match_all(struct matching *m) {
-    uint32_t line, hunk;
+    uint32_t line, hunk, end;
     for (uint32_t i = 0; i < m->n; i++)
-        if (line_before(m->d, m->f, m->now[i].line, &line, &hunk))
-            match_by_line(m, i, line);
+        if (line_before(m->d, m->f, m->now[i].line, &line, &hunk) &&
+            line_before(m->d, m->f, m->now[i].end_line, &end, &hunk))
+            match_by_line(m, i, line, end);
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->now[i].before < 0)
+            (void)match_by_end(m, i);
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->now[i].before < 0 && line_before(m->d, m->f, m->now[i].line, &line, &hunk))
+            match_by_line(m, i, line, 0);
     for (uint32_t i = 0; i < m->n; i++) {
         if (m->now[i].before >= 0)
             continue;
         (void)line_before(m->d, m->f, m->now[i].line, &line, &hunk);
         const struct diff_hunk *h = hunk_at(m->d, m->f, hunk);
-        if (m->now[i].name[0] && !match_by_name(m, i, h))
-            (void)match_by_likeness(m, i, h);
+        if (m->now[i].name[0] && !match_by_name(m, i, h, false) && !match_by_likeness(m, i, h))
+            (void)match_by_name(m, i, h, true);
     }
     for (uint32_t i = 0; i < m->n; i++)
         if (m->now[i].before < 0) {

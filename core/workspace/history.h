@@ -134,8 +134,8 @@ int history_coupling(const struct history *h, const struct history_coupling_want
 struct history_cochange {
     uint32_t file;
     uint32_t with;    // the given file (index into the query) that says so most strongly
-    uint32_t support; // commits that changed both
-    uint32_t of;      // commits that changed `with`
+    uint32_t support; // commits that changed both, but for those of very many files
+    uint32_t of;      // commits that changed `with`, the same
     float score;      // for the order; not a probability
 };
 struct history_cochange_want {

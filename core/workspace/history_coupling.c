@@ -258,7 +258,7 @@ static uint32_t partners(struct query *q, uint32_t a, uint32_t mark) {
         for (uint32_t j = 0; j < n; j++)
             if (row[j] != a) {
                 add_one(q, row[j], each, &count);
-                q->support_one[row[j]]++;
+                q->support_one[row[j]] += counts(h, at);
             }
     }
     return count;
@@ -326,7 +326,8 @@ static void count_of(const struct query *q, struct history_cochange *x) {
     int64_t a = history_find(q->h, q->want->paths[x->with]);
     const struct derived_file *f = &q->h->files[a];
     for (uint32_t k = 0; k < f->count; k++)
-        x->of += q->h->file_commits[f->first + k] >= q->want->skip;
+        x->of += q->h->file_commits[f->first + k] >= q->want->skip &&
+                 counts(q->h, q->h->file_commits[f->first + k]);
 }
 
 static void find_given(struct query *q) {

@@ -172,6 +172,22 @@ static void a_renamed_function_is_known_by_its_name(void **state) {
                "");
 }
 
+static void a_function_with_another_head_is_known_by_its_end(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_JAVA) || !language_has_tree(LANG_CPP))
+        return;
+    // A constructor gets one more parameter, and the old form calls it.
+    expect_one("A.java", "class A {\n  A(int a) {\n    int z = a;\n" IFS_21 "  }\n}\n",
+               "class A {\n  A(int a) {\n    this(a, 1);\n  }\n  A(int a, int b) {\n    int z = "
+               "a;\n" IFS_21 "  }\n}\n",
+               "");
+    expect_one(
+        "a.cpp",
+        "int write(int a) {\n  return a;\n}\nint write_float(int a) {\n" IFS_21 "  return a;\n}\n",
+        "int write(int a) {\n  return a;\n}\nint write(int a, int b) {\n" IFS_21 "  return a;\n}\n",
+        "");
+}
+
 static void what_is_wrapped_is_not_new(void **state) {
     (void)state;
     if (!language_has_tree(LANG_JAVASCRIPT))
@@ -295,6 +311,7 @@ int main(void) {
         cmocka_unit_test(small_growth_is_no_news),
         cmocka_unit_test(growth_is_told_of_once),
         cmocka_unit_test(a_renamed_function_is_known_by_its_name),
+        cmocka_unit_test(a_function_with_another_head_is_known_by_its_end),
         cmocka_unit_test(what_is_wrapped_is_not_new),
         cmocka_unit_test(what_moved_is_not_new),
         cmocka_unit_test(an_edited_line_keeps_its_old_faults),
