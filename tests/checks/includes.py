@@ -10,6 +10,7 @@ LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/loop": ("core/base",),
     "core/code": ("core/base",),
     "core/crypto": ("core/base",),
+    "core/route": ("core/base",),
     "core/db": ("core/base", "core/crypto"),
     "core/store": ("core/base", "core/crypto", "core/db"),
     "core/workspace": ("core/base", "core/loop", "core/crypto", "core/db", "core/code", "core/store"),
