@@ -1,6 +1,7 @@
-#include "core/route/route_predict_impl.h"
+#include "core/route/route_predict.h"
 
 #include "core/base/mem.h"
+#include "core/route/route_predict_impl.h"
 
 #include <math.h>
 #include <string.h>
