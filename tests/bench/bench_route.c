@@ -134,7 +134,7 @@ static void score(const struct route_predictor *p, struct row *row) {
 
 static struct route_predictor *predictor_of(const struct buf *bytes) {
     struct route_prior *prior = mem_alloc(sizeof *prior);
-    struct route_predictor *p;
+    struct route_predictor *p = NULL;
     if (!prior || route_prior_unpack(prior, bytes->data, bytes->len, NULL) < 0 ||
         predictor_new_with(prior, &p, NULL) < 0)
         give_up("no prior");
@@ -186,7 +186,7 @@ static void run_fit(struct data *d, const char *path) {
 }
 
 static void run_score(struct data *d, char **paths, const char *out) {
-    struct route_predictor *p;
+    struct route_predictor *p = NULL;
     if (route_predictor_new(&p, NULL) < 0)
         give_up("no prior");
     FILE *f = out ? fopen(out, "we") : NULL;
@@ -248,7 +248,7 @@ static void run_cv(struct data *d, char **paths) {
 // the calls), or one time in fifty to the other one; only that model's outcome is learned. Then the
 // rest is scored.
 static double online(struct data *d, const struct buf *prior) {
-    struct route_predictor *p;
+    struct route_predictor *p = NULL;
     double median = 0;
     size_t n;
     if (prior)
@@ -323,7 +323,7 @@ static int ascending(const void *a, const void *b) {
 // Text with the words of an ordinary file: this one.
 static void run_speed(const char *path) {
     static const size_t sizes[] = {4096, 65536, 1048576};
-    struct route_predictor *p;
+    struct route_predictor *p = NULL;
     char *text = malloc(sizes[2] + 1);
     FILE *f = fopen(path, "rbe");
     if (!text || !f || route_predictor_new(&p, NULL) < 0)
