@@ -92,17 +92,18 @@ void route_cache_cut(struct route_caches *c, int64_t from) {
         c->items[i].tokens = least(c->items[i].tokens, from < 0 ? 0 : from);
 }
 
-static double turn_usd(const struct route_prices *p, const struct route_turn *t, bool warm) {
+double route_turn_usd(const struct route_model *m, const struct route_turn *t, bool warm) {
+    const struct route_prices *p = route_prices_for(m, t->prefix + t->added);
     double prefix = warm ? p->cached : p->write;
-    return (double)t->prefix * prefix + (double)t->added * p->write + (double)t->output * p->output;
+    return ((double)t->prefix * prefix + (double)t->added * p->write +
+            (double)t->output * p->output) /
+           1e6;
 }
 
 double route_switch_turns(const struct route_model *from, const struct route_model *to,
                           const struct route_turn *t) {
-    const struct route_prices *a = route_prices_for(from, t->prefix + t->added);
-    const struct route_prices *b = route_prices_for(to, t->prefix + t->added);
-    double saved = turn_usd(a, t, true) - turn_usd(b, t, true);
-    double filling = turn_usd(b, t, false) - turn_usd(b, t, true);
+    double saved = route_turn_usd(from, t, true) - route_turn_usd(to, t, true);
+    double filling = route_turn_usd(to, t, false) - route_turn_usd(to, t, true);
     if (saved <= 0)
         return INFINITY;
     return filling > 0 ? filling / saved : 0;

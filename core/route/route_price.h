@@ -56,6 +56,8 @@ struct route_turn {
     int64_t added;  // new input
     int64_t output;
 };
+// What such a turn costs with the prefix in the cache, or with a cache that has to be filled.
+double route_turn_usd(const struct route_model *m, const struct route_turn *turn, bool warm);
 // Turns, this one included, after which a session that changes from a warm `from` to a cold `to`
 // has got back what filling the new cache costs; fractional, INFINITY if never, 0 if it costs
 // nothing. With reads at 0.1 and writes at 1.25 of the input, and nothing but the prefix: 11.5 b /
