@@ -31,6 +31,12 @@ function repository() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-shop-'));
   fs.copyFileSync(shop, path.join(dir, 'shop.py'));
   fs.writeFileSync(path.join(dir, 'README.md'), '# Shop\n\nPrices and rebates.\n');
+  // A habit of this repository, and a place where the next one is begun.
+  for (const what of ['orders', 'prices', 'rebates']) {
+    fs.writeFileSync(path.join(dir, `${what}.py`),
+      `def read_${what}(path):\n    with open(path) as f:\n        text = f.read()\n    return text.strip()\n`);
+  }
+  fs.writeFileSync(path.join(dir, 'more.py'), 'def read_more(place):\n    with open(place) as f:\n        pass\n');
   const env = { PATH: process.env.PATH, HOME: dir, GIT_AUTHOR_NAME: 'A', GIT_AUTHOR_EMAIL: 'a@example.org',
     GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@example.org' };
   for (const args of [['init', '-q'], ['add', '.'], ['commit', '-qm', 'Shop']]) cp.execFileSync('git', args, { cwd: dir, env });
@@ -83,6 +89,20 @@ async function work(w, dir, paired, env) {
     await w.command('MCP: List Servers');
     await w.seeAnywhere('Running');
     await w.key('Escape');
+  });
+  await check('grey text behind the caret, as the repository goes on; Tab takes it', async () => {
+    await w.openFile('more.py');
+    await w.goTo(3);
+    await w.key('End');
+    for (let i = 0; i < 4; i++) await w.key('Backspace');
+    await w.type('t');
+    const begun = Date.now();
+    await w.ghost('ext = f.read()');
+    const ms = Date.now() - begun;
+    await w.key('Tab');
+    for (let i = 0; i < 50 && !(await w.text()).includes('text = f.read()'); i++) await sleep(100);
+    if (!(await w.text()).includes('text = f.read()')) throw new Error('it was not taken');
+    return `${ms} ms after the letter`;
   });
   if (opt.picture) await w.picture(opt.picture);
   await check('another assistant is registered with, once its diff was seen and agreed to', async () => {

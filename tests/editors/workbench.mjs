@@ -139,6 +139,12 @@ export class Workbench {
     return plain((await this.page.locator('.editor-instance .view-lines').first().innerText()));
   }
 
+  async ghost(text) { // grey, behind the caret
+    await this.page.waitForFunction(t => [...document.querySelectorAll('.editor-instance .view-line')].some(
+      line => line.querySelector('[class*=ghost-text]') && line.textContent.replace(/[\u00a0\u200b]/g, ' ').includes(t)),
+    text, { timeout: this.patience });
+  }
+
   async problems() {
     if (!await this.page.locator('.markers-panel').isVisible().catch(() => false)) await this.key('Control+Shift+M');
   }
