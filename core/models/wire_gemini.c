@@ -250,7 +250,7 @@ static int write_open(struct wire_writer *w, struct buf *out) {
 static void put_text(enum wire_kind kind, const char *text, size_t n, const struct buf *signature,
                      struct buf *out) {
     WIRE_PUT(out, "{\"text\":");
-    (void)buf_put_json_string(out, text, n);
+    (void)buf_put_json_string(out, n ? text : "", n);
     if (kind == WIRE_THINKING)
         WIRE_PUT(out, ",\"thought\":true");
     if (signature->len) {

@@ -336,6 +336,37 @@ int wire_json_append(struct wire_json value, struct buf *out) {
     return append_text(value.p + 1, value.n - 2, out);
 }
 
+bool wire_json_ends_in_half(struct wire_json value) {
+    if (!wire_json_is_string(value) || value.n < 8)
+        return false;
+    const char *p = value.p + value.n - 7; // six characters and the quote
+    size_t slashes = 0;
+    while (p - slashes > value.p && p[-(ptrdiff_t)slashes] == '\\')
+        slashes++;
+    return slashes % 2 && p[1] == 'u' && is_hex(p + 2) && hex4(p + 2) >> 10 == 0xD800 >> 10;
+}
+
+int wire_json_append_piece(struct wire_json value, unsigned *high, struct buf *out) {
+    if (!wire_json_is_string(value))
+        return ERR_INVAL;
+    const char *p = value.p + 1, *end = value.p + value.n - 1;
+    bool half = wire_json_ends_in_half(value);
+    if (half)
+        end -= 6;
+    if (*high && p < end) {
+        bool pair =
+            end - p >= 6 && p[0] == '\\' && p[1] == 'u' && hex4(p + 2) >> 10 == 0xDC00 >> 10;
+        put_code(out, pair ? 0x10000 + ((*high & 0x3FF) << 10) + (hex4(p + 2) & 0x3FF) : 0xFFFD);
+        p += pair ? 6 : 0;
+        *high = 0;
+    }
+    if (*high && half)
+        put_code(out, 0xFFFD);
+    if (half)
+        *high = hex4(end + 2);
+    return append_text(p, (size_t)(end - p), out);
+}
+
 int wire_json_text(struct wire_json value, struct buf *scratch, const char **ret, size_t *ret_n) {
     if (!wire_json_is_string(value))
         return ERR_INVAL;

@@ -38,6 +38,10 @@ bool wire_json_each(struct wire_json array, size_t *at, struct wire_json *ret);
 // string; ERR_NOMEM, ERR_LIMIT.
 int wire_json_text(struct wire_json value, struct buf *scratch, const char **ret, size_t *ret_n);
 int wire_json_append(struct wire_json value, struct buf *out); // the same, appended
+// The same for pieces of one text: some senders cut between the halves of a surrogate pair. The
+// first half at the end is left out and kept in *high (0: none) for the next piece.
+int wire_json_append_piece(struct wire_json value, unsigned *high, struct buf *out);
+bool wire_json_ends_in_half(struct wire_json value);
 // A number's whole part, cut to what fits; 0 when it is none.
 int64_t wire_json_int(struct wire_json value);
 double wire_json_real(struct wire_json value);               // 0 when it is no number

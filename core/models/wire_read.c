@@ -219,7 +219,10 @@ int wire_reader_advance(struct wire_reader *r) {
             code = show(r, b);
         if (code < 0 || !b->ended)
             return code;
-        if (b->shown) {
+        if (b->shown && b->high)
+            code = tell_piece(r, b->index, b->kind == WIRE_TOOL ? WIRE_TOOL_INPUT : b->kind,
+                              "\xEF\xBF\xBD", 3);
+        if (b->shown && code == 0) {
             struct wire_event e = event_of(WIRE_BLOCK_END);
             e.index = b->index;
             code = tell(r, &e);
@@ -293,8 +296,14 @@ int wire_reader_piece(struct wire_reader *r, struct wire_block *b, enum wire_kin
     size_t n;
     if (!wire_json_is_string(string) || string.n == 2)
         return 0;
-    int code = wire_json_text(string, &r->text, &text, &n);
-    return code < 0 ? code : wire_reader_bytes(r, b, kind, text, n);
+    int code;
+    if (!b->high && !wire_json_ends_in_half(string)) {
+        code = wire_json_text(string, &r->text, &text, &n);
+        return code < 0 ? code : wire_reader_bytes(r, b, kind, text, n);
+    }
+    buf_clear(&r->text);
+    code = wire_json_append_piece(string, &b->high, &r->text);
+    return code < 0 ? code : wire_reader_bytes(r, b, kind, r->text.data, r->text.len);
 }
 
 int wire_reader_text(struct wire_reader *r, int64_t key, enum wire_kind kind,

@@ -16,6 +16,7 @@ struct wire_block {       // begun and not yet ended
     struct buf id, name;  // of a tool
     struct buf text;      // kept back while it waits
     struct buf signature; // likewise
+    unsigned high;        // half a character that the last piece ended in
     unsigned depth;       // of a tool's arguments so far: is the object complete?
     bool in_string, escaped, complete;
 };

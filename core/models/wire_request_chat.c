@@ -328,9 +328,15 @@ static void put_limits(struct wire_request *q, json_t *ret) {
         wire_set(q, ret, "top_p", json_real(q->top_p));
     if (q->top_k > 0)
         wire_lose(q, "top_k");
+    // Three words are all that every server knows.
     enum wire_effort effort = wire_effort_of(q);
-    if (effort != WIRE_EFFORT_UNSET)
-        wire_set_text(q, ret, "reasoning_effort", wire_effort_word(effort));
+    if (effort == WIRE_EFFORT_NONE)
+        wire_lose(q, "thinking switched off");
+    else if (effort != WIRE_EFFORT_UNSET)
+        wire_set_text(q, ret, "reasoning_effort",
+                      wire_effort_word(effort < WIRE_EFFORT_LOW    ? WIRE_EFFORT_LOW
+                                       : effort > WIRE_EFFORT_HIGH ? WIRE_EFFORT_HIGH
+                                                                   : effort));
     if (q->stop_count) {
         json_t *stops = wire_array(q);
         for (unsigned i = 0; i < q->stop_count && i < STOPS_MAX; i++)

@@ -335,6 +335,19 @@ static void text_is_valid_utf8_whatever_came(void **state) {
               "A\xEF\xBF\xBD\nend 0\nstop end\n");
 }
 
+static void halves_of_a_character_in_two_pieces_are_joined(void **state) {
+    (void)state;
+    read_text(WIRE_CHAT,
+              CHUNK("\"content\":\"a\\ud83d\"") CHUNK("\"content\":\"\\ude00b\\\\ud83d\"")
+                  CHUNK("\"content\":\"\\ud83d\"") CHUNK("\"content\":\"\\ud83d\"")
+                      CHUNK("\"content\":\"\\ude00\\ud83d\"") CHUNK("\"content\":\"c\\ud83d\"")
+                          FINISH,
+              0,
+              "start x m 0\ntext 0 a\ntext 0 😀b\\ud83d\ntext 0 \xEF\xBF\xBD\ntext 0 😀\n"
+              "text 0 \xEF\xBF\xBD"
+              "c\ntext 0 \xEF\xBF\xBD\nend 0\nstop end\n");
+}
+
 static void each_failed_allocation_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
@@ -387,6 +400,7 @@ int main(void) {
         cmocka_unit_test(what_comes_after_the_end_is_ignored),
         cmocka_unit_test(sizes_are_bounded),
         cmocka_unit_test(text_is_valid_utf8_whatever_came),
+        cmocka_unit_test(halves_of_a_character_in_two_pieces_are_joined),
         cmocka_unit_test(each_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests_name("models/wire_read", tests, NULL, NULL);
