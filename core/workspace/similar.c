@@ -20,12 +20,17 @@ enum {
     FEATURES_MAX = 400, // names and words of the fragment
     MENTIONS_MAX = 512, // of one name: more say nothing
     CLOSE = 200,        // candidates compared closely
-    SHARED = 5
+    SHARED = 5,
+    ASKED_SLOTS = 8192 // names and words of the candidates: most stand in many of them
 };
 
 struct feature { // a called name or a word of the fragment
     const char *text;
     uint32_t n;
+    uint64_t hash;
+    float info;
+};
+struct asked { // how much a name or word says, by its hash; 0: free
     uint64_t hash;
     float info;
 };
@@ -47,6 +52,7 @@ struct finding_work {
     struct profile p;
     float *calls, *words; // [units] information that is shared
     uint32_t *stamp;      // [units]
+    struct asked *asked;  // [ASKED_SLOTS] of calls, then as many of words
 };
 
 static bool eligible(const struct finding_work *w, uint32_t unit) {
@@ -87,9 +93,33 @@ static float rarity(const struct search *s, uint32_t with) {
     return logf(1 + ((float)s->file_count + 1) / (float)(with + 1));
 }
 
+static float call_info(const struct search *s, const char *name, size_t n) {
+    struct place unused;
+    uint32_t with = snapshot_mentions(s->snapshot, name, n, NULL, 0);
+    // A function of this project that is called says most.
+    float own = snapshot_definitions(s->snapshot, name, n, &unused, 1) ? 1.5F : 1;
+    return own * rarity(s, with);
+}
+
+static float word_info(const struct search *s, const char *word, size_t n) {
+    struct word_hit hit;
+    uint32_t with = snapshot_word(s->snapshot, word, n, &hit, 1);
+    return with <= s->file_count / 4 + 8 ? rarity(s, with) : 0; // nearly everywhere
+}
+
+static float info_of(const struct finding_work *w, bool call, const char *text) {
+    size_t n = strlen(text);
+    uint64_t hash = search_hash(text, n);
+    struct asked *at = &w->asked[(call ? 0 : ASKED_SLOTS) + hash % ASKED_SLOTS];
+    if (at->hash == hash && hash)
+        return at->info;
+    at->hash = hash;
+    at->info = call ? call_info(w->s, text, n) : word_info(w->s, text, n);
+    return at->info;
+}
+
 static int profile_make(struct finding_work *w, struct err *err) {
     struct profile *p = &w->p;
-    struct place unused;
     struct word_hit hit;
     p->calls = mem_alloc(FEATURES_MAX * sizeof *p->calls);
     p->words = mem_alloc(FEATURES_MAX * sizeof *p->words);
@@ -108,10 +138,7 @@ static int profile_make(struct finding_work *w, struct err *err) {
         const char *name = facts_text(w->facts, ref->name);
         if (ref->kind != REF_CALL || !in_scope(w, ref->scope))
             continue;
-        uint32_t with = snapshot_mentions(w->s->snapshot, name, strlen(name), NULL, 0);
-        // A function of this project that is called says most.
-        float own = snapshot_definitions(w->s->snapshot, name, strlen(name), &unused, 1) ? 1.5F : 1;
-        add_feature(p->calls, &p->call_count, name, own * rarity(w->s, with));
+        add_feature(p->calls, &p->call_count, name, info_of(w, true, name));
     }
     for (uint32_t i = 0; i < w->facts->word_count; i++) {
         const struct fact_word *word = facts_word(w->facts, i);
@@ -190,25 +217,17 @@ static struct totals unit_totals(const struct finding_work *w, uint32_t unit) {
     uint32_t file = s->file_of[unit], first = s->files[file].first, units = s->files[file].units;
     const struct facts *facts = search_facts(s, file);
     struct totals t = {0};
-    struct word_hit hit;
-    struct place unused;
     for (uint32_t i = 0; i < facts->ref_count; i++) {
         const struct fact_ref *ref = facts_ref(facts, i);
         if (ref->kind != REF_CALL || ref->scope >= units || s->owner[first + ref->scope] != unit)
             continue;
-        const char *name = facts_text(facts, ref->name);
-        float own = snapshot_definitions(s->snapshot, name, strlen(name), &unused, 1) ? 1.5F : 1;
-        t.calls +=
-            (double)(own * rarity(s, snapshot_mentions(s->snapshot, name, strlen(name), NULL, 0)));
+        t.calls += (double)info_of(w, true, facts_text(facts, ref->name));
     }
     for (uint32_t i = 0; i < facts->word_count; i++) {
         const struct fact_word *word = facts_word(facts, i);
         if (word->scope >= units || s->owner[first + word->scope] != unit)
             continue;
-        const char *text = facts_text(facts, word->word);
-        uint32_t with = snapshot_word(s->snapshot, text, strlen(text), &hit, 1);
-        if (with <= s->file_count / 4 + 8)
-            t.words += (double)rarity(s, with);
+        t.words += (double)info_of(w, false, facts_text(facts, word->word));
     }
     return t;
 }
@@ -373,8 +392,9 @@ static int find(struct finding_work *w, struct similar_result *r, struct err *er
     w->calls = mem_zalloc(units * sizeof *w->calls);
     w->words = mem_zalloc(units * sizeof *w->words);
     w->stamp = mem_zalloc(units * sizeof *w->stamp);
-    int e = w->calls && w->words && w->stamp ? profile_make(w, err)
-                                             : err_set(err, ERR_NOMEM, "out of memory");
+    w->asked = mem_zalloc(2 * (size_t)ASKED_SLOTS * sizeof *w->asked);
+    int e = w->calls && w->words && w->stamp && w->asked ? profile_make(w, err)
+                                                         : err_set(err, ERR_NOMEM, "out of memory");
     if (e == 0)
         e = spread_calls(w, err);
     if (e == 0)
@@ -386,6 +406,7 @@ static int find(struct finding_work *w, struct similar_result *r, struct err *er
     mem_free(w->calls);
     mem_free(w->words);
     mem_free(w->stamp);
+    mem_free(w->asked);
     mem_free(w->p.calls);
     mem_free(w->p.words);
     return e;
