@@ -89,10 +89,6 @@ static int enter(struct walk *w, Subtree tree, uint32_t node, bool is_visible, T
         s->stack = stack;
         s->stack_capacity = capacity;
     }
-    for (const Subtree *c = ts_subtree_children(tree), *end = c + tree.ptr->child_count; c < end;
-         c++)
-        if (!c->data.is_inline) // all of them will be read, and memory is slow
-            __builtin_prefetch(c->ptr);
     uint32_t production = tree.ptr->production_id;
     struct syntax_frame *f = &((struct syntax_frame *)s->stack)[w->depth++];
     f->child = ts_subtree_children(tree);

@@ -14,7 +14,7 @@ GRAMMARS = {
     "tsx": ".tsx", "go": ".go", "rust": ".rs", "java": ".java", "bash": ".sh", "ruby": ".rb",
 }
 BY_SUFFIX = {suffix: grammar for grammar, all in GRAMMARS.items() for suffix in all.split()}
-FOLDERS = ["core/code", "core/loop", "editors", "scripts", "tests/clients", "tests/e2e", "tests/trees"]
+FOLDERS = ["core/loop", "editors", "scripts", "tests/clients", "tests/e2e", "tests/trees"]
 SEEDS = ["facts", "checks", "literals"]
 BYTES_MAX = 1024 * 1024
 SLICE = 64

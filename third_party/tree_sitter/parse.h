@@ -15,18 +15,19 @@ static StackVersion reduce(TSParser *self, StackVersion version, TSSymbol symbol
     if (!below)
         return reduce_any(self, version, symbol, count, dynamic_precedence, production, is_fragile,
                           ends_extra);
-    Subtree *children = blocks_take(current, ts_subtree_alloc_size(all));
-    SubtreeHeapData *parent = (SubtreeHeapData *)(children + all);
-    take_off(stack, head->node, all, children);
-    // The nodes' references went to the children, that to the one below to the head.
+    SubtreeArray children = array_new();
+    array_reserve(&children, (uint32_t)(ts_subtree_alloc_size(all) / sizeof(Subtree)));
+    children.size = all;
+    take_off(stack, head->node, all, children.contents);
     head->node = below;
-    make_parent(parent, symbol, all, production, self->language);
+    MutableSubtree parent = ts_subtree_new_node(symbol, &children, production, self->language);
     TSStateId state = below->state;
     TSStateId next = ts_language_next_state(self->language, state, symbol);
-    parent->extra = ends_extra && next == state;
-    parent->parse_state = state;
-    parent->dynamic_precedence += dynamic_precedence;
-    ts_stack_push(stack, version, (Subtree){.ptr = parent}, false, next);
+    if (ends_extra && next == state)
+        parent.ptr->extra = true;
+    parent.ptr->parse_state = state;
+    parent.ptr->dynamic_precedence += dynamic_precedence;
+    ts_stack_push(stack, version, ts_subtree_from_mut(parent), false, next);
     return version;
 }
 

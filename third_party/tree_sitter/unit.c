@@ -5,7 +5,7 @@
 //   parse that runs out of it ends instead of the process.
 // - Counts of references are plain: no tree of ours is used by two threads at a time.
 // - Values of the parse tables that were looked up before are remembered.
-// - A reduction on a stack with one version takes the nodes off and builds the parent in place.
+// - A reduction on a stack with one version takes its nodes off instead of walking all ways down.
 // - Trees that are read once are not balanced.
 //
 // Only for the version that third_party/CMakeLists.txt names; others are built as they come. Names
