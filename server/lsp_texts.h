@@ -1,5 +1,6 @@
 // What the editor has open and unsaved, in the place of the files, while an agent works: asked from
-// the editor, it speaks of what is in front of the user. Main loop.
+// the editor, it speaks of what is in front of the user. For that time, milliseconds, the index has
+// them for all who ask; then the files count again, which is what an assistant reads. Main loop.
 #pragma once
 
 #include "server/lsp_face.h"

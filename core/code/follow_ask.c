@@ -12,6 +12,7 @@ enum {
     TAB_COLUMNS = 8,
     WEIGHT_MIN = 6, // tokens that are alike before the place
     AGREE_MIN = 3,
+    ALONE_PERCENT = 80, // … of the places, where all that agree are in one file
     AGREE_MIN_LONG = 2, // … when so many lines before are alike:
     LONG_LINES = 3,
     LINE_PERCENT = 15,  // more of them have to agree on a line of which nothing is typed yet
@@ -492,6 +493,9 @@ static bool may_be_said(const struct asking *a, const struct vote *v, const stru
     bool little = letters < LETTERS_MIN ||
                   (!a->typed.count && (letters < LINE_LETTERS_MIN || v->tokens < LINE_TOKENS_MIN));
     if (out->failed || little || !ends_with_rest(a, v, out))
+        return false;
+    // One file alone is its author's habit: it has to be a firm one.
+    if (files < 2 && (v->agree < AGREE_MIN || v->agree * 100 < ALONE_PERCENT * v->places))
         return false;
     // A name that only one other file has is that file's own.
     for (uint32_t i = 0; files < 2 && i < v->free_count; i++)

@@ -78,7 +78,7 @@ static void ask(const struct follow *f, enum lang lang, uint32_t file, const str
         g->lines += many;
         g->lines_right += many && right;
         g->letters += right ? letters : 0;
-        if (getenv("SHOW") && draw() % 40 == 0) {
+        if (getenv("SHOW") && (draw() % 40 == 0 || strcmp(getenv("SHOW"), "all") == 0)) {
             size_t from = at;
             while (from && text->data[from - 1] != '\n')
                 from--;
