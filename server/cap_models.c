@@ -125,7 +125,7 @@ struct add_input {
     struct text name, preset, url, account, key_env, key;
     int family;
     struct text_array models;
-    bool replace, off;
+    bool replace;
 };
 
 #define TEXT(owner, member, bits, maximum)                                                         \
@@ -150,7 +150,6 @@ static const struct field add_fields[] = {
      .offset = offsetof(struct add_input, models),
      .max = BACKEND_MODELS_MAX},
     {.name = "replace", .type = FIELD_BOOL, .offset = offsetof(struct add_input, replace)},
-    {.name = "off", .type = FIELD_BOOL, .offset = offsetof(struct add_input, off)},
     {0},
 };
 
@@ -182,68 +181,123 @@ static void drop_version(struct backend *b) {
         b->url[n - v] = '\0';
 }
 
-static int take_preset(const struct add_input *in, struct backend *b, struct err *err) {
+// The provider that is meant: by --preset, or by the name of one that is new.
+static int find_preset(const struct add_input *in, const struct backend *before,
+                       const struct preset **ret, struct err *err) {
     char name[BACKEND_NAME_BYTES_MAX + 1];
     int r = models_copy("preset", in->preset.data ? in->preset : in->name, name, sizeof name, err);
-    const struct preset *p = r == 0 ? preset_find(name) : NULL;
     if (r < 0)
         return r;
-    if (in->preset.data && !p)
+    *ret = in->preset.data || !before ? preset_find(name) : NULL;
+    if (in->preset.data && !*ret)
         return err_set(err, ERR_NOT_FOUND, "no provider is known as %s: paired backends presets",
                        name);
-    if (in->family == NO_FAMILY && !p)
+    if (in->family == NO_FAMILY && !*ret && !before)
         return err_set(err, ERR_INVAL,
                        "no provider is known as %s: say --family and --url (paired backends "
                        "presets lists those that are known)",
                        name);
-    b->family = in->family == NO_FAMILY ? p->family : (enum backend_family)in->family;
-    if (!in->url.data && (!p || in->family != NO_FAMILY))
+    return 0;
+}
+
+static int fill_place(const struct add_input *in, const struct preset *p,
+                      const struct backend *before, struct backend *b, struct err *err) {
+    const char *url = p && in->family == NO_FAMILY ? p->url : before ? before->url : NULL;
+    b->family = in->family != NO_FAMILY ? (enum backend_family)in->family
+                : p                     ? p->family
+                                        : before->family;
+    if (in->url.data)
+        return models_copy("url", in->url, b->url, sizeof b->url, err);
+    if (!url)
         return err_set(err, ERR_INVAL, "url: say where it is, --url");
-    if (!in->url.data)
-        memcpy(b->url, p->url, strlen(p->url) + 1);
-    // A key is for its provider: it does not go along to another place.
-    if (p && p->env && !in->url.data && !in->key_env.data && !in->key.data) {
+    memcpy(b->url, url, strlen(url) + 1);
+    return 0;
+}
+
+// A key is for its place: it does not go along to another one.
+static int fill_key(const struct add_input *in, const struct preset *p,
+                    const struct backend *before, struct backend *b, struct err *err) {
+    bool same = before && b->family == before->family && strcmp(b->url, before->url) == 0;
+    const char *env = p && !in->url.data ? p->env : NULL;
+    if (in->key.data && in->key_env.data)
+        return err_set(err, ERR_INVAL, "key: from a variable or to be kept, not both");
+    if (in->key.data) {
+        b->key = BACKEND_KEY_STORE;
+    } else if (in->key_env.data) {
         b->key = BACKEND_KEY_ENV;
-        memcpy(b->key_env, p->env, strlen(p->env) + 1);
+        return models_copy("key_env", in->key_env, b->key_env, sizeof b->key_env, err);
+    } else if (same) {
+        b->key = before->key;
+        memcpy(b->key_env, before->key_env, sizeof b->key_env);
+    } else if (env) {
+        b->key = BACKEND_KEY_ENV;
+        memcpy(b->key_env, env, strlen(env) + 1);
     }
     return 0;
 }
 
-static int fill_backend(const struct add_input *in, struct backend *b, struct err *err) {
-    b->enabled = !in->off;
+// `before`: the one that is changed; what is not named stays as it was.
+static int fill_backend(const struct add_input *in, const struct backend *before, struct backend *b,
+                        struct err *err) {
+    char url[BACKEND_URL_BYTES_MAX + 1];
+    const struct preset *p = NULL;
+    bool local;
+    b->enabled = !before || before->enabled;
     int r = models_copy("name", in->name, b->name, sizeof b->name, err);
     if (r == 0)
         r = models_copy("account", in->account, b->account, sizeof b->account, err);
+    if (before && !in->account.data)
+        memcpy(b->account, before->account, sizeof b->account);
     if (r == 0)
-        r = models_copy("url", in->url, b->url, sizeof b->url, err);
+        r = find_preset(in, before, &p, err);
     if (r == 0)
-        r = take_preset(in, b, err);
-    if (r == 0 && in->key_env.data) {
-        b->key = BACKEND_KEY_ENV;
-        r = models_copy("key_env", in->key_env, b->key_env, sizeof b->key_env, err);
-    }
-    if (r == 0 && in->key.data) {
-        if (in->key_env.data)
-            return err_set(err, ERR_INVAL, "key: from a variable or to be kept, not both");
-        b->key = BACKEND_KEY_STORE;
-    }
-    if (r == 0)
+        r = fill_place(in, p, before, b, err);
+    if (r == 0) {
         drop_version(b);
-    return r < 0 ? r : copy_models(&in->models, b, err);
+        r = backend_url_check(b->url, url, &local, err);
+    }
+    if (r < 0)
+        return r;
+    memcpy(b->url, url, strlen(url) + 1);
+    r = fill_key(in, p, before, b, err);
+    if (r == 0 && before && !in->models.count) {
+        b->model_count = before->model_count;
+        memcpy(b->models, before->models, before->model_count * sizeof *b->models);
+    }
+    return r < 0 || !in->models.count ? r : copy_models(&in->models, b, err);
+}
+
+static int find_before(struct store *s, const struct add_input *in, struct backend_list *ret,
+                       struct err *err) {
+    char name[BACKEND_NAME_BYTES_MAX + 1];
+    struct db *db;
+    int r = models_copy("name", in->name, name, sizeof name, err);
+    if (r < 0 || !in->replace)
+        return r;
+    r = store_reader_get(s, &db, err);
+    if (r < 0)
+        return r;
+    r = backend_find(db, name, ret, err);
+    store_reader_put(s, db);
+    return r == ERR_NOT_FOUND ? 0 : r;
 }
 
 static int add_backend(struct call *call, const struct add_input *in, struct answer *answer,
                        struct err *err) {
     AUTO_FREE struct backend_model *models = mem_zalloc(BACKEND_MODELS_MAX * sizeof *models);
     struct backend b = {.models = models};
+    struct backend_list before = {0};
     struct origin origin = models_origin(call);
-    int r = models ? fill_backend(in, &b, err) : err_set(err, ERR_NOMEM, "out of memory");
-    if (r < 0)
-        return r;
+    int r;
     struct store *s = admin_store(call, &r, err);
-    if (!s)
-        return r;
-    r = backend_put(s, &origin, &b, in->key.data, in->key.len, in->replace, err);
+    if (!s || !models)
+        return s ? err_set(err, ERR_NOMEM, "out of memory") : r;
+    r = find_before(s, in, &before, err);
+    if (r == 0)
+        r = fill_backend(in, before.count ? before.items : NULL, &b, err);
+    backend_list_done(&before);
+    if (r == 0)
+        r = backend_put(s, &origin, &b, in->key.data, in->key.len, in->replace, err);
     if (r < 0)
         return r;
     return admin_answer(answer,

@@ -5,7 +5,7 @@
 #include "server/cli.h"
 #include "server/cli_engine.h"
 
-enum { CLI_SECRET_BYTES_MAX = 1024 };
+enum { CLI_SECRET_BYTES_MAX = 4097 }; // a passphrase, or the key of a backend, and its end
 
 // Shows the question and wants `word` typed. With --yes agrees by itself; without a terminal it
 // cannot be asked: prints that --yes is needed. True: go on; else end with *ret_exit.

@@ -105,7 +105,7 @@ static const struct cli_option backend_options[] = {
     {"key-stdin", 0, NULL, "Keep its key, sealed; it is asked for, or read as a line of stdin."},
     {"model", 'm', "MODEL", "A model it offers, or MODEL=NAME for the name it is priced under."},
     {"account", 0, "NAME", "Backends of one account share its limits."},
-    {"replace", 0, NULL, "Change the one that has this name."},
+    {"replace", 0, NULL, "Change the one that has this name; what is not said stays."},
     {0},
 };
 static const struct cli_option grant_options[] = {

@@ -170,7 +170,6 @@ struct change {
     uint8_t hash[CONSENT_HASH_BYTES];
     bool everywhere;
     int64_t now_ms, ended;
-    bool still;
 };
 
 static void hash_text(const struct consent_text *text, uint8_t hash[CONSENT_HASH_BYTES]) {
@@ -214,19 +213,25 @@ int consent_grant(struct store *s, const struct origin *origin, const struct con
     return r;
 }
 
+struct revoked { // recorded: a repeat answers the same
+    int64_t ended;
+    int64_t still;
+};
+
 static int revoke_in(struct db *db, void *ctx, struct buf *result, struct err *err) {
     struct change *c = ctx;
     struct consent_pass still;
     const struct consent_what what = {c->row.kind, c->row.audience, c->row.direction,
                                       c->row.workspace};
-    (void)result;
     int r = end_rows(db, &c->row, c->everywhere, c->now_ms, &c->ended, err);
     if (r == 0 && c->ended)
         r = note_change(db, AUDIT_REVOKE, &c->row, "revoked", c->now_ms, err);
     if (r == 0)
         r = find(db, &what, c->now_ms, &still, err);
-    c->still = r > 0;
-    return r < 0 ? r : 0;
+    if (r < 0)
+        return r;
+    const struct revoked found = {c->ended, r > 0};
+    return buf_append(result, &found, sizeof found);
 }
 
 int consent_revoke(struct store *s, const struct origin *origin, const struct consent_what *what,
@@ -241,12 +246,17 @@ int consent_revoke(struct store *s, const struct origin *origin, const struct co
                                .ended_by = "revoked"},
                        .everywhere = everywhere,
                        .now_ms = s->wall_ms()};
-    r = store_write(s, origin, revoke_in, &c, NULL, NULL, err);
+    AUTO_BUF result = BUF_INIT(sizeof(struct revoked));
+    struct revoked found;
+    r = store_write(s, origin, revoke_in, &c, &result, NULL, err);
     consent_changed(s);
     if (r < 0)
         return r;
-    *ret_ended = c.ended;
-    *ret_still = c.still;
+    if (result.len != sizeof found)
+        return err_set(err, ERR_CORRUPT, "what was recorded of this revocation is damaged");
+    memcpy(&found, result.data, sizeof found);
+    *ret_ended = found.ended;
+    *ret_still = found.still != 0;
     return 0;
 }
 

@@ -58,6 +58,29 @@ def test_backends_are_named_listed_switched_and_removed():
         assert "Did you mean add?" in err
 
 
+def test_what_is_not_said_stays_when_one_is_replaced():
+    with World() as w:
+        run(w, "backends", "add", "openai", "--key-stdin", "-m", "a", "--account", "work", input=KEY.encode() + b"\n")
+        run(w, "backends", "disable", "openai")
+        run(w, "consent", "grant", "openai", "--any", "--yes")
+        run(w, "backends", "add", "openai", code=FAILED)
+        run(w, "backends", "add", "openai", "--replace", "-m", "b")
+        found = data(w, "backends")["backends"][0]
+        assert found["key"]["kept"] and found["models"] == [{"name": "b", "price": None}] and found["account"] == "work"
+        assert not found["enabled"] and len(found["granted"]) == 1
+        run(w, "backends", "add", "openai", "--replace", "--account", "home")
+        found = data(w, "backends")["backends"][0]
+        assert found["key"]["kept"] and found["models"][0]["name"] == "b" and found["account"] == "home"
+        run(w, "backends", "add", "openai", "--replace", "--url", "https://else.example/v1")
+        found = data(w, "backends")["backends"][0]
+        assert found["url"] == "https://else.example" and found["key"]["source"] == "none" and found["granted"] == []
+        assert found["family"] == "responses" and found["models"][0]["name"] == "b"
+        # A long key, as some identity services make them, comes through whole.
+        run(w, "backends", "add", "openai", "--replace", "--key-stdin", input=b"k" * 4096 + b"\n")
+        run(w, "backends", "add", "openai", "--replace", "--key-stdin", input=b"k" * 4097 + b"\n", code=FAILED)
+        assert data(w, "backends")["backends"][0]["key"]["kept"]
+
+
 def test_a_backend_that_would_be_read_on_the_way_is_refused():
     with World() as w:
         for url in ("http://api.example.com", "http://10.0.0.5:11434", "https://user:pw@a.example", "https://a.example/?key=1",

@@ -84,6 +84,19 @@ static void revoking_acts_before_it_returns(void **state) {
     assert_int_equal(revoke(*state, "a", "/w", false, &still), 0);
 }
 
+static void a_repeated_revocation_answers_the_same(void **state) {
+    const struct consent_what what = to("a", "/w");
+    const struct origin origin = {.session = "5e55", .seq = 3};
+    assert_int_equal(grant(*state, "a", "/w", 0), 0);
+    for (int i = 0; i < 2; i++) {
+        int64_t ended = 0;
+        bool still = true;
+        assert_int_equal(consent_revoke(*state, &origin, &what, false, &ended, &still, NULL), 0);
+        assert_int_equal(ended, 1);
+        assert_false(still);
+    }
+}
+
 static void revoking_one_workspace_says_that_another_grant_goes_on(void **state) {
     bool still = false;
     assert_int_equal(grant(*state, "a", "/w", 0), 0);
@@ -296,6 +309,7 @@ int main(void) {
         TEST(nothing_goes_without_a_grant),
         TEST(a_grant_for_any_workspace_covers_each),
         TEST(revoking_acts_before_it_returns),
+        TEST(a_repeated_revocation_answers_the_same),
         TEST(revoking_one_workspace_says_that_another_grant_goes_on),
         TEST(a_grant_expires_by_the_clock),
         TEST(a_backend_that_moves_loses_its_grants),
