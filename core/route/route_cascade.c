@@ -59,22 +59,30 @@ struct route_expected route_plan_replay(const struct route_plan *plan, const str
     return e;
 }
 
-// The next order of `stages` different models, counting like a number; false after the last.
-static bool next_order(struct route_plan *p, size_t models) {
-    for (;;) {
-        size_t at = p->stages;
-        while (at > 0 && p->model[at - 1] + 1U == models)
-            p->model[--at] = 0;
-        if (at == 0)
-            return false;
-        p->model[at - 1]++;
-        bool twice = false;
-        for (size_t i = 0; i < p->stages; i++)
-            for (size_t k = 0; k < i; k++)
-                twice |= p->model[i] == p->model[k];
-        if (!twice)
-            return true;
+static bool same_model_twice(const struct route_plan *p) {
+    uint32_t used = 0;
+    bool twice = false;
+    for (size_t i = 0; i < p->stages && i < ROUTE_STAGES_MAX; i++) {
+        twice |= used >> p->model[i] & 1;
+        used |= UINT32_C(1) << p->model[i];
     }
+    return twice;
+}
+
+// The next order of `stages` different models, counting like a number whose last digit stands
+// first; false after the last.
+static bool next_order(struct route_plan *p, size_t models) {
+    do {
+        size_t at = 0;
+        for (; at < p->stages && at < ROUTE_STAGES_MAX; at++) {
+            if (++p->model[at] < models)
+                break;
+            p->model[at] = 0;
+        }
+        if (at == p->stages)
+            return false;
+    } while (same_model_twice(p));
+    return true;
 }
 
 struct search {

@@ -15,8 +15,8 @@ enum {
     ROUTE_DENSE = 12,
     // Of a longer prompt so much of its beginning (what it is about) and of its end (what is asked)
     // is read; of what lies between only the length counts.
-    ROUTE_HEAD_BYTES = 16 * 1024,
-    ROUTE_TAIL_BYTES = 32 * 1024
+    ROUTE_HEAD_BYTES = 12 * 1024,
+    ROUTE_TAIL_BYTES = 20 * 1024
 };
 
 // Words and pairs share one array: words from the front, pairs from the back, two free places
