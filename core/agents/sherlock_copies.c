@@ -356,8 +356,8 @@ static bool mostly_added(const struct diff *d, const char *path, uint32_t line, 
     return added * 10 >= lines * 7;
 }
 
-// Of a change: the copy is new when most of its lines were added, and most of them did not come
-// from elsewhere. 0 or 1, or ERR_NOMEM.
+// Of a change: the copy is new when most of its lines were added, and not many of them came
+// from elsewhere (edited on the way, perhaps). 0 or 1, or ERR_NOMEM.
 static int is_new(struct copies *c, const struct diff *d, struct news_removed *removed,
                   uint32_t source, uint32_t line, uint32_t end_line, struct err *err) {
     uint32_t moved = 0;
@@ -369,7 +369,7 @@ static int is_new(struct copies *c, const struct diff *d, struct news_removed *r
         return 0;
     const char *from = cut_lines(&c->text, line, end_line, &bytes);
     int r = news_moved_lines(removed, d, from, bytes, &moved, err);
-    return r < 0 ? r : moved * 2 < end_line - line + 1;
+    return r < 0 ? r : moved * 5 < (end_line - line + 1) * 2;
 }
 
 static bool below(const char *path, const char *under) {
