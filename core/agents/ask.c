@@ -7,6 +7,7 @@
 
 enum {
     WORD_BYTES_MAX = 64,
+    SYMBOL_BYTES_MAX = 256,
     SCORE_MIN = 2,          // fewer matching words are no reason
     SCORE_NEAR_PERCENT = 60 // of the best: asked as well
 };
@@ -65,7 +66,7 @@ struct quoted {
 };
 
 static bool token_char(char c) {
-    return word_char(c) || strchr("./-~^:@<>$", c) != NULL;
+    return word_char(c) || strchr("./-~^:@<>$#", c) != NULL;
 }
 
 static bool looks_like_range(const char *s, size_t n) {
@@ -102,6 +103,9 @@ static bool looks_like_symbol(const char *s, size_t n) {
             inner_upper = true;
         lower |= islower((unsigned char)s[i]) != 0;
     }
+    const char *hash = memchr(s, '#', n); // Class#method
+    if (hash && isupper((unsigned char)s[0]) && hash + 1 < s + n)
+        return isalpha((unsigned char)hash[1]);
     return n > 2 && (inner_upper || (memchr(s, '_', n) && n > 3) || memmem(s, n, "::", 2) ||
                      (memchr(s, '.', n) && isalpha((unsigned char)s[0])));
 }
@@ -172,7 +176,14 @@ static json_t *arguments_for(const struct agent_capability *c, struct text quest
         return NULL;
     put_text(arguments, field_of(c, "path"), q->path);
     put_text(arguments, field_of(c, "range"), q->range);
-    put_text(arguments, field_of(c, "symbol"), q->symbol);
+    char symbol[SYMBOL_BYTES_MAX];
+    struct text named = q->symbol;
+    if (named.data && named.len < sizeof symbol && memchr(named.data, '#', named.len)) {
+        memcpy(symbol, named.data, named.len);
+        *(char *)memchr(symbol, '#', named.len) = '.';
+        named.data = symbol;
+    }
+    put_text(arguments, field_of(c, "symbol"), named);
     // A question holds no secret: what else has a text takes it for what to look for.
     if (strcmp(c->name, "secrets") != 0)
         put_text(arguments, field_of(c, "text"), question);

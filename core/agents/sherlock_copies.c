@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    COPIES_VERSION = 2,
+    COPIES_VERSION = 3,
     COPY_TOKENS_MIN = 70,
     COPIES_SHOWN = 200,
     PAIRS_MAX = 2000,
@@ -167,12 +167,26 @@ static int compare_hashes(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+// #ifdef X_TEST … is open there: tests at the end of what they test.
+static bool in_c_tests(const char *text, size_t n) {
+    int depth = 0; // of conditions inside of it; 0: not in one
+    for (const char *at = text, *end = text + n; at < end;) {
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        size_t bytes = (size_t)((eol ? eol : end) - at);
+        bool begins = bytes > 3 && memcmp(at, "#if", 3) == 0;
+        if (depth || (begins && memmem(at, bytes, "TEST", 4)))
+            depth += begins - (bytes >= 6 && memcmp(at, "#endif", 6) == 0);
+        at += bytes + 1;
+    }
+    return depth > 0;
+}
+
 // Declarations of C without a body, which a header and its source have to repeat; tests of Rust,
-// which stand in the file that they test.
+// which stand in the file that they test, as some of C do.
 static bool is_never(enum lang lang, const struct buf *text, const char *from, size_t bytes) {
-    if (lang == LANG_C || lang == LANG_CPP)
-        return !memchr(from, '{', bytes);
     size_t before = bytes ? (size_t)(from - text->data) : 0;
+    if (lang == LANG_C || lang == LANG_CPP)
+        return !memchr(from, '{', bytes) || (before && in_c_tests(text->data, before));
     return lang == LANG_RUST && before && memmem(text->data, before, "#[cfg(test)]", 12);
 }
 

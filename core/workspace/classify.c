@@ -77,6 +77,8 @@ static const struct mark folders[] = {
     {"demos", FILE_EXAMPLE},
     {"tutorial", FILE_EXAMPLE},
     {"tutorials", FILE_EXAMPLE},
+    {"migrate", FILE_MIGRATION},
+    {"migrations", FILE_MIGRATION},
     {"doc", FILE_DOCUMENT},
     {"docs", FILE_DOCUMENT},
     {"documentation", FILE_DOCUMENT},
@@ -324,7 +326,7 @@ float classify_weight(uint16_t flags) {
         return 0.05f;
     if (flags & FILE_TEST)
         return 0.25f;
-    if (flags & FILE_EXAMPLE)
+    if (flags & (FILE_EXAMPLE | FILE_MIGRATION))
         return 0.3f;
     if (flags & FILE_CONFIG)
         return 0.4f;

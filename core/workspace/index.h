@@ -68,7 +68,8 @@ enum file_flags {
     FILE_UNREADABLE = 128,
     FILE_SYMLINK = 256, // known by name, not followed
     FILE_SUBMODULE = 512,
-    FILE_EXAMPLE = 1024
+    FILE_EXAMPLE = 1024,
+    FILE_MIGRATION = 2048 // how a database was changed once: written, run, never touched again
 };
 struct snapshot_file {
     const char *path; // from the root, '/'; any bytes but NUL

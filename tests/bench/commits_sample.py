@@ -142,7 +142,11 @@ def draw(args):
     with Bench(args.paired) as bench, open(args.out + ".txt", "w", encoding="utf8") as detail:
         for k, folder in enumerate(folders):
             wanted = args.count * (k + 1) // len(folders) - args.count * k // len(folders)
-            known = [c for c in candidates(folder) if c[:12] not in done]
+            try:
+                known = [c for c in candidates(folder) if c[:12] not in done]
+            except subprocess.CalledProcessError as e:
+                print("%s left out: %s" % (name_of(folder), e.stderr.decode("utf8", "replace").strip()[:100]), flush=True)
+                continue
             chosen = set(random.Random("%d/%s" % (args.seed, name_of(folder))).sample(sorted(known), min(wanted, len(known))))
             root = bench.open(folder)
             found = []

@@ -54,6 +54,8 @@ def test_tables_declarations_and_benches_are_no_copies():
     prototypes = "".join("extern int set_%d(struct options *options, const char *key, unsigned long key_bytes, int value_%d);\n" % (i, i)
                          for i in range(8))
     assert review({"src/a.h": prototypes}, {"src/b.h": prototypes}) == []
+    tested = C % "first" + "#ifdef A_TEST\n#if X\n#endif\n%s#endif\n"
+    assert review({"src/a.c": tested % ""}, {"src/a.c": tested % (C % "second")}) == []
     assert review({"bench/a.c": C % "first"}, {"bench/b.c": C % "second"}) == []
     rust = "fn a() {\n" + BODY + "}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn b() {\n%s    }\n}\n"
     assert review({"a.rs": rust % ""}, {"a.rs": rust % BODY}) == []
