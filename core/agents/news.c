@@ -418,6 +418,12 @@ static int leave_wrapped(struct news_function *now, uint32_t n, const struct new
     return 0;
 }
 
+// Its head is an old line: it was there, in a text that could not be read as it stood.
+static bool was_above(const struct diff *d, const struct diff_file *f, uint32_t line) {
+    uint32_t old_line, hunk;
+    return f->old_path && line_before(d, f, line, &old_line, &hunk);
+}
+
 int news_functions(const struct diff *d, const struct diff_file *f, struct news_function *now,
                    uint32_t n, const struct news_function *before, uint32_t before_count,
                    struct err *err) {
@@ -430,7 +436,8 @@ int news_functions(const struct diff *d, const struct diff_file *f, struct news_
     if (d && n && before_count)
         r = find_before(d, f, now, n, before, before_count, err);
     for (uint32_t i = 0; i < n; i++)
-        now[i].harder = now[i].touched && is_harder(now[i].cognitive, was_of(&now[i], before));
+        now[i].harder = now[i].touched && is_harder(now[i].cognitive, was_of(&now[i], before)) &&
+                        !(d && now[i].before < 0 && was_above(d, f, now[i].line));
     if (r == 0 && before_count)
         r = leave_wrapped(now, n, before, err);
     return r < 0 ? r : tell_once(now, n, before, err);
