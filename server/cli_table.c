@@ -353,6 +353,22 @@ const struct cli_command cli_commands[] = {
      .run = cli_run_audit_export,
      .help = "Print all entries as JSON lines, with the bytes that are hashed.",
      .options = audit_export_options},
+    {.name = "gateway", .help = "Run other programs by way of paired's router."},
+    {.name = "gateway run",
+     .run = cli_run_gateway_run,
+     .operands = "-- PROGRAM [ARGUMENT…]",
+     .operands_min = 1,
+     .operands_max = -1,
+     .help = "Run a program whose requests to models go through paired.",
+     .details = "For programs that speak the Anthropic or an OpenAI API and read their address and "
+                "key from ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, OPENAI_BASE_URL and "
+                "OPENAI_API_KEY. Requests go to the backends that the folder's text may go to. The "
+                "pass ends with the program.",
+     .examples = "  paired gateway run -- claude\n"},
+    {.name = "gateway env",
+     .run = cli_run_gateway_env,
+     .help = "Print what a program that is started otherwise needs.",
+     .details = "Needs gateway.enabled. The pass is for this folder and lasts."},
     {.name = "usage",
      .run = cli_run_usage,
      .help = "Show tokens and money by what used them.",

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+struct gateway;
 struct workspaces;
 
 enum capability_flags {
@@ -56,6 +57,7 @@ struct services { // what a capability may use; filled by the engine, read-only 
     int (*repair)(struct services *s,
                   struct err *err); // any thread: opens what is left of the store
     struct workspaces *workspaces;  // open folders with their indexes; any thread
+    struct gateway *gateway;        // server/gateway.h; what it says about threads
     void *engine;
 };
 
@@ -92,6 +94,7 @@ struct capability {
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
 extern const struct capability capabilities_models[]; // server/cap_models.c
+extern const struct capability capabilities_gateway[]; // server/cap_gateway.c
 extern const struct capability capabilities_mcp[];    // server/mcp_caps.c: behind MCP resources
 extern const struct capability capabilities_acp[];    // server/acp_caps.c: behind ACP turns
 // What the agents can do, and the MCP tools over it, from their tables (server/cap_agents.c). Made

@@ -7,6 +7,7 @@
 #include "core/crypto/secret.h"
 #include "core/workspace/workspace.h"
 #include "server/engine_parts.h"
+#include "server/gateway.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -83,7 +84,8 @@ void engine_want_tick(struct engine *e) {
 
 static void on_idle(void *ctx) {
     struct engine *e = ctx;
-    if (e->session_count == 0 && pool_busy(e->pool) == 0)
+    bool wanted = gateway_busy(e->services.gateway) || gateway_served(e->services.gateway);
+    if (e->session_count == 0 && pool_busy(e->pool) == 0 && !wanted)
         engine_drain(e, "idle");
     else if (e->session_count == 0)
         loop_timer_start(e->idle, e->idle_ms, 0);
@@ -313,14 +315,25 @@ static struct store *index_store(void *ctx) {
     return engine_store_get(&e->store, NULL);
 }
 
+// Off, it listens at any free port, and only from the first pass on (`gateway run`).
+static int make_gateway(struct engine *e, struct err *err) {
+    bool on = !e->owned && conf_bool(e->conf, "gateway.enabled");
+    uint16_t port = on ? (uint16_t)conf_int(e->conf, "gateway.port") : 0;
+    int r = gateway_new(e->loop, e->pool, &e->services, port, &e->services.gateway, err);
+    if (r == 0 && on)
+        gateway_serve(e->services.gateway);
+    return r;
+}
+
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *tables[7];
+    static const struct capability *tables[8];
     const struct capability *const all[] = {capabilities_memory,
                                             capabilities_admin,
                                             capabilities_mcp,
                                             capabilities_acp,
                                             capabilities_agents(),
                                             capabilities_models,
+                                            capabilities_gateway,
                                             NULL};
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
@@ -337,6 +350,8 @@ static int make_services(struct engine *e, struct err *err) {
     if (r < 0)
         return r;
     r = pool_new(e->loop, (unsigned)conf_int(e->conf, "engine.workers"), &e->pool, err);
+    if (r == 0)
+        r = make_gateway(e, err);
     if (r < 0)
         return r;
     struct dispatch_config config = {.loop = e->loop,
@@ -381,8 +396,10 @@ static void stop(struct engine *e) {
     session_bury_all(e);
     listener_close(e->listener);
     engine_socket_unlink(&e->socket);
+    gateway_stop(e->services.gateway);
     dispatch_free(e->dispatch);
     pool_free(e->pool);
+    gateway_done(e->services.gateway);
     workspaces_free(e->services.workspaces); // before the store that its indexes write to
     if (e->store_ready)
         engine_store_close(&e->store, e->awaited);

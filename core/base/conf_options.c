@@ -95,5 +95,17 @@ const struct conf_option conf_options[] = {
      .max = 1000000,
      .unit = "dollars",
      .help = "No paid request is made when so much was spent in a month (UTC); 0 sets no limit."},
+    {.key = "gateway.enabled",
+     .type = CONF_BOOL,
+     .fallback = "false",
+     .help = "Serve the APIs of model backends on this machine to programs that were given a pass "
+             "by `paired gateway env`; `paired gateway run` needs no setting."},
+    {.key = "gateway.port",
+     .type = CONF_INT,
+     .fallback = "4710",
+     .min = 1024,
+     .max = 65535,
+     .unit = "port",
+     .help = "Port on 127.0.0.1 that the gateway listens at when it is enabled."},
     {0},
 };

@@ -18,7 +18,7 @@ LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/models": ("core/base", "core/loop"),
     "protocol": ("core/base",),
     "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code",
-               "core/workspace", "core/agents", "protocol"),
+               "core/workspace", "core/agents", "core/models", "core/route", "protocol"),
 }
 # What a client spawns: it must start in a millisecond, so it may not even name the engine's layers.
 FRONT = re.compile(r"^server/(main|cli|attach|frontend)\w*\.c$")

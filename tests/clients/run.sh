@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh [all|conformance|claude|plugin|setup|inspector|acp] PAIRED
+# run.sh [all|conformance|claude|plugin|setup|inspector|acp|gateway] PAIRED
 #
 # Runs paired with real clients. What they are is pinned in package.json and package-lock.json; they are installed
 # from npm once, without their install scripts, into $PAIRED_TEST_CLIENTS_CACHE (default: paired-test-clients in the
@@ -9,8 +9,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 suite=${1:-all}
 case "$suite" in
-all) suites="conformance claude plugin setup inspector acp" ;;
-conformance | claude | plugin | setup | inspector | acp) suites=$suite ;;
+all) suites="conformance claude plugin setup inspector acp gateway" ;;
+conformance | claude | plugin | setup | inspector | acp | gateway) suites=$suite ;;
 *)
     sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
     exit 2

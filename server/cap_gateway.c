@@ -1,0 +1,135 @@
+// Capabilities of the command line about the local gateway. Values of the variables that keys are
+// named by arrive inside the arguments, which are wiped before run() returns.
+#include "core/base/mem.h"
+#include "core/crypto/secret.h"
+#include "core/store/backends.h"
+#include "server/cap_admin.h"
+#include "server/cap_models.h"
+#include "server/gateway.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct open_input {
+    bool kept;
+    json_t *keys;
+};
+static const struct field open_fields[] = {
+    {.name = "kept", .type = FIELD_BOOL, .offset = offsetof(struct open_input, kept)},
+    {.name = "keys", .type = FIELD_JSON, .offset = offsetof(struct open_input, keys)},
+    {0},
+};
+struct close_input {
+    struct text token;
+};
+static const struct field close_fields[] = {
+    {.name = "token",
+     .type = FIELD_STRING,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(struct close_input, token),
+     .max = 128},
+    {0},
+};
+
+// Takes the values out of the arguments and wipes them there.
+static int take_keys(json_t *from, struct model_keys *keys, struct err *err) {
+    const char *name;
+    json_t *value;
+    int r = 0;
+    json_object_foreach(from, name, value) {
+        char *text = (char *)(uintptr_t)json_string_value(value);
+        size_t n = json_string_length(value);
+        struct model_key *key = &keys->items[keys->count];
+        bool fits = text && n <= BACKEND_KEY_BYTES_MAX && strlen(name) < sizeof key->name &&
+                    keys->count < sizeof keys->items / sizeof *keys->items;
+        if (r == 0 && !fits)
+            r = err_set(err, ERR_LIMIT, "keys: at most 16, of at most %d bytes",
+                        BACKEND_KEY_BYTES_MAX);
+        if (r == 0 && !(key->value = secret_alloc(n + 1)))
+            r = err_set(err, ERR_NOMEM, "out of memory");
+        if (r == 0) {
+            memcpy(key->name, name, strlen(name) + 1);
+            memcpy(key->value, text, n);
+            keys->count++;
+        }
+        if (text)
+            explicit_bzero(text, n);
+    }
+    return r;
+}
+
+static int run_open(struct call *call, const void *input, struct answer *answer, struct err *err) {
+    const struct open_input *in = input;
+    struct gateway *g = call->services->gateway;
+    struct model_keys keys = {0};
+    struct gateway_pass pass;
+    int r = take_keys(in->keys, &keys, err);
+    if (r == 0 && in->kept && !conf_bool(call->services->conf, "gateway.enabled"))
+        r = err_set(err, ERR_PERM,
+                    "a pass that lasts needs the gateway to be on: paired config set "
+                    "gateway.enabled true, then paired stop");
+    if (r < 0) {
+        model_keys_done(&keys);
+        return r;
+    }
+    r = gateway_open(g, call->caller->workspace, &keys, in->kept, &pass, err);
+    if (r < 0)
+        return r;
+    r = admin_answer(answer, json_pack("{ss si}", "token", pass.token, "port", (int)pass.port),
+                     err);
+    secret_wipe(&pass, sizeof pass);
+    return r;
+}
+
+static int run_close(struct call *call, const void *input, struct answer *answer, struct err *err) {
+    const struct close_input *in = input;
+    char token[129];
+    int r = models_copy("token", in->token, token, sizeof token, err);
+    if (r == 0)
+        r = gateway_close(call->services->gateway, token, err);
+    return r < 0 ? r : admin_answer(answer, json_object(), err);
+}
+
+// Variables that enabled backends' keys are named by.
+static int run_variables(struct call *call, const void *input, struct answer *answer,
+                         struct err *err) {
+    struct backend_list list = {0};
+    struct store *s;
+    struct db *db;
+    (void)input;
+    int r = models_reader(call, &s, &db, err);
+    if (r < 0)
+        return r;
+    r = backend_list(db, &list, err);
+    store_reader_put(s, db);
+    json_t *names = r == 0 ? json_array() : NULL;
+    for (size_t i = 0; names && i < list.count; i++)
+        if (list.items[i].enabled && list.items[i].key == BACKEND_KEY_ENV)
+            (void)json_array_append_new(names, json_string(list.items[i].key_env));
+    backend_list_done(&list);
+    return r < 0 ? r : admin_answer(answer, json_pack("{so}", "names", names), err);
+}
+
+const struct capability capabilities_gateway[] = {
+    {.name = "gateway open",
+     .title = "A pass to the local gateway",
+     .description = "A pass to the local gateway for one workspace",
+     .flags = CAP_CLI_ONLY,
+     .input = open_fields,
+     .input_size = sizeof(struct open_input),
+     .run = run_open},
+    {.name = "gateway close",
+     .title = "End a pass",
+     .description = "End a pass to the local gateway",
+     .flags = CAP_CLI_ONLY,
+     .input = close_fields,
+     .input_size = sizeof(struct close_input),
+     .run = run_close},
+    {.name = "gateway variables",
+     .title = "Variables that hold keys",
+     .description = "Names of the variables that hold backends' keys",
+     .flags = CAP_CLI_ONLY | CAP_READ_ONLY,
+     .input_size = sizeof(char),
+     .run = run_variables},
+    {0},
+};

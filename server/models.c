@@ -1,0 +1,420 @@
+// How a request goes: plan (worker), choice, preparation (worker), attempt, and again with another
+// backend, until an answer has begun or nothing is left to try.
+#include "server/models.h"
+
+#include "core/base/env.h"
+#include "core/base/mem.h"
+#include "server/models_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int64_t model_now_ms(void) {
+    return env_now_wall_ms();
+}
+
+// --- the end of a run
+
+static void unlink_run(struct model_run *run) {
+    struct models *m = run->m;
+    if (run->prev)
+        run->prev->next = run->next;
+    else
+        m->runs = run->next;
+    if (run->next)
+        run->next->prev = run->prev;
+    m->run_count--;
+}
+
+void model_bury(struct model_run *run) {
+    unlink_run(run);
+    model_plan_unref(run->plan);
+    wire_reader_free(run->reader);
+    wire_writer_free(run->writer);
+    for (size_t i = 0; i < run->forward_count; i++) {
+        mem_free((char *)(uintptr_t)run->forward[i].name);
+        mem_free((char *)(uintptr_t)run->forward[i].value);
+    }
+    buf_done(&run->body);
+    buf_done(&run->out);
+    buf_done(&run->held);
+    buf_done(&run->headers);
+    mem_free(run->workspace);
+    mem_free(run->query);
+    mem_free(run);
+}
+
+static int status_of(enum route_fault fault) {
+    static const int status[ROUTE_FAULTS] = {
+        [ROUTE_FAULT_NONE] = 200,       [ROUTE_FAULT_RATE] = 429,      [ROUTE_FAULT_QUOTA] = 429,
+        [ROUTE_FAULT_OVERLOADED] = 503, [ROUTE_FAULT_SERVER] = 502,    [ROUTE_FAULT_TIMEOUT] = 504,
+        [ROUTE_FAULT_AUTH] = 401,       [ROUTE_FAULT_BILLING] = 402,   [ROUTE_FAULT_MODEL] = 404,
+        [ROUTE_FAULT_CONTEXT] = 400,    [ROUTE_FAULT_SIGNATURE] = 400, [ROUTE_FAULT_REQUEST] = 400};
+    return status[fault];
+}
+
+void model_finish(struct model_run *run, enum route_fault fault, const char *message) {
+    const struct backend *b =
+        run->plan && run->attempts ? run->plan->offers[run->offer].backend : NULL;
+    bool theirs = b && fault != ROUTE_FAULT_NONE && !run->begun && run->status / 100 == 4 &&
+                  (int)b->family == (int)run->family && run->held.len;
+    struct model_result result = {.whole = fault == ROUTE_FAULT_NONE,
+                                  .begun = run->begun,
+                                  .fault = fault,
+                                  .status = theirs ? run->status : status_of(fault),
+                                  .retry_after_ms = run->limits.retry_after_ms,
+                                  .body = theirs ? run->held.data : NULL,
+                                  .body_bytes = theirs ? run->held.len : 0,
+                                  .backend = b ? b->name : "",
+                                  .model = run->model,
+                                  .usage = run->usage,
+                                  .attempts = run->attempts};
+    (void)snprintf(result.message, sizeof result.message, "%s", message);
+    run->state = RUN_OVER;
+    run->events.done(run->ctx, &result);
+    model_bury(run);
+}
+
+// --- jobs
+
+// On the loop again: false when nobody waits for the run any more; then it is gone.
+static bool back(struct model_run *run, bool cancelled) {
+    run->in_job = false;
+    run->job = NULL;
+    if (run->cancelled || run->m->stopped) {
+        model_bury(run);
+        return false;
+    }
+    if (cancelled && run->error.code == 0)
+        (void)err_set(&run->error, ERR_CANCELLED, "the engine is ending");
+    return true;
+}
+
+static void submit(struct model_run *run, job_run_fn *work, job_done_fn *done) {
+    run->in_job = true;
+    if (pool_submit(run->m->pool, POOL_INTERACTIVE, work, done, run, &run->job) == 0)
+        return;
+    run->in_job = false;
+    model_finish(run, ROUTE_FAULT_OVERLOADED, "paired has too much to do just now; try again");
+}
+
+static void prepare_run(void *ctx, struct job *job) {
+    struct model_run *run = ctx;
+    (void)job;
+    if (!run->body_ready)
+        model_prepare_body(run);
+    model_prepare_audit(run);
+}
+
+static void to_plan(struct model_run *run);
+
+// The pass is looked at here, with nothing between it and the bytes.
+static void leave(struct model_run *run) {
+    struct store *s = run->m->services->store(run->m->services, NULL);
+    if (s && consent_stands(s, &run->plan->offers[run->offer].pass, model_now_ms())) {
+        model_send(run);
+        return;
+    }
+    model_settle(run, false, true); // audited, and not sent
+    if (run->replanned) {
+        model_finish(run, ROUTE_FAULT_AUTH, "the grant for this backend was revoked meanwhile");
+        return;
+    }
+    run->replanned = true;
+    model_plan_unref(run->plan);
+    run->plan = NULL;
+    to_plan(run);
+}
+
+static bool prepared(struct model_run *run) {
+    if (run->error.code == 0)
+        return true;
+    model_finish(run, run->error_fault != ROUTE_FAULT_NONE ? run->error_fault : ROUTE_FAULT_SERVER,
+                 run->error.message);
+    return false;
+}
+
+static void prepare_done(void *ctx, bool cancelled) {
+    struct model_run *run = ctx;
+    if (!back(run, cancelled) || !prepared(run))
+        return;
+    struct model_lease *l =
+        run->lease_bytes ? model_lease_of(run, run->plan->offers[run->offer].backend) : NULL;
+    if (l)
+        model_lease_begin(run, l, model_now_ms());
+    leave(run);
+}
+
+// A body of ordinary size that needs no conversion is made ready here; with an entry that covers it
+// on disk already, it leaves at once.
+static void to_prepare(struct model_run *run) {
+    const struct backend *b = run->plan->offers[run->offer].backend;
+    run->state = RUN_PREPARES;
+    run->lease_bytes = 0;
+    run->body_ready = false;
+    if (run->body.len <= MODEL_INLINE_BYTES_MAX && (int)b->family == (int)run->family &&
+        !run->stripped) {
+        struct model_lease *l = model_lease_of(run, b);
+        model_prepare_body(run);
+        run->body_ready = true;
+        if (run->error.code == 0 && l && model_lease_take(run, l, model_now_ms())) {
+            leave(run);
+            return;
+        }
+        run->lease_bytes = model_lease_wanted(l);
+    }
+    submit(run, prepare_run, prepare_done);
+}
+
+static void choose_first(struct model_run *run) {
+    run->tried = 0;
+    if (run->plan->count == 0)
+        model_finish(run, ROUTE_FAULT_AUTH, run->plan->why);
+    else if (!model_choose(run))
+        model_finish(run, ROUTE_FAULT_MODEL,
+                     "the request names no model, and no backend says which ones it has");
+    else
+        to_prepare(run);
+}
+
+// --- plans
+
+static bool same_workspace(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static struct model_plan *known_plan(struct model_run *run) {
+    struct models *m = run->m;
+    struct store *s = run->keys ? NULL : m->services->store(m->services, NULL);
+    for (size_t i = 0; s && i < MODEL_PLANS_MAX; i++)
+        if (m->plans[i] && same_workspace(m->plans[i]->workspace, run->workspace) &&
+            model_plan_stands(s, m->plans[i], model_now_ms()))
+            return m->plans[i];
+    return NULL;
+}
+
+static void keep_plan(struct models *m, struct model_plan *p) {
+    size_t at = m->next_plan++ % MODEL_PLANS_MAX;
+    for (size_t i = 0; i < MODEL_PLANS_MAX; i++)
+        if (m->plans[i] && same_workspace(m->plans[i]->workspace, p->workspace))
+            at = i;
+    model_plan_unref(m->plans[at]);
+    m->plans[at] = p;
+    p->refs++;
+}
+
+static void plan_run(void *ctx, struct job *job) {
+    struct model_run *run = ctx;
+    (void)job;
+    int r = model_plan_new(run->m->services, run->workspace, run->keys, &run->plan, &run->error);
+    if (r < 0 && run->error.code == 0)
+        (void)err_set(&run->error, r, "the store did not answer");
+}
+
+static void plan_done(void *ctx, bool cancelled) {
+    struct model_run *run = ctx;
+    if (!back(run, cancelled))
+        return;
+    if (run->error.code) {
+        model_finish(run, ROUTE_FAULT_SERVER, run->error.message);
+        return;
+    }
+    if (!run->keys && run->plan->count)
+        keep_plan(run->m, run->plan);
+    choose_first(run);
+}
+
+static void to_plan(struct model_run *run) {
+    run->state = RUN_PLANS;
+    run->error = (struct err){0};
+    submit(run, plan_run, plan_done);
+}
+
+static void start(void *ctx) {
+    struct model_run *run = ctx;
+    run->timer = NULL;
+    struct model_plan *plan = known_plan(run);
+    if (!plan) {
+        to_plan(run);
+        return;
+    }
+    run->plan = plan;
+    plan->refs++;
+    choose_first(run);
+}
+
+// --- another try
+
+static void try_again(void *ctx) {
+    struct model_run *run = ctx;
+    run->timer = NULL;
+    choose_first(run);
+}
+
+static bool may_pass(enum route_fault fault) {
+    return fault == ROUTE_FAULT_RATE || fault == ROUTE_FAULT_OVERLOADED ||
+           fault == ROUTE_FAULT_SERVER || fault == ROUTE_FAULT_TIMEOUT;
+}
+
+void model_next(struct model_run *run, enum route_fault fault, const char *message) {
+    if (fault == ROUTE_FAULT_SIGNATURE && !run->stripped && run->family == WIRE_ANTHROPIC) {
+        run->stripped = true;
+        to_prepare(run);
+        return;
+    }
+    run->tried |= (uint64_t)1 << run->offer;
+    size_t offer = run->offer;
+    if (fault != ROUTE_FAULT_REQUEST && model_choose(run)) {
+        to_prepare(run);
+        return;
+    }
+    run->offer = offer;
+    int64_t wait =
+        run->limits.retry_after_ms >= 0 ? run->limits.retry_after_ms : (int64_t)500 << run->retries;
+    if (may_pass(fault) && run->retries < MODEL_RETRIES_MAX && wait <= MODEL_WAIT_MS_MAX) {
+        run->retries++;
+        run->state = RUN_WAITS;
+        run->timer = env_timer_start(loop_env(run->m->loop), (uint64_t)wait, try_again, run);
+        if (run->timer)
+            return;
+    }
+    model_finish(run, fault, message);
+}
+
+// --- asking
+
+static char *copy(const char *s) {
+    return s ? mem_strdup(s) : NULL;
+}
+
+static int copy_headers(struct model_run *run, const struct model_ask *ask) {
+    for (size_t i = 0; i < ask->forward_count && i < MODEL_FORWARD_MAX; i++) {
+        char *name = mem_strdup(ask->forward[i].name), *value = mem_strdup(ask->forward[i].value);
+        run->forward[run->forward_count++] = (struct http_header){name, value};
+        if (!name || !value)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static int copy_ask(struct model_run *run, const struct model_ask *ask) {
+    run->family = ask->family;
+    run->keys = ask->keys;
+    (void)snprintf(run->purpose, sizeof run->purpose, "%s", ask->purpose);
+    (void)snprintf(run->agent, sizeof run->agent, "%s", ask->agent);
+    (void)snprintf(run->session, sizeof run->session, "%s", ask->session);
+    run->workspace = copy(ask->workspace);
+    run->query = copy(ask->query);
+    bool copied = (run->workspace || !ask->workspace) && (run->query || !ask->query);
+    return copied ? copy_headers(run, ask) : ERR_NOMEM;
+}
+
+int models_ask(struct models *m, struct model_ask *ask, const struct model_events *events,
+               void *ctx, struct model_run **ret, struct err *err) {
+    if (m->run_count >= MODEL_RUNS_MAX)
+        return err_set(err, ERR_BUSY, "%d requests to models run already", MODEL_RUNS_MAX);
+    struct model_run *run = mem_zalloc(sizeof *run);
+    if (!run)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    run->m = m;
+    run->events = *events;
+    run->ctx = ctx;
+    run->limits.retry_after_ms = -1;
+    run->next = m->runs;
+    if (m->runs)
+        m->runs->prev = run;
+    m->runs = run;
+    m->run_count++;
+    int r = model_body_read(ask->family, ask->body.data, ask->body.len, &run->read, err);
+    if (r == 0 && copy_ask(run, ask) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    if (r == 0) {
+        run->timer = env_timer_start(loop_env(m->loop), 0, start, run);
+        r = run->timer ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    }
+    if (r < 0) {
+        model_bury(run);
+        return r;
+    }
+    run->body = ask->body; // spans of run->read point into it
+    ask->body = (struct buf){0};
+    *ret = run;
+    return 0;
+}
+
+void model_resume(struct model_run *run) {
+    if (!run->paused)
+        return;
+    run->paused = false;
+    if (run->call)
+        http_pause(run->call, false);
+}
+
+void model_cancel(struct model_run *run) {
+    if (run->cancelled || run->state == RUN_OVER)
+        return;
+    run->cancelled = true;
+    env_timer_cancel(loop_env(run->m->loop), run->timer);
+    run->timer = NULL;
+    if (run->call) {
+        http_cancel(run->call);
+        model_attempt_over(run, false, true);
+    }
+    if (run->in_job) // its completion buries it
+        job_cancel(run->job);
+    else if (!run->busy)
+        model_bury(run);
+}
+
+// --- life and death
+
+int models_new(struct loop *l, struct pool *pool, struct services *services, struct models **ret,
+               struct err *err) {
+    struct models *m = mem_zalloc(sizeof *m);
+    if (!m)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    m->loop = l;
+    m->pool = pool;
+    m->services = services;
+    m->ends = mem_alloc(MODEL_SETTLE_MAX * sizeof *m->ends);
+    int r = m->ends ? route_ledger_new(&m->ledger, err) : err_set(err, ERR_NOMEM, "out of memory");
+    if (r == 0)
+        r = route_catalogue_new(NULL, 0, &m->catalogue, err);
+    if (r < 0) {
+        models_done(m);
+        return r;
+    }
+    *ret = m;
+    return 0;
+}
+
+size_t models_running(const struct models *m) {
+    return m ? m->run_count + m->end_count + (m->settling ? 1 : 0) : 0;
+}
+
+void models_stop(struct models *m) {
+    if (!m)
+        return;
+    m->stopped = true;
+    env_timer_cancel(loop_env(m->loop), m->settle_timer);
+    m->settle_timer = NULL;
+    for (struct model_run *run = m->runs, *next; run; run = next) {
+        next = run->next;
+        model_cancel(run);
+    }
+    http_client_free(m->http);
+    m->http = NULL;
+}
+
+void models_done(struct models *m) {
+    if (!m)
+        return;
+    model_settle_rest(m);
+    for (size_t i = 0; i < MODEL_PLANS_MAX; i++)
+        model_plan_unref(m->plans[i]);
+    model_leases_done(m);
+    route_ledger_free(m->ledger);
+    route_catalogue_free(m->catalogue);
+    mem_free(m->ends);
+    mem_free(m);
+}

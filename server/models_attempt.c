@@ -1,0 +1,345 @@
+// One attempt at one backend: bytes out, and what comes back. Nothing is handed on before the
+// answer has content, so that until then another backend can take over unseen.
+#include "core/base/mem.h"
+#include "server/models_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { ERROR_BODY_BYTES_MAX = 64 * 1024, HELD_BYTES_MAX = MODEL_ANSWER_BYTES_MAX };
+
+static enum route_fault fault_of(enum wire_fault fault) {
+    switch (fault) {
+    case WIRE_FAULT_RATE:
+        return ROUTE_FAULT_RATE;
+    case WIRE_FAULT_QUOTA:
+        return ROUTE_FAULT_QUOTA;
+    case WIRE_FAULT_OVERLOAD:
+        return ROUTE_FAULT_OVERLOADED;
+    case WIRE_FAULT_KEY:
+        return ROUTE_FAULT_AUTH;
+    case WIRE_FAULT_MODEL:
+        return ROUTE_FAULT_MODEL;
+    case WIRE_FAULT_TOO_LONG:
+        return ROUTE_FAULT_CONTEXT;
+    case WIRE_FAULT_SIGNATURE:
+        return ROUTE_FAULT_SIGNATURE;
+    case WIRE_FAULT_REQUEST:
+        return ROUTE_FAULT_REQUEST;
+    default:
+        return ROUTE_FAULT_SERVER;
+    }
+}
+
+static bool is_raw(const struct model_run *run) { // same family: bytes pass as they are
+    return (int)run->plan->offers[run->offer].backend->family == (int)run->family;
+}
+
+// --- handing on
+
+static void client_headers(const struct model_run *run, struct http_header *out, size_t *ret_n) {
+    size_t n = 0;
+    for (size_t at = 0; at < run->headers.len && n < 16; n++) {
+        out[n].name = run->headers.data + at;
+        at += strlen(out[n].name) + 1;
+        out[n].value = run->headers.data + at;
+        at += strlen(out[n].value) + 1;
+    }
+    *ret_n = n;
+}
+
+static void hand_on(struct model_run *run, const char *bytes, size_t n) {
+    if (n == 0 || run->cancelled)
+        return;
+    if (run->events.bytes(run->ctx, bytes, n) == 1 && run->call && !run->cancelled) {
+        run->paused = true;
+        http_pause(run->call, true);
+    }
+}
+
+static void begin(struct model_run *run, bool stream) {
+    struct http_header headers[16];
+    size_t n;
+    client_headers(run, headers, &n);
+    run->begun = true;
+    model_remember(run);
+    run->events.begin(run->ctx, stream, headers, n);
+    hand_on(run, run->held.data, run->held.len);
+    buf_clear(&run->held);
+}
+
+// --- reading
+
+static int on_event(void *ctx, const struct wire_event *e) {
+    struct model_run *run = ctx;
+    if (e->usage.known)
+        run->usage = e->usage;
+    if (e->kind == WIRE_STOP)
+        run->ended = true;
+    if (e->kind == WIRE_ERROR) {
+        run->fault = fault_of(e->fault);
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s",
+                       (int)(e->n < sizeof run->fault_text ? e->n : sizeof run->fault_text - 1),
+                       e->text ? e->text : "");
+        if (e->retry_after_ms >= 0)
+            run->limits.retry_after_ms = e->retry_after_ms;
+        if (!run->begun)
+            return 0; // another one may do better
+    }
+    bool content = e->kind == WIRE_TEXT || e->kind == WIRE_THINKING || e->kind == WIRE_TOOL ||
+                   e->kind == WIRE_REDACTED;
+    run->content = run->content || content;
+    return run->writer ? wire_write(run->writer, e, &run->held) : 0;
+}
+
+static void on_head(void *ctx, int status, const struct http_header *headers, size_t n) {
+    static const char *const to_client[] = {"request-id", "x-request-id", "retry-after"};
+    struct model_run *run = ctx;
+    bool stream = false;
+    run->status = status;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = headers[i].name, *value = headers[i].value;
+        route_limits_header(&run->limits, name, strlen(name), value, strlen(value), model_now_ms());
+        if (strcasecmp(name, "content-type") == 0)
+            stream = strncasecmp(value, "text/event-stream", 17) == 0;
+        for (size_t k = 0; k < sizeof to_client / sizeof *to_client; k++)
+            if (strcasecmp(name, to_client[k]) == 0 && run->headers.len < 4096) {
+                (void)buf_append(&run->headers, to_client[k], strlen(to_client[k]) + 1);
+                (void)buf_append(&run->headers, value, strlen(value) + 1);
+            }
+    }
+    route_limits_finish(&run->limits, model_now_ms());
+    if (status / 100 != 2)
+        return;
+    enum wire_family family = (enum wire_family)run->plan->offers[run->offer].backend->family;
+    run->stream = stream;
+    if (wire_reader_new(family, stream, &run->reader) < 0 ||
+        (!is_raw(run) && wire_writer_new(run->family, run->read.stream, &run->writer) < 0))
+        run->fault = ROUTE_FAULT_SERVER;
+}
+
+static void keep(struct model_run *run, const char *bytes, size_t n) {
+    if (buf_append(&run->held, bytes, n) < 0 && run->fault == ROUTE_FAULT_NONE) {
+        run->fault = ROUTE_FAULT_SERVER;
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "an answer that is too large");
+    }
+}
+
+static void take(struct model_run *run, const char *bytes, size_t n) {
+    struct err err = {0};
+    if (wire_read(run->reader, bytes, n, on_event, run, &err) < 0 &&
+        run->fault == ROUTE_FAULT_NONE) {
+        run->fault = ROUTE_FAULT_SERVER;
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.200s", err_text(&err));
+    }
+    bool raw = is_raw(run);
+    if (raw && run->begun) {
+        hand_on(run, bytes, n);
+        return;
+    }
+    if (raw)
+        keep(run, bytes, n);
+    if (run->fault != ROUTE_FAULT_NONE && !run->begun)
+        return;
+    if (!run->begun && run->content && run->stream)
+        begin(run, run->read.stream);
+    else if (run->begun && !raw) {
+        hand_on(run, run->held.data, run->held.len);
+        buf_clear(&run->held);
+    }
+}
+
+static void on_data(void *ctx, const char *bytes, size_t n) {
+    struct model_run *run = ctx;
+    run->bytes_in += (int64_t)n;
+    run->busy++;
+    if (run->status / 100 != 2)
+        (void)buf_append(&run->held, bytes,
+                         run->held.len + n < ERROR_BODY_BYTES_MAX ? n : 0); // the rest says no more
+    else if (run->reader && !run->cancelled)
+        take(run, bytes, n);
+    run->busy--;
+    if (run->cancelled && !run->busy)
+        model_bury(run);
+}
+
+// --- the end
+
+void model_attempt_over(struct model_run *run, bool ok, bool cancelled) {
+    struct models *m = run->m;
+    const struct route_spend used = {
+        .requests = 1,
+        .tokens_in = (double)(run->usage.input + run->usage.cached + run->usage.cache_write),
+        .tokens_out = (double)run->usage.output};
+    if (run->ticket && cancelled)
+        route_ledger_cancel(m->ledger, run->ticket, model_now_ms());
+    else if (run->ticket)
+        route_ledger_end(m->ledger, run->ticket, &used, &run->limits,
+                         ok ? ROUTE_FAULT_NONE : run->fault, model_now_ms());
+    run->ticket = 0;
+    run->call = NULL;
+    model_settle(run, ok, cancelled);
+    wire_reader_free(run->reader);
+    wire_writer_free(run->writer);
+    run->reader = NULL;
+    run->writer = NULL;
+}
+
+static const char *text_of_failure(struct model_run *run, const struct http_answer *answer,
+                                   char *out, size_t max) {
+    const char *backend = run->plan->offers[run->offer].backend->name;
+    if (run->status && run->status / 100 != 2) {
+        AUTO_BUF text = {0};
+        struct wire_event event;
+        wire_read_fault((enum wire_family)run->plan->offers[run->offer].backend->family,
+                        run->status, run->held.data, run->held.len, &event, &text);
+        (void)snprintf(out, max, "%s: %.*s", backend, (int)(event.n < 300 ? event.n : 300),
+                       event.text ? event.text : "");
+    } else {
+        (void)snprintf(out, max, "%s: %s", backend,
+                       run->fault_text[0]   ? run->fault_text
+                       : answer->message[0] ? answer->message
+                                            : "its answer had no end");
+    }
+    return out;
+}
+
+static enum route_fault fault_at_end(struct model_run *run, const struct http_answer *answer) {
+    if (run->status && run->status / 100 != 2)
+        return route_limits_fault(&run->limits, run->status, run->held.data, run->held.len,
+                                  model_now_ms());
+    if (run->fault != ROUTE_FAULT_NONE)
+        return run->fault;
+    if (answer->failure == HTTP_TIMEOUT || answer->failure == HTTP_STALL)
+        return ROUTE_FAULT_TIMEOUT;
+    return answer->whole && run->ended ? ROUTE_FAULT_NONE : ROUTE_FAULT_SERVER;
+}
+
+static void on_done(void *ctx, const struct http_answer *answer) {
+    struct model_run *run = ctx;
+    char message[400] = "";
+    run->busy++;
+    if (run->reader && answer->whole && run->fault == ROUTE_FAULT_NONE) {
+        struct err err = {0};
+        if (wire_read_end(run->reader, on_event, run, &err) < 0 && run->fault == ROUTE_FAULT_NONE) {
+            run->fault = ROUTE_FAULT_SERVER;
+            (void)snprintf(run->fault_text, sizeof run->fault_text, "%.200s", err_text(&err));
+        }
+    }
+    run->fault = fault_at_end(run, answer);
+    bool ok = run->fault == ROUTE_FAULT_NONE;
+    run->call = NULL;
+    if (ok && !run->begun)
+        begin(run, run->read.stream && run->stream);
+    else if (ok && run->held.len)
+        hand_on(run, run->held.data, run->held.len);
+    if (!ok)
+        (void)text_of_failure(run, answer, message, sizeof message);
+    model_attempt_over(run, ok, false);
+    run->busy--;
+    if (run->cancelled)
+        model_bury(run);
+    else if (ok || run->begun)
+        model_finish(run, run->fault, message);
+    else
+        model_next(run, run->fault, message);
+}
+
+// --- sending
+
+static int put_url(const struct model_run *run, const struct backend *b, struct buf *out) {
+    AUTO_BUF path = {0};
+    int r = wire_path((enum wire_family)b->family, run->model, run->read.stream, &path);
+    if (r < 0)
+        return r;
+    (void)buf_puts(out, b->url);
+    // People give base URLs with and without the version that the path begins with.
+    size_t version = path.data[0] == '/' ? 1 + strcspn(path.data + 1, "/") : 0;
+    bool twice = out->len >= version && version > 1 &&
+                 memcmp(out->data + out->len - version, path.data, version) == 0;
+    (void)buf_puts(out, path.data + (twice ? version : 0));
+    if (run->query && *run->query && is_raw(run))
+        (void)buf_printf(out, "?%s", run->query);
+    return out->failed ? ERR_NOMEM : 0;
+}
+
+static size_t put_headers(const struct model_run *run, const struct model_offer *offer,
+                          struct buf *bearer, struct http_header *out) {
+    size_t n = 0;
+    bool version = false;
+    out[n++] = (struct http_header){"content-type", "application/json"};
+    out[n++] =
+        (struct http_header){"accept", run->read.stream ? "text/event-stream" : "application/json"};
+    for (size_t i = 0; is_raw(run) && i < run->forward_count; i++) {
+        version = version || strcmp(run->forward[i].name, "anthropic-version") == 0;
+        out[n++] = run->forward[i];
+    }
+    if (offer->backend->family == BACKEND_ANTHROPIC && !version)
+        out[n++] = (struct http_header){"anthropic-version", "2023-06-01"};
+    if (!offer->key)
+        return n;
+    if (offer->backend->family == BACKEND_ANTHROPIC)
+        out[n++] = (struct http_header){"x-api-key", offer->key};
+    else if (offer->backend->family == BACKEND_GEMINI)
+        out[n++] = (struct http_header){"x-goog-api-key", offer->key};
+    else if (buf_printf(bearer, "Bearer %s", offer->key) == 0)
+        out[n++] = (struct http_header){"authorization", bearer->data};
+    return n;
+}
+
+static int start_call(struct model_run *run, const struct model_offer *offer, struct err *err) {
+    static const struct http_events events = {on_head, on_data, on_done};
+    struct http_header headers[MODEL_FORWARD_MAX + 4];
+    AUTO_BUF url = {0};
+    AUTO_BUF bearer = {0};
+    int r = run->m->http ? 0 : http_client_new(run->m->loop, &run->m->http, err);
+    if (r == 0 && put_url(run, offer->backend, &url) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    if (r < 0)
+        return r;
+    struct http_request request = {.method = "POST",
+                                   .url = url.data,
+                                   .headers = headers,
+                                   .header_count = put_headers(run, offer, &bearer, headers),
+                                   .body = run->out,
+                                   .connect_ms = offer->local ? 2000 : 10000,
+                                   .proxy = offer->local ? NULL : getenv("HTTPS_PROXY"),
+                                   .no_proxy = getenv("NO_PROXY")};
+    run->out_bytes = run->out.len;
+    r = http_start(run->m->http, &request, &events, run, &run->call, err);
+    if (r == 0)
+        run->out = (struct buf){0}; // the client's now
+    if (bearer.data)
+        explicit_bzero(bearer.data, bearer.cap);
+    return r;
+}
+
+void model_send(struct model_run *run) {
+    struct models *m = run->m;
+    const struct model_offer *offer = &run->plan->offers[run->offer];
+    const struct backend *b = offer->backend;
+    const struct route_spend expected = {
+        .requests = 1, .tokens_in = (double)run->out.len / 4, .tokens_out = 500};
+    struct err err = {0};
+    run->state = RUN_ASKS;
+    run->status = 0;
+    run->fault = ROUTE_FAULT_NONE;
+    run->fault_text[0] = '\0';
+    run->content = run->ended = run->stream = false;
+    run->bytes_in = 0;
+    run->usage = (struct wire_usage){0};
+    run->held.max = HELD_BYTES_MAX;
+    buf_clear(&run->held);
+    buf_clear(&run->headers);
+    route_limits_init(&run->limits);
+    run->attempts++;
+    (void)route_ledger_begin(m->ledger, b->account[0] ? b->account : b->name, run->model, &expected,
+                             model_now_ms(), &run->ticket, NULL);
+    int r = start_call(run, offer, &err);
+    if (r == 0)
+        return;
+    run->fault = ROUTE_FAULT_SERVER;
+    model_attempt_over(run, false, false);
+    model_next(run, r == ERR_NOT_FOUND ? ROUTE_FAULT_REQUEST : ROUTE_FAULT_SERVER, err.message);
+}

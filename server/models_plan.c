@@ -1,0 +1,178 @@
+// Where the text of a workspace may go: the enabled backends with a grant and a key, with passes
+// that are looked at once more immediately before bytes leave.
+#include "core/base/mem.h"
+#include "core/crypto/secret.h"
+#include "core/store/usage.h"
+#include "server/models_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void model_keys_done(struct model_keys *k) {
+    for (size_t i = 0; i < k->count; i++)
+        secret_free(k->items[i].value);
+    *k = (struct model_keys){0};
+}
+
+static void plan_free(struct model_plan *p) {
+    for (size_t i = 0; i < p->count; i++)
+        secret_free(p->offers[i].key);
+    mem_free(p->offers);
+    mem_free(p->workspace);
+    backend_list_done(&p->backends);
+    mem_free(p);
+}
+
+void model_plan_unref(struct model_plan *p) {
+    if (p && --p->refs == 0)
+        plan_free(p);
+}
+
+bool model_plan_stands(struct store *s, const struct model_plan *p, int64_t now_ms) {
+    if (now_ms - p->made_ms > MODEL_PLAN_MS || now_ms < p->made_ms)
+        return false;
+    for (size_t i = 0; i < p->count; i++)
+        if (!consent_stands(s, &p->offers[i].pass, now_ms))
+            return false;
+    return p->count > 0;
+}
+
+// --- keys
+
+static const char *named_value(const struct model_keys *keys, const char *name) {
+    for (size_t i = 0; keys && i < keys->count; i++)
+        if (strcmp(keys->items[i].name, name) == 0)
+            return keys->items[i].value;
+    return getenv(name); // an engine that a service manager gave it to
+}
+
+// ERR_NOT_FOUND: there should be a key and is none.
+static int find_key(struct store *s, const struct backend *b, const struct model_keys *keys,
+                    char **ret, struct err *err) {
+    *ret = NULL;
+    if (b->key == BACKEND_KEY_NONE)
+        return 0;
+    const char *value = b->key == BACKEND_KEY_ENV ? named_value(keys, b->key_env) : NULL;
+    if (b->key == BACKEND_KEY_ENV && (!value || !*value))
+        return err_set(err, ERR_NOT_FOUND, "%s is not set", b->key_env);
+    char *key = secret_alloc(BACKEND_KEY_BYTES_MAX + 1);
+    if (!key)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int r = 0;
+    if (!value)
+        r = backend_secret(s, b->name, key, err);
+    else if (strlen(value) > BACKEND_KEY_BYTES_MAX)
+        r = err_set(err, ERR_LIMIT, "the key in %s is too long", b->key_env);
+    else
+        memcpy(key, value, strlen(value) + 1);
+    if (r < 0) {
+        secret_free(key);
+        return r;
+    }
+    *ret = key;
+    return 0;
+}
+
+// --- the plan
+
+// 0: it may be asked, 1: it may not, plan->why says the reason.
+static int consider(struct store *s, struct model_plan *p, const struct backend *b,
+                    const char *policy, const struct model_keys *keys, struct err *err) {
+    struct model_offer *offer = &p->offers[p->count];
+    const struct consent_what what = {.kind = CONSENT_BACKEND,
+                                      .audience = b->name,
+                                      .direction = CONSENT_OUT,
+                                      .workspace = p->workspace};
+    char url[BACKEND_URL_BYTES_MAX + 1];
+    struct err why = {0};
+    *offer = (struct model_offer){.backend = b};
+    int r = b->enabled ? backend_url_check(b->url, url, &offer->local, &why)
+                       : err_set(&why, ERR_PERM, "it is disabled");
+    if (r == 0 && strcmp(policy, "local-only") == 0 && !offer->local)
+        r = err_set(&why, ERR_PERM, "models.policy allows local backends only");
+    if (r == 0 && p->spent && !offer->local)
+        r = err_set(&why, ERR_PERM, "the budget of this %s is spent (paired budget)", p->spent);
+    if (r == 0)
+        r = consent_check(s, &what, &offer->pass, &why);
+    if (r == 0)
+        r = find_key(s, b, keys, &offer->key, &why);
+    if (r == ERR_NOMEM || r == ERR_LOCKED || r == ERR_BUSY) {
+        if (err)
+            *err = why;
+        return r;
+    }
+    if (r == 0) {
+        p->count++;
+        return 0;
+    }
+    if (!p->why[0])
+        (void)snprintf(p->why, sizeof p->why, "%s: %s", b->name, why.message);
+    return 1;
+}
+
+// Which budget is spent, or NULL.
+static int check_budgets(struct db *db, const struct conf *conf, const char **ret,
+                         struct err *err) {
+    int64_t now_ms = model_now_ms(), day_ms = 24 * 3600 * 1000;
+    const struct {
+        const char *key, *name;
+        int64_t since_ms;
+    } budgets[] = {{"models.budget_day_usd", "day", now_ms - now_ms % day_ms},
+                   {"models.budget_month_usd", "month", usage_month_start(now_ms)}};
+    *ret = NULL;
+    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+        struct usage_sum sum;
+        int64_t limit = conf_int(conf, budgets[i].key) * 1000000;
+        int r = limit ? usage_total(db, budgets[i].since_ms, now_ms, &sum, err) : 0;
+        if (r < 0)
+            return r;
+        if (limit && sum.cost >= limit)
+            *ret = budgets[i].name;
+    }
+    return 0;
+}
+
+static int fill(struct store *s, struct model_plan *p, const struct conf *conf,
+                const struct model_keys *keys, struct err *err) {
+    struct db *db;
+    int r = store_reader_get(s, &db, err);
+    if (r < 0)
+        return r;
+    r = backend_list(db, &p->backends, err);
+    if (r == 0)
+        r = check_budgets(db, conf, &p->spent, err);
+    store_reader_put(s, db);
+    if (r < 0)
+        return r;
+    p->offers = mem_zalloc((p->backends.count + 1) * sizeof *p->offers);
+    if (!p->offers)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (p->backends.count == 0)
+        (void)snprintf(p->why, sizeof p->why,
+                       "no model backend is configured: `paired backends add` names one");
+    for (size_t i = 0; r >= 0 && i < p->backends.count; i++)
+        r = consider(s, p, &p->backends.items[i], conf_string(conf, "models.policy"), keys, err);
+    return r < 0 ? r : 0;
+}
+
+int model_plan_new(struct services *services, const char *workspace, const struct model_keys *keys,
+                   struct model_plan **ret, struct err *err) {
+    struct store *s = services->store(services, err);
+    if (!s)
+        return err && err->code ? err->code : ERR_IO;
+    struct model_plan *p = mem_zalloc(sizeof *p);
+    if (!p)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    p->refs = 1;
+    p->made_ms = model_now_ms();
+    p->workspace = workspace ? mem_strdup(workspace) : NULL;
+    int r = workspace && !p->workspace ? err_set(err, ERR_NOMEM, "out of memory")
+                                       : fill(s, p, services->conf, keys, err);
+    if (r < 0) {
+        plan_free(p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}

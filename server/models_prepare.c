@@ -1,0 +1,144 @@
+// Before anything leaves: the secret gate, the body in the backend's family, the audit
+// entry.
+#include "core/base/mem.h"
+#include "server/models_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// --- the gate
+
+static int pass_gate(struct model_run *run, struct err *err) {
+    struct model_secrets found;
+    if (run->gated)
+        return 0;
+    bool mask = strcmp(conf_string(run->m->services->conf, "models.secrets"), "mask") == 0;
+    int r = model_body_gate(run->body.data, run->body.len, mask, &found);
+    if (r < 0)
+        return err_set(err, r, "out of memory");
+    run->gated = true;
+    if (found.count && !mask) {
+        run->error_fault = ROUTE_FAULT_REQUEST;
+        return err_set(err, ERR_PERM,
+                       "paired sent nothing: the request holds %zu secret%s (%s). Take it out, or "
+                       "let paired mask them: paired config set models.secrets mask",
+                       found.count, found.count == 1 ? "" : "s", found.rule);
+    }
+    return 0;
+}
+
+// --- the body
+
+static bool is_thinking(json_t *block) {
+    const char *type = json_string_value(json_object_get(block, "type"));
+    return type && (strcmp(type, "thinking") == 0 || strcmp(type, "redacted_thinking") == 0);
+}
+
+// What other models thought is signed by them; a backend that refused it gets the rest.
+static void strip_thinking(json_t *request) {
+    json_t *messages = json_object_get(request, "messages"), *message;
+    size_t i;
+    json_array_foreach(messages, i, message) {
+        json_t *content = json_object_get(message, "content");
+        for (size_t k = json_array_size(content); k-- > 0;)
+            if (is_thinking(json_array_get(content, k)))
+                (void)json_array_remove(content, k);
+    }
+    (void)json_object_del(request, "thinking");
+}
+
+static int put_json(json_t *value, struct buf *out, struct err *err) {
+    int r = buf_put_json(out, value, JSON_COMPACT);
+    return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
+static int convert(struct model_run *run, enum wire_family to, struct err *err) {
+    json_t *request = json_loadb(run->body.data, run->body.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *other = NULL;
+    struct wire_loss loss = {0};
+    if (!request) {
+        run->error_fault = ROUTE_FAULT_REQUEST;
+        return err_set(err, ERR_INVAL, "the request names something twice, or is too deep");
+    }
+    if (run->stripped)
+        strip_thinking(request);
+    int r =
+        wire_convert(run->family, to, request, run->model, run->read.stream, &other, &loss, err);
+    if (r == ERR_INVAL)
+        run->error_fault = ROUTE_FAULT_REQUEST;
+    if (r == 0)
+        r = put_json(other, &run->out, err);
+    json_decref(request);
+    json_decref(other);
+    return r;
+}
+
+static int make_body(struct model_run *run, const struct backend *b, struct err *err) {
+    run->out.max = HTTP_BODY_BYTES_MAX;
+    buf_clear(&run->out);
+    if ((int)b->family != (int)run->family || run->stripped)
+        return convert(run, (enum wire_family)b->family, err);
+    int r = model_body_rename(&run->read, run->body.data, run->body.len, run->model, &run->out);
+    return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
+// --- the audit
+
+struct entry {
+    const struct audit_entry *what;
+    int64_t seq;
+};
+
+static int append(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    struct entry *e = ctx;
+    (void)result;
+    return audit_append(db, e->what, &e->seq, err);
+}
+
+static int audit(struct model_run *run, const struct backend *b, bool refused, struct err *err) {
+    struct store *s = run->m->services->store(run->m->services, err);
+    char many[64];
+    (void)snprintf(many, sizeof many, "%s: up to so much", run->purpose);
+    const struct audit_entry what = {.time_ms = model_now_ms(),
+                                     .event = refused ? AUDIT_REFUSE : AUDIT_SEND,
+                                     .outcome = refused ? AUDIT_DENIED : AUDIT_OPEN,
+                                     .bytes_out = refused            ? 0
+                                                  : run->lease_bytes ? run->lease_bytes
+                                                                     : (int64_t)run->out.len,
+                                     .kind = CONSENT_BACKEND,
+                                     .audience = b->name,
+                                     .purpose = refused            ? "secret"
+                                                : run->lease_bytes ? many
+                                                                   : run->purpose,
+                                     .model = run->model,
+                                     .workspace = run->workspace};
+    struct entry e = {.what = &what};
+    if (!s)
+        return ERR_IO;
+    int r = store_write(s, NULL, append, &e, NULL, NULL, err);
+    run->audit_seq = r < 0 ? 0 : e.seq;
+    return r;
+}
+
+void model_prepare_body(struct model_run *run) {
+    const struct backend *b = run->plan->offers[run->offer].backend;
+    struct err *err = &run->error;
+    *err = (struct err){0};
+    run->error_fault = ROUTE_FAULT_NONE;
+    int r = pass_gate(run, err);
+    if (r == 0)
+        r = make_body(run, b, err);
+    if (r < 0 && err->code == 0)
+        (void)err_set(err, r, "the request could not be made ready");
+}
+
+void model_prepare_audit(struct model_run *run) {
+    const struct backend *b = run->plan->offers[run->offer].backend;
+    if (run->error.code == ERR_PERM)
+        (void)audit(run, b, true, NULL);
+    if (run->error.code)
+        return;
+    int r = audit(run, b, false, &run->error);
+    if (r < 0 && run->error.code == 0)
+        (void)err_set(&run->error, r, "the audit could not be written, so nothing was sent");
+}

@@ -1,0 +1,222 @@
+// How attempts ended goes into the store behind the answer's back: the audit's second entry, tokens
+// and money. One job at a time writes all that has gathered.
+#include "core/base/env.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/store/usage.h"
+#include "server/models_impl.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct batch {
+    struct models *m;
+    struct model_end *ends;
+    size_t count;
+    bool failed;
+};
+
+static int write_end(struct db *db, const struct model_end *e, struct err *err) {
+    const struct audit_entry entry = {.time_ms = e->at_ms,
+                                      .event = AUDIT_END,
+                                      .outcome = e->ok          ? AUDIT_OK
+                                                 : e->cancelled ? AUDIT_CANCELLED
+                                                                : AUDIT_FAILED,
+                                      .ref = e->audit_seq,
+                                      .bytes_out = e->bytes_out,
+                                      .bytes_in = e->bytes_in,
+                                      .kind = CONSENT_BACKEND,
+                                      .audience = e->backend,
+                                      .purpose = e->purpose,
+                                      .model = e->model,
+                                      .workspace = e->workspace};
+    const struct usage usage = {.at_ms = e->at_ms,
+                                .agent = e->agent,
+                                .backend = e->backend,
+                                .model = e->model,
+                                .session = e->session,
+                                .workspace = e->workspace,
+                                .sum = {.requests = e->requests,
+                                        .failed = e->failed,
+                                        .input = e->usage.input,
+                                        .cached = e->usage.cached,
+                                        .cache_write = e->usage.cache_write,
+                                        .output = e->usage.output,
+                                        .cost = e->cost,
+                                        .saved = e->saved}};
+    int r = e->audit_seq ? audit_append(db, &entry, NULL, err) : 0;
+    return r < 0 || e->requests == 0 ? r : usage_add(db, &usage, err);
+}
+
+static int write_all(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    const struct batch *b = ctx;
+    int r = 0;
+    (void)result;
+    for (size_t i = 0; r == 0 && i < b->count; i++)
+        r = write_end(db, &b->ends[i], err);
+    return r;
+}
+
+static void settle_run(void *ctx, struct job *job) {
+    struct batch *b = ctx;
+    struct err err = {0};
+    struct store *s = b->m->services->store(b->m->services, &err);
+    (void)job;
+    b->failed = !s || store_write(s, NULL, write_all, b, NULL, NULL, &err) < 0;
+    if (b->failed)
+        log_line(LOG_WARN, "models", "the ends of %zu requests were not written: %s", b->count,
+                 err_text(&err));
+}
+
+static void settle_soon(struct models *m);
+
+static void settle_done(void *ctx, bool cancelled) {
+    struct batch *b = ctx;
+    struct models *m = b->m;
+    (void)cancelled;
+    for (size_t i = 0; i < b->count; i++)
+        mem_free(b->ends[i].workspace);
+    mem_free(b->ends);
+    mem_free(b);
+    m->settling = false;
+    settle_soon(m);
+}
+
+static void start_settling(struct models *m) {
+    struct batch *b = mem_zalloc(sizeof *b);
+    struct model_end *ends = b ? mem_alloc(m->end_count * sizeof *ends) : NULL;
+    if (!ends) {
+        mem_free(b);
+        return; // with the next one
+    }
+    memcpy(ends, m->ends, m->end_count * sizeof *ends);
+    *b = (struct batch){.m = m, .ends = ends, .count = m->end_count};
+    if (pool_submit(m->pool, POOL_NORMAL, settle_run, settle_done, b, NULL) < 0) {
+        mem_free(ends);
+        mem_free(b);
+        return;
+    }
+    m->end_count = 0;
+    m->settling = true;
+}
+
+// Millionths of a dollar.
+static int64_t cost_of(struct models *m, const struct backend *b, const char *name, bool local,
+                       const struct wire_usage *u) {
+    const char *price = name;
+    struct route_model unlisted;
+    for (size_t i = 0; i < b->model_count; i++)
+        if (strcmp(b->models[i].name, name) == 0 && b->models[i].price[0])
+            price = b->models[i].price;
+    const struct route_model *model = local ? NULL : route_catalogue_find(m->catalogue, price);
+    if (!model) {
+        route_catalogue_unlisted(m->catalogue, price, local, &unlisted);
+        model = &unlisted;
+    }
+    const struct route_prices *p = &model->prices; // dollars per million: millionths per token
+    double cost = (double)u->input * p->input + (double)u->cached * p->cached +
+                  (double)u->cache_write * p->write + (double)u->output * p->output;
+    return cost > 0 && cost < 1e12 ? (int64_t)llround(cost) : 0;
+}
+
+static void on_settle_time(void *ctx) {
+    struct models *m = ctx;
+    m->settle_timer = NULL;
+    model_leases_tick(m, false);
+    if (m->end_count && !m->settling)
+        start_settling(m);
+    settle_soon(m);
+}
+
+// Also while a lease is open: its end has to be noticed.
+static void settle_soon(struct models *m) {
+    bool leased = false;
+    for (size_t i = 0; i < MODEL_LEASES_MAX; i++)
+        leased = leased || m->leases[i].seq;
+    if (!m->settle_timer && !m->stopped && (m->end_count || leased))
+        m->settle_timer = env_timer_start(loop_env(m->loop), MODEL_SETTLE_MS, on_settle_time, m);
+}
+
+static struct model_end *new_end(struct models *m) {
+    if (m->end_count == MODEL_SETTLE_MAX) {
+        log_line(LOG_WARN, "models", "the end of a request was not written: too many wait");
+        return NULL;
+    }
+    struct model_end *e = &m->ends[m->end_count++];
+    *e = (struct model_end){.at_ms = model_now_ms()};
+    return e;
+}
+
+static void add_usage(struct wire_usage *sum, const struct wire_usage *u) {
+    sum->input += u->input;
+    sum->cached += u->cached;
+    sum->cache_write += u->cache_write;
+    sum->output += u->output;
+}
+
+// The last one's, if it counts the same things: requests under a lease are added up.
+static struct model_end *joined_end(struct model_run *run, const struct backend *b) {
+    struct models *m = run->m;
+    struct model_end *e = m->end_count ? &m->ends[m->end_count - 1] : NULL;
+    bool same = e && run->lease && e->leased && strcmp(e->backend, b->name) == 0 &&
+                strcmp(e->model, run->model) == 0 && strcmp(e->agent, run->agent) == 0 &&
+                strcmp(e->session, run->session) == 0 &&
+                (e->workspace && run->workspace ? strcmp(e->workspace, run->workspace) == 0
+                                                : e->workspace == run->workspace);
+    return same ? e : NULL;
+}
+
+void model_settle(struct model_run *run, bool ok, bool cancelled) {
+    struct models *m = run->m;
+    const struct model_offer *offer = &run->plan->offers[run->offer];
+    struct model_end *e = joined_end(run, offer->backend);
+    if (!e) {
+        if (!(e = new_end(m)))
+            return;
+        e->leased = run->lease != NULL;
+        e->audit_seq = run->lease ? 0 : run->audit_seq;
+        e->bytes_out = (int64_t)run->out_bytes;
+        e->bytes_in = run->bytes_in;
+        e->ok = ok;
+        e->cancelled = cancelled;
+        (void)snprintf(e->backend, sizeof e->backend, "%s", offer->backend->name);
+        (void)snprintf(e->model, sizeof e->model, "%s", run->model);
+        (void)snprintf(e->purpose, sizeof e->purpose, "%s", run->purpose);
+        (void)snprintf(e->agent, sizeof e->agent, "%s", run->agent);
+        (void)snprintf(e->session, sizeof e->session, "%s", run->session);
+        e->workspace = run->workspace ? mem_strdup(run->workspace) : NULL;
+    }
+    e->requests++;
+    e->failed += ok ? 0 : 1;
+    e->cost += cost_of(m, offer->backend, run->model, offer->local, &run->usage);
+    add_usage(&e->usage, &run->usage);
+    if (run->lease)
+        model_lease_end(run, model_now_ms());
+    settle_soon(m);
+}
+
+void model_settle_lease(struct models *m, const struct model_lease *l) {
+    struct model_end *e = new_end(m);
+    if (!e)
+        return;
+    e->audit_seq = l->seq;
+    e->ok = true;
+    e->bytes_out = l->out;
+    e->bytes_in = l->in;
+    (void)snprintf(e->backend, sizeof e->backend, "%s", l->backend);
+    (void)snprintf(e->purpose, sizeof e->purpose, "%.12s: %lld requests", l->purpose,
+                   (long long)l->requests);
+    e->workspace = l->workspace ? mem_strdup(l->workspace) : NULL;
+}
+
+void model_settle_rest(struct models *m) {
+    model_leases_tick(m, true);
+    struct batch rest = {.m = m, .ends = m->ends, .count = m->end_count};
+    struct store *s = rest.count ? m->services->store(m->services, NULL) : NULL;
+    if (s)
+        (void)store_write(s, NULL, write_all, &rest, NULL, NULL, NULL);
+    for (size_t i = 0; i < m->end_count; i++)
+        mem_free(m->ends[i].workspace);
+    m->end_count = 0;
+}
