@@ -28,7 +28,7 @@ def backend(home, name, family, url, model):
 
 
 def without_backend(home, name):
-    paired(home, "backends", "remove", name, "--yes")
+    paired(home, "backends", "remove", name)
 
 
 def claude_code(home, tally, endpoint):
