@@ -220,6 +220,20 @@ static enum path path_of(const char *path, enum wire_family *ret) {
                : PATH_NONE;
 }
 
+// Before a body takes memory.
+static int on_head(void *ctx, const struct http_head *head, const char **ret_why) {
+    struct gateway *g = ctx;
+    if (!is_local(head)) {
+        *ret_why = "paired's gateway answers programs of this machine, not web pages";
+        return 403;
+    }
+    if (strcmp(head->path, "/") == 0 || gateway_entry_of(g, token_of(head)))
+        return 0;
+    *ret_why = "this is paired's gateway: start your program by `paired gateway run`, or give it "
+               "what `paired gateway env` prints";
+    return 401;
+}
+
 static void on_request(void *ctx, struct http_exchange *x, const struct http_head *head,
                        struct buf *body) {
     struct gateway *g = ctx;
@@ -227,21 +241,13 @@ static void on_request(void *ctx, struct http_exchange *x, const struct http_hea
     enum path path = path_of(head->path, &family);
     bool post = strcmp(head->method, "POST") == 0;
     bool get = strcmp(head->method, "GET") == 0 || strcmp(head->method, "HEAD") == 0;
-    if (!is_local(head)) {
-        put_error(x, family, 403, WIRE_FAULT_KEY,
-                  "paired's gateway answers programs of this machine, not web pages", -1);
-        return;
-    }
     if (path == PATH_ROOT && get) {
         (void)http_respond(x, 200, NULL, 0, "", 0);
         return;
     }
-    const struct gateway_entry *pass = gateway_entry_of(g, token_of(head));
+    const struct gateway_entry *pass = gateway_entry_of(g, token_of(head)); // on_head has looked
     if (!pass)
-        put_error(x, family, 401, WIRE_FAULT_KEY,
-                  "this is paired's gateway: start your program by `paired gateway run`, or give "
-                  "it what `paired gateway env` prints",
-                  -1);
+        http_abort(x); // it ended while the body came
     else if (path == PATH_MODELS && get)
         gateway_list(g, x, pass);
     else if (path == PATH_COUNT && post)
@@ -316,7 +322,7 @@ void gateway_list(struct gateway *g, struct http_exchange *x, const struct gatew
 // --- life and death
 
 int gateway_listen(struct gateway *g, struct err *err) {
-    static const struct http_server_events events = {on_request, on_gone, on_drained};
+    static const struct http_server_events events = {on_head, on_request, on_gone, on_drained};
     if (g->server)
         return 0;
     int r = g->models ? 0 : models_new(g->loop, g->pool, g->services, &g->models, err);

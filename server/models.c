@@ -35,6 +35,7 @@ void model_bury(struct model_run *run) {
         mem_free((char *)(uintptr_t)run->forward[i].name);
         mem_free((char *)(uintptr_t)run->forward[i].value);
     }
+    run->m->body_bytes -= run->body.len;
     buf_done(&run->body);
     buf_done(&run->out);
     buf_done(&run->held);
@@ -313,6 +314,9 @@ int models_ask(struct models *m, struct model_ask *ask, const struct model_event
                void *ctx, struct model_run **ret, struct err *err) {
     if (m->run_count >= MODEL_RUNS_MAX)
         return err_set(err, ERR_BUSY, "%d requests to models run already", MODEL_RUNS_MAX);
+    if (m->body_bytes + ask->body.len > MODEL_BODIES_BYTES_MAX)
+        return err_set(err, ERR_BUSY, "the requests that run have %d MB already",
+                       MODEL_BODIES_BYTES_MAX >> 20);
     struct model_run *run = mem_zalloc(sizeof *run);
     if (!run)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -336,6 +340,7 @@ int models_ask(struct models *m, struct model_ask *ask, const struct model_event
         model_bury(run);
         return r;
     }
+    m->body_bytes += ask->body.len;
     run->body = ask->body; // spans of run->read point into it
     ask->body = (struct buf){0};
     *ret = run;

@@ -18,10 +18,10 @@
 #include <stdint.h>
 
 enum {
-    MODEL_RUNS_MAX = 128,              // at once
-    MODEL_BODY_BYTES_MAX = 32 << 20,   // of a request
-    MODEL_ANSWER_BYTES_MAX = 32 << 20, // of an answer that is no stream
-    MODEL_FORWARD_MAX = 8              // headers of the client's that go along
+    MODEL_RUNS_MAX = 128,               // at once
+    MODEL_BODIES_BYTES_MAX = 256 << 20, // of all that run
+    MODEL_ANSWER_BYTES_MAX = 32 << 20,  // of an answer that is no stream
+    MODEL_FORWARD_MAX = 8               // headers of the client's that go along
 };
 
 struct models;

@@ -82,7 +82,7 @@ struct models {
     size_t next_plan;
     struct model_session sessions[MODEL_SESSIONS_MAX];
     struct model_run *runs;
-    size_t run_count;
+    size_t run_count, body_bytes;
     struct model_end *ends; // MODEL_SETTLE_MAX
     size_t end_count;
     struct model_lease leases[MODEL_LEASES_MAX];

@@ -29,6 +29,7 @@ struct http_exchange {
     struct buf body;
     void *owner;
     uint64_t since_ns; // of this phase
+    int refused;       // by the owner: the status
     bool chunked, keep, full, ended;
 };
 
@@ -204,7 +205,9 @@ static void refuse(struct http_exchange *x, int status, const char *why) {
 
 // --- requests
 
-static int status_of(int code) {
+static int status_of(const struct http_exchange *x, int code) {
+    if (code == ERR_PERM)
+        return x->refused;
     return code == ERR_LIMIT ? 413 : code == ERR_NOMEM ? 503 : 400;
 }
 
@@ -228,6 +231,11 @@ static int take_head(struct http_exchange *x, struct err *err) {
     x->chunks = (struct http_chunks){0};
     x->body.max = HTTP_SERVER_BODY_BYTES_MAX;
     x->keep = x->head.keep_alive;
+    const char *why = "";
+    x->refused =
+        x->server->events.head ? x->server->events.head(x->server->ctx, &x->head, &why) : 0;
+    if (x->refused)
+        return err_set(err, ERR_PERM, "%s", why);
     bool more = x->head.chunked || x->head.content_length > (int64_t)x->in.len;
     if (x->head.content_length > 0 && buf_reserve(&x->body, (size_t)x->head.content_length) < 0)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -268,7 +276,7 @@ static void proceed(struct http_exchange *x) {
         }
     }
     if (r < 0)
-        refuse(x, r == ERR_LIMIT && x->phase == READS_HEAD ? 431 : status_of(r), err.message);
+        refuse(x, r == ERR_LIMIT && x->phase == READS_HEAD ? 431 : status_of(x, r), err.message);
 }
 
 // The next one waits in the buffer, perhaps: it is looked at outside of the handler's frames.

@@ -24,6 +24,9 @@ struct http_server;
 struct http_exchange; // one request and its answer; valid until answered or `gone`
 
 struct http_server_events {
+    // The head of a request whose body is still to come: 0 to go on, else the status and *ret_why
+    // that it is refused with, before its body takes memory. May be NULL.
+    int (*head)(void *ctx, const struct http_head *head, const char **ret_why);
     // A whole request. `head` and `body` are borrowed until the answer has ended or `gone`; the
     // body may be taken (leave an empty buffer). Answer now or later.
     void (*request)(void *ctx, struct http_exchange *x, const struct http_head *head,

@@ -72,6 +72,12 @@ static void on_request(void *ctx, struct http_exchange *x, const struct http_hea
     }
 }
 
+static int on_server_head(void *ctx, const struct http_head *head, const char **ret_why) {
+    (void)ctx;
+    *ret_why = "not here";
+    return strcmp(head->path, "/refused") == 0 ? 403 : 0;
+}
+
 static void on_gone(void *owner) {
     struct world *w = owner;
     w->gone++;
@@ -101,7 +107,8 @@ static void on_done(void *ctx, const struct http_answer *answer) {
 }
 
 static int setup(void **state) {
-    static const struct http_server_events events = {on_request, on_gone, on_drained};
+    static const struct http_server_events events = {on_server_head, on_request, on_gone,
+                                                     on_drained};
     struct world *w = mem_zalloc(sizeof *w);
     void *fixture = NULL;
     if (!w || fixture_setup(&fixture) < 0)
@@ -277,6 +284,17 @@ static void nonsense_is_refused_and_ends_the_connection(void **state) {
     assert_int_equal(http_server_connections(w->server), 0);
 }
 
+static void what_is_refused_by_its_head_is_not_read(void **state) {
+    static const char bytes[] = "POST /refused HTTP/1.1\r\nContent-Length: 30000000\r\n\r\nabc";
+    struct world *w = *state;
+    AUTO_BUF answer = {0};
+    say(w, bytes, sizeof bytes - 1, &answer);
+    assert_int_equal(count(&answer, "HTTP/1.1 403 Forbidden\r\n"), 1);
+    assert_int_equal(count(&answer, "not here"), 1);
+    assert_int_equal(w->requests, 0);
+    assert_int_equal(http_server_connections(w->server), 0);
+}
+
 static void a_client_is_told_to_go_on(void **state) {
     static const char bytes[] =
         "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
@@ -288,7 +306,7 @@ static void a_client_is_told_to_go_on(void **state) {
 }
 
 static void a_port_that_is_taken_is_named(void **state) {
-    static const struct http_server_events events = {on_request, NULL, NULL};
+    static const struct http_server_events events = {NULL, on_request, NULL, NULL};
     struct world *w = *state;
     struct http_server *second = NULL;
     struct err err;
@@ -320,6 +338,7 @@ int main(void) {
         TEST(an_aborted_answer_is_seen_as_cut),
         TEST(what_is_sent_ahead_waits_its_turn),
         TEST(nonsense_is_refused_and_ends_the_connection),
+        TEST(what_is_refused_by_its_head_is_not_read),
         TEST(a_client_is_told_to_go_on),
         TEST(a_port_that_is_taken_is_named),
         TEST(a_server_may_go_with_requests_open),
