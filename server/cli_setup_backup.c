@@ -88,6 +88,18 @@ int setup_backup_save(const struct cli_client_kind *kind, const struct setup_fil
     return r < 0 ? r : setup_replace(names.record, &text, 0600, NULL, err);
 }
 
+// What a run left half written when it was killed.
+static void drop_halves(const char *folder, const char *client) {
+    DIR *d = opendir(folder);
+    size_t n = strlen(client);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strncmp(e->d_name, client, n) == 0 && e->d_name[n] == '-' &&
+            strstr(e->d_name, ".paired-"))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        (void)closedir(d);
+}
+
 void setup_backup_drop(const struct cli_client_kind *kind, const struct setup_file *file,
                        const char *profile) {
     struct names names;
@@ -95,6 +107,7 @@ void setup_backup_drop(const struct cli_client_kind *kind, const struct setup_fi
         return;
     (void)unlink(names.record);
     (void)unlink(names.before);
+    drop_halves(names.folder, kind->name);
 }
 
 // --- folders -----------------------------------------------------------------------------------

@@ -117,6 +117,8 @@ static void on_head(void *ctx, int status, const struct http_header *headers, si
     if (wire_reader_new(family, stream, &run->reader) < 0 ||
         (!is_raw(run) && wire_writer_new(run->family, run->read.stream, &run->writer) < 0))
         run->fault = ROUTE_FAULT_SERVER;
+    else if (run->writer && run->read.own_usage)
+        wire_writer_own_usage(run->writer);
 }
 
 static void keep(struct model_run *run, const char *bytes, size_t n) {

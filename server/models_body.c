@@ -67,6 +67,7 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
         TOOLS,
         THINKING,
         REASONING,
+        STREAM_OPTIONS,
         NAMES
     };
     const char *const names[NAMES] = {[MODEL] = "model",
@@ -78,6 +79,7 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
                                       [SYSTEM] = instructions_of(family),
                                       [TOOLS] = "tools",
                                       [THINKING] = "thinking",
+                                      [STREAM_OPTIONS] = "stream_options",
                                       [REASONING] = "reasoning"};
     struct span found[NAMES] = {{0}}, first = {0}, ignored;
     struct jsonrpc_message message;
@@ -101,6 +103,10 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
     if (found[TURNS].data[0] == '"') // Responses: a text alone
         first = ret->last = found[TURNS];
     ret->tools = elements(found[TOOLS], &ignored, &ignored);
+    static const char *const include[] = {"include_usage"};
+    struct span own = {0};
+    if (found[STREAM_OPTIONS].data && json_pull_members(found[STREAM_OPTIONS], include, &own, 1))
+        ret->own_usage = own.len == 4 && memcmp(own.data, "true", 4) == 0;
     ret->thinking = found[THINKING].data || found[REASONING].data;
     ret->system = found[SYSTEM];
     ret->conversation = mix(mix(mix(14695981039346656037U, found[MODEL]), found[SYSTEM]), first);

@@ -22,6 +22,7 @@ struct model_body {
     size_t messages;    // of the conversation
     size_t tools;
     bool thinking;
+    bool own_usage; // Chat Completions: usage is wanted in a chunk of its own
     uint64_t
         conversation; // the same for all requests of one conversation: model, system, beginning
     struct span system, last; // texts of the instructions and of the last message, as JSON

@@ -3,8 +3,10 @@ are only read back here; their mechanisms are tested with shifted clocks (store)
 import json
 import os
 import re
+import socket
+import urllib.request
 
-from process_lib import World, main
+from process_lib import World, main, wait_until
 from test_cli import data, run
 from test_cli_store import remember
 
@@ -116,6 +118,33 @@ def effect_models_secrets(w):
     assert "(Now: mask.)" in run(w, "consent", "grant", "ollama", "--any", code=2)[1]
     set_and_restart(w, "models.secrets", "refuse")
     assert "(Now: refuse.)" in run(w, "consent", "grant", "ollama", "--any", code=2)[1]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def effect_gateway_enabled(w):
+    assert run(w, "gateway", "env", code=1)[1].count("gateway.enabled")
+    run(w, "config", "set", "gateway.port", str(free_port()))
+    set_and_restart(w, "gateway.enabled", "true")
+    assert "export OPENAI_API_KEY=paired-" in run(w, "gateway", "env")[0]
+
+
+def effect_gateway_port(w):
+    port = free_port()
+    run(w, "config", "set", "gateway.enabled", "true")
+    set_and_restart(w, "gateway.port", str(port))
+    token = data(w, "gateway", "env")["token"]
+    ask = urllib.request.Request("http://127.0.0.1:%d/v1/models" % port, headers={"Authorization": "Bearer " + token})
+    assert json.load(urllib.request.urlopen(ask, timeout=20))["data"] == []
+    run(w, "stop")  # the pass outlives the engine
+    run(w, "memory", "list")
+    assert data(w, "status")["pid"]
+    wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 10, "the next engine serves")
+    assert json.load(urllib.request.urlopen(ask, timeout=20))["data"] == []
 
 
 SLOW_ONES = {"store.rotate_days", "store.auto_lock_minutes", "engine.idle_minutes"}
