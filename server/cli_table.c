@@ -356,7 +356,7 @@ const struct cli_command cli_commands[] = {
     {.name = "gateway", .help = "Run other programs by way of paired's router."},
     {.name = "gateway run",
      .run = cli_run_gateway_run,
-     .operands = "-- PROGRAM [ARGUMENT…]",
+     .operands = "-- PROGRAM [ARGUMENT …]",
      .operands_min = 1,
      .operands_max = -1,
      .help = "Run a program whose requests to models go through paired.",

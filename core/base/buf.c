@@ -40,6 +40,7 @@ int buf_reserve(struct buf *b, size_t more) {
         return fail(b, ERR_NOMEM);
     b->data = data;
     b->cap = cap;
+    data[b->len] = '\0';
     return 0;
 }
 

@@ -142,9 +142,21 @@ static void json_strings_are_the_same_wherever_a_byte_stands(void **state) {
     }
 }
 
+static void what_has_grown_is_terminated(void **state) {
+    (void)state;
+    struct buf b = {0};
+    assert_int_equal(buf_reserve(&b, 5000), 0);
+    assert_string_equal(b.data, "");
+    assert_int_equal(buf_puts(&b, "abc"), 0);
+    assert_int_equal(buf_reserve(&b, 50000), 0);
+    assert_string_equal(b.data, "abc");
+    buf_done(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appends_and_terminates),
+        cmocka_unit_test(what_has_grown_is_terminated),
         cmocka_unit_test(the_maximum_holds_and_failure_sticks),
         cmocka_unit_test(json_strings_are_escaped_and_made_valid),
         cmocka_unit_test(json_strings_are_the_same_wherever_a_byte_stands),
