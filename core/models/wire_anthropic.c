@@ -111,7 +111,7 @@ static int take_block(struct wire_reader *r, int64_t key, struct wire_json block
     // A stream begins with {}; some servers give everything here.
     if (code == 0 && wire_json_is_object(v[INPUT]) && v[INPUT].n > 2) {
         b->whole = true;
-        code = wire_reader_bytes(r, b, WIRE_TOOL_INPUT, v[INPUT].p, v[INPUT].n);
+        code = wire_reader_object(r, b, v[INPUT]);
     }
     return code;
 }

@@ -81,7 +81,7 @@ static int take_arguments(struct wire_reader *r, int64_t key, struct wire_json a
     if (!b)
         return 0;
     int code = wire_json_is_object(arguments) // some give them as they are
-                   ? wire_reader_bytes(r, b, WIRE_TOOL_INPUT, arguments.p, arguments.n)
+                   ? wire_reader_object(r, b, arguments)
                    : wire_reader_piece(r, b, WIRE_TOOL_INPUT, arguments);
     if (code < 0 || !b->complete || r->open_count == 1)
         return code;
@@ -100,7 +100,10 @@ static int take_call(struct wire_reader *r, struct wire_json call) {
     if (!wire_json_members(call, names, v, COUNT) || !wire_json_members(v[FUNCTION], parts, f, 2))
         return 0;
     // Without a number: an id begins a call, without one the last goes on.
-    int64_t key = v[INDEX].p ? wire_json_int(v[INDEX]) : r->last_key + (v[ID].p ? 1 : 0);
+    int64_t next = r->last_key + (v[ID].p || r->last_key < 0 ? 1 : 0);
+    int64_t key = v[INDEX].p ? wire_json_int(v[INDEX]) : next;
+    if (key < 0) // below are the keys of text
+        key = next;
     struct wire_block *b = wire_reader_find(r, key);
     if (b && !same_call(b, v[ID])) { // all with number 0, but of other ids
         b->ended = true;

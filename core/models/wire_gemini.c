@@ -42,7 +42,7 @@ static int take_call(struct wire_reader *r, struct wire_json call, struct wire_j
         return code;
     code = wire_reader_tool(r, key, v[ID], v[NAME], &b);
     if (code == 0 && wire_json_is_object(v[ARGS]))
-        code = wire_reader_bytes(r, b, WIRE_TOOL_INPUT, v[ARGS].p, v[ARGS].n);
+        code = wire_reader_object(r, b, v[ARGS]);
     if (code == 0)
         code = wire_reader_piece(r, b, WIRE_SIGNATURE, signature);
     return code < 0 ? code : wire_reader_end(r, key);

@@ -1,6 +1,7 @@
 #include "core/models/wire_read.h"
 
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 
 #include <string.h>
 
@@ -288,6 +289,12 @@ int wire_reader_bytes(struct wire_reader *r, struct wire_block *b, enum wire_kin
         return ERR_LIMIT;
     r->kept += n;
     return buf_append(kind == WIRE_SIGNATURE ? &b->signature : &b->text, bytes, n);
+}
+
+int wire_reader_object(struct wire_reader *r, struct wire_block *b, struct wire_json object) {
+    if (!utf_valid(object.p, object.n))
+        return wire_reader_garbage(r, "arguments of a tool call that are no UTF-8");
+    return wire_reader_bytes(r, b, WIRE_TOOL_INPUT, object.p, object.n);
 }
 
 int wire_reader_piece(struct wire_reader *r, struct wire_block *b, enum wire_kind kind,

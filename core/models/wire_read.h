@@ -77,6 +77,8 @@ int wire_reader_piece(struct wire_reader *r, struct wire_block *b, enum wire_kin
                       struct wire_json string);
 int wire_reader_bytes(struct wire_reader *r, struct wire_block *b, enum wire_kind kind,
                       const char *bytes, size_t n);
+// A tool's arguments as they stand. ERR_PARSE when they are no UTF-8.
+int wire_reader_object(struct wire_reader *r, struct wire_block *b, struct wire_json object);
 // The block of that key, begun when it is not open.
 int wire_reader_text(struct wire_reader *r, int64_t key, enum wire_kind kind,
                      struct wire_json string);
