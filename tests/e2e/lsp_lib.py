@@ -1,5 +1,6 @@
 """A small LSP client on pipes, for the tests of the language server: framing, requests, notifications, what the
 server asks, positions in three encodings. Standard library only. See process_lib for World."""
+import contextlib
 import json
 import os
 import signal
@@ -40,6 +41,7 @@ class Lsp:
     def __init__(self, world, *argv, program=None, cwd=None, env=None, handlers=None, **options):
         from process_lib import PAIRED
         self.world = world
+        self.gathered = None
         self.process = subprocess.Popen([program or PAIRED, *(argv or ("lsp",))], env=env or world.env,
                                         cwd=cwd or world.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, bufsize=0, **options)
@@ -110,10 +112,21 @@ class Lsp:
             view = view[os.write(self.process.stdin.fileno(), view):]
 
     def send(self, message):
+        if self.gathered is not None:
+            self.gathered.append(frame(message))
+            return
         try:
             self.raw(frame(message))
         except BrokenPipeError:
             pass
+
+    @contextlib.contextmanager
+    def together(self):
+        """What is said within arrives in one piece, faster than anything can be answered."""
+        self.gathered = []
+        yield
+        frames, self.gathered = self.gathered, None
+        self.raw(b"".join(frames))
 
     # --- calls
     def post(self, method, params=None):

@@ -105,11 +105,13 @@ def test_typing_on_cancels():
         e.open(uri, BEGUN)
         known(e, uri, BEGUN)
         text, asked = BEGUN, []
-        for i in range(200):
-            text += "i"
-            e.change(uri, i + 2, (position(text, len(text) - 1), position(text, len(text) - 1), "i"))
-            asked.append(e.post("textDocument/inlineCompletion", {
-                "textDocument": {"uri": uri}, "position": position(text, len(text)), "context": {"triggerKind": 2}}))
+        with e.together():
+            for i in range(200):
+                text += "i"
+                e.change(uri, i + 2, (position(text, len(text) - 1), position(text, len(text) - 1), "i"))
+                asked.append(e.post("textDocument/inlineCompletion", {
+                    "textDocument": {"uri": uri}, "position": position(text, len(text)),
+                    "context": {"triggerKind": 2}}))
         kinds = {"said": 0, "modified": 0}
         for number in asked:
             try:
