@@ -416,17 +416,22 @@ void wire_put_error(struct buf *out, enum wire_family family, enum wire_fault fa
         out->failed = true;
 }
 
+void wire_put_fault(struct buf *out, enum wire_family family, enum wire_fault fault,
+                    const char *message, size_t n) {
+    if (family == WIRE_ANTHROPIC)
+        WIRE_PUT(out, "{\"type\":\"error\",\"error\":");
+    else
+        WIRE_PUT(out, "{\"error\":");
+    wire_put_error(out, family, fault, message, n);
+    WIRE_PUT(out, "}");
+}
+
 int wire_write_fault(enum wire_family family, enum wire_fault fault, const char *message,
                      struct buf *out) {
     size_t before = out->len;
     if (out->failed)
         return ERR_NOMEM;
-    if (family == WIRE_ANTHROPIC)
-        WIRE_PUT(out, "{\"type\":\"error\",\"error\":");
-    else
-        WIRE_PUT(out, "{\"error\":");
-    wire_put_error(out, family, fault, message, strlen(message));
-    WIRE_PUT(out, "}");
+    wire_put_fault(out, family, fault, message, strlen(message));
     if (!out->failed)
         return wire_fault_status(family, fault);
     out->len = before;

@@ -325,14 +325,7 @@ static int write_stop(struct wire_writer *w, const struct wire_event *e, struct 
 }
 
 static int write_error(struct wire_writer *w, const struct wire_event *e, struct buf *out) {
-    if (w->stream)
-        WIRE_PUT(out, "data: ");
-    WIRE_PUT(out, "{\"error\":");
-    wire_put_error(out, WIRE_GEMINI, e->fault, e->text, e->n);
-    WIRE_PUT(out, "}");
-    if (w->stream)
-        WIRE_PUT(out, "\n\n");
-    return 0;
+    return wire_error_event(w, "data: ", e, out);
 }
 
 const struct wire_writing wire_writing_gemini = {

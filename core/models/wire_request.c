@@ -99,6 +99,42 @@ int wire_add_tool(struct wire_request *q, struct wire_tool tool) {
     return 0;
 }
 
+static const json_t *function_in(const json_t *object, const char *inner) {
+    return inner ? json_object_get(object, inner) : object;
+}
+
+int wire_take_functions(struct wire_request *q, const char *inner, const json_t *tools) {
+    const json_t *tool;
+    size_t i;
+    int code = 0;
+    json_array_foreach((json_t *)tools, i, tool) {
+        const json_t *function = function_in(tool, inner);
+        if (!wire_member_is(tool, "type", "function"))
+            wire_lose(q, "tools of the backend");
+        else if (code == 0)
+            code = wire_add_tool(q, (struct wire_tool){wire_member(function, "name"),
+                                                       wire_member(function, "description"),
+                                                       json_object_get(function, "parameters")});
+    }
+    return code;
+}
+
+void wire_take_choice(struct wire_request *q, const char *inner, const json_t *choice) {
+    struct wire_text word = wire_text_of(choice);
+    if (wire_text_is(word, "auto"))
+        q->choice = WIRE_CHOICE_AUTO;
+    else if (wire_text_is(word, "required"))
+        q->choice = WIRE_CHOICE_ANY;
+    else if (wire_text_is(word, "none"))
+        q->choice = WIRE_CHOICE_NONE;
+    else if (wire_member_is(choice, "type", "function")) {
+        q->choice = WIRE_CHOICE_NAMED;
+        q->choice_name = wire_member(function_in(choice, inner), "name");
+    } else if (json_is_object(choice)) {
+        wire_lose(q, "tool_choice");
+    }
+}
+
 void wire_add_stops(struct wire_request *q, const json_t *stops) {
     size_t n = json_is_string(stops) ? 1 : json_array_size(stops);
     for (size_t i = 0; i < n; i++) {

@@ -116,6 +116,10 @@ int wire_no_memory(struct wire_request *q); // ERR_NOMEM with its sentence
 int wire_add_part(struct wire_request *q, enum wire_role role, struct wire_part part);
 int wire_add_text(struct wire_request *q, enum wire_role role, const json_t *string);
 int wire_add_tool(struct wire_request *q, struct wire_tool tool);
+// Tools and the choice among them as both of OpenAI's APIs say it; name and parameters stand in the
+// member `inner`, or (NULL) beside the type.
+int wire_take_functions(struct wire_request *q, const char *inner, const json_t *tools);
+void wire_take_choice(struct wire_request *q, const char *inner, const json_t *choice);
 void wire_add_stops(struct wire_request *q, const json_t *stops); // a string or an array
 void wire_take_numbers(struct wire_request *q, const json_t *object, const char *temperature,
                        const char *top_p, const char *top_k);

@@ -94,38 +94,6 @@ static int take_message(struct wire_request *q, const json_t *message) {
     return code < 0 ? code : take_calls(q, json_object_get(message, "tool_calls"));
 }
 
-static int take_tools(struct wire_request *q, const json_t *tools) {
-    const json_t *tool;
-    size_t i;
-    int code = 0;
-    json_array_foreach((json_t *)tools, i, tool) {
-        const json_t *function = json_object_get(tool, "function");
-        if (!wire_member_is(tool, "type", "function"))
-            wire_lose(q, "tools of the backend");
-        else if (code == 0)
-            code = wire_add_tool(q, (struct wire_tool){wire_member(function, "name"),
-                                                       wire_member(function, "description"),
-                                                       json_object_get(function, "parameters")});
-    }
-    return code;
-}
-
-static void take_choice(struct wire_request *q, const json_t *choice) {
-    struct wire_text word = wire_text_of(choice);
-    if (wire_text_is(word, "auto"))
-        q->choice = WIRE_CHOICE_AUTO;
-    else if (wire_text_is(word, "required"))
-        q->choice = WIRE_CHOICE_ANY;
-    else if (wire_text_is(word, "none"))
-        q->choice = WIRE_CHOICE_NONE;
-    else if (wire_member_is(choice, "type", "function")) {
-        q->choice = WIRE_CHOICE_NAMED;
-        q->choice_name = wire_member(json_object_get(choice, "function"), "name");
-    } else if (json_is_object(choice)) {
-        wire_lose(q, "tool_choice");
-    }
-}
-
 static void take_format(struct wire_request *q, const json_t *format) {
     const json_t *schema = json_object_get(format, "json_schema");
     if (wire_member_is(format, "type", "json_object"))
@@ -170,10 +138,10 @@ int wire_request_from_chat(struct wire_request *q, const json_t *request) {
     wire_take_numbers(q, request, "temperature", "top_p", "top_k");
     wire_add_stops(q, json_object_get(request, "stop"));
     wire_take_effort(q, json_object_get(request, "reasoning_effort"));
-    take_choice(q, json_object_get(request, "tool_choice"));
+    wire_take_choice(q, "function", json_object_get(request, "tool_choice"));
     take_format(q, json_object_get(request, "response_format"));
     json_array_foreach((json_t *)messages, i, one) if (code == 0) code = take_message(q, one);
-    return code < 0 ? code : take_tools(q, json_object_get(request, "tools"));
+    return code < 0 ? code : wire_take_functions(q, "function", json_object_get(request, "tools"));
 }
 
 // --- written

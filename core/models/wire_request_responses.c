@@ -87,37 +87,6 @@ static int take_item(struct wire_request *q, const json_t *item) {
     return wire_invalid(q, "input[].role");
 }
 
-static int take_tools(struct wire_request *q, const json_t *tools) {
-    const json_t *tool;
-    size_t i;
-    int code = 0;
-    json_array_foreach((json_t *)tools, i, tool) {
-        if (!wire_member_is(tool, "type", "function"))
-            wire_lose(q, "tools of the backend");
-        else if (code == 0)
-            code = wire_add_tool(q, (struct wire_tool){wire_member(tool, "name"),
-                                                       wire_member(tool, "description"),
-                                                       json_object_get(tool, "parameters")});
-    }
-    return code;
-}
-
-static void take_choice(struct wire_request *q, const json_t *choice) {
-    struct wire_text word = wire_text_of(choice);
-    if (wire_text_is(word, "auto"))
-        q->choice = WIRE_CHOICE_AUTO;
-    else if (wire_text_is(word, "required"))
-        q->choice = WIRE_CHOICE_ANY;
-    else if (wire_text_is(word, "none"))
-        q->choice = WIRE_CHOICE_NONE;
-    else if (wire_member_is(choice, "type", "function")) {
-        q->choice = WIRE_CHOICE_NAMED;
-        q->choice_name = wire_member(choice, "name");
-    } else if (json_is_object(choice)) {
-        wire_lose(q, "tool_choice");
-    }
-}
-
 static void take_format(struct wire_request *q, const json_t *format) {
     if (wire_member_is(format, "type", "json_object"))
         q->json = true;
@@ -171,7 +140,7 @@ int wire_request_from_responses(struct wire_request *q, const json_t *request) {
         q->parallel = json_is_true(parallel);
     wire_take_numbers(q, request, "temperature", "top_p", NULL);
     wire_take_effort(q, json_object_get(json_object_get(request, "reasoning"), "effort"));
-    take_choice(q, json_object_get(request, "tool_choice"));
+    wire_take_choice(q, NULL, json_object_get(request, "tool_choice"));
     take_format(q, json_object_get(json_object_get(request, "text"), "format"));
     code = wire_add_text(q, WIRE_SYSTEM, json_object_get(request, "instructions"));
     if (code == 0 && json_is_string(input))
@@ -179,7 +148,7 @@ int wire_request_from_responses(struct wire_request *q, const json_t *request) {
     else if (code == 0 && !json_is_array(input))
         code = wire_invalid(q, "input");
     json_array_foreach((json_t *)input, i, one) if (code == 0) code = take_item(q, one);
-    return code < 0 ? code : take_tools(q, json_object_get(request, "tools"));
+    return code < 0 ? code : wire_take_functions(q, NULL, json_object_get(request, "tools"));
 }
 
 // --- written

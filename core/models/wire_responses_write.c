@@ -294,9 +294,7 @@ static int write_error(struct wire_writer *w, const struct wire_event *e, struct
         wire_put_error(out, WIRE_RESPONSES, e->fault, e->text, e->n);
         WIRE_PUT(out, END_EVENT);
     } else {
-        WIRE_PUT(out, "{\"error\":");
-        wire_put_error(out, WIRE_RESPONSES, e->fault, e->text, e->n);
-        WIRE_PUT(out, "}");
+        wire_put_fault(out, WIRE_RESPONSES, e->fault, e->text, e->n);
     }
     return 0;
 }

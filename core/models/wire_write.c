@@ -13,6 +13,16 @@ static const struct wire_writing *const writings[WIRE_FAMILIES] = {
     [WIRE_GEMINI] = &wire_writing_gemini,
 };
 
+int wire_error_event(const struct wire_writer *w, const char *prefix, const struct wire_event *e,
+                     struct buf *out) {
+    if (w->stream)
+        (void)buf_puts(out, prefix);
+    wire_put_fault(out, w->family, e->fault, e->text, e->n);
+    if (w->stream)
+        WIRE_PUT(out, "\n\n");
+    return 0;
+}
+
 int wire_writer_new(enum wire_family family, bool stream, struct wire_writer **ret) {
     if ((unsigned)family >= WIRE_FAMILIES)
         return ERR_INVAL;

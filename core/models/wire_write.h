@@ -54,3 +54,9 @@ int wire_fault_status(enum wire_family family, enum wire_fault fault);
 // The error itself, without what the family wraps around it.
 void wire_put_error(struct buf *out, enum wire_family family, enum wire_fault fault,
                     const char *message, size_t n);
+// With it: the body of an error response.
+void wire_put_fault(struct buf *out, enum wire_family family, enum wire_fault fault,
+                    const char *message, size_t n);
+// The error as the last thing of a stream, each event of which begins with `prefix`, or as a body.
+int wire_error_event(const struct wire_writer *w, const char *prefix, const struct wire_event *e,
+                     struct buf *out);
