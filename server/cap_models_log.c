@@ -4,22 +4,13 @@
 #include "server/cap_models.h"
 #include "server/when.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LIST_DEFAULT = 50, LIST_MAX = 1000, USAGE_DEFAULT = 100, SINCE_DAYS = 30 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
-
-static const char hex_digits[] = "0123456789abcdef";
-
-static void put_hex(char *out, const uint8_t *bytes, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = hex_digits[bytes[i] >> 4];
-        out[2 * i + 1] = hex_digits[bytes[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
 
 // --- audit --------------------------------------------------------------------------------------
 
@@ -66,8 +57,8 @@ struct rows {
 
 static void put_bytes(json_t *one, const struct audit_row *row) {
     char leaf[2 * AUDIT_LEAF_BYTES_MAX + 1], link[2 * AUDIT_HASH_BYTES + 1];
-    put_hex(leaf, row->leaf, row->leaf_bytes);
-    put_hex(link, row->link, AUDIT_HASH_BYTES);
+    (void)sodium_bin2hex(leaf, sizeof leaf, row->leaf, row->leaf_bytes);
+    (void)sodium_bin2hex(link, sizeof link, row->link, AUDIT_HASH_BYTES);
     (void)json_object_set_new(one, "leaf", json_string(leaf));
     (void)json_object_set_new(one, "link", json_string(link));
 }
@@ -81,7 +72,7 @@ static int note_row(void *ctx, const struct audit_row *row, struct err *err) {
         put_bytes(one, row);
     if (one && r->private_too && row->salt) {
         char salt[2 * AUDIT_SALT_BYTES + 1];
-        put_hex(salt, row->salt, AUDIT_SALT_BYTES);
+        (void)sodium_bin2hex(salt, sizeof salt, row->salt, AUDIT_SALT_BYTES);
         (void)json_object_set_new(one, "salt", json_string(salt));
     }
     return json_array_append_new(r->list, one) < 0 ? err_set(err, ERR_NOMEM, "out of memory") : 0;
@@ -124,6 +115,7 @@ int models_audit_export(struct call *call, const void *input, struct answer *ans
 
 // "number:link", as `audit verify` printed it.
 static int read_mark(struct text t, struct audit_mark *ret, struct err *err) {
+    static const char digits[] = "0123456789abcdef"; // as printed: nothing else is one
     char text[101], *end = NULL;
     int r = models_copy("mark", t, text, sizeof text, err);
     if (r < 0)
@@ -132,10 +124,10 @@ static int read_mark(struct text t, struct audit_mark *ret, struct err *err) {
     bool good = end != text && *end == ':' && ret->entries >= 0 &&
                 strlen(end + 1) == 2 * (size_t)AUDIT_HASH_BYTES;
     for (size_t i = 0; good && i < 2 * (size_t)AUDIT_HASH_BYTES; i++) {
-        const char *digit = strchr(hex_digits, end[1 + i]);
+        const char *digit = strchr(digits, end[1 + i]);
         good = digit != NULL;
         if (good)
-            ret->link[i / 2] = (uint8_t)(ret->link[i / 2] << 4 | (digit - hex_digits));
+            ret->link[i / 2] = (uint8_t)(ret->link[i / 2] << 4 | (digit - digits));
     }
     return good ? 0
                 : err_set(err, ERR_INVAL,
@@ -168,8 +160,8 @@ int models_audit_verify(struct call *call, const void *input, struct answer *ans
         return err_set(err, r, "%s", err_text(&why));
     if (r < 0) // what was asked for
         return admin_answer(answer, json_pack("{sb ss}", "ok", 0, "problem", err_text(&why)), err);
-    put_hex(link, found.link, AUDIT_HASH_BYTES);
-    put_hex(root, found.root, AUDIT_HASH_BYTES);
+    (void)sodium_bin2hex(link, sizeof link, found.link, AUDIT_HASH_BYTES);
+    (void)sodium_bin2hex(root, sizeof root, found.root, AUDIT_HASH_BYTES);
     return admin_answer(answer,
                         json_pack("{sb sI sI ss ss}", "ok", 1, "entries", (json_int_t)found.entries,
                                   "base", (json_int_t)found.base, "link", link, "root", root),

@@ -52,6 +52,21 @@ static enum wire_fault wire_fault_of(enum route_fault fault) {
 
 // --- one request
 
+static struct gateway_visit *visit_new(struct gateway *g, struct http_exchange *x,
+                                       enum wire_family family) {
+    struct gateway_visit *v = mem_zalloc(sizeof *v);
+    if (!v) {
+        put_error(x, family, 503, WIRE_FAULT_OVERLOAD, "out of memory", -1);
+        return NULL;
+    }
+    *v = (struct gateway_visit){.gateway = g, .exchange = x, .family = family, .next = g->visits};
+    if (v->next)
+        v->next->prev = v;
+    g->visits = v;
+    g->visit_count++;
+    return v;
+}
+
 static void visit_free(struct gateway_visit *v) {
     struct gateway *g = v->gateway;
     if (v->prev)
@@ -86,17 +101,20 @@ static int on_bytes(void *ctx, const char *bytes, size_t n) {
 
 // An answer that was cut: its reader has to learn that it is not whole.
 static void put_cut(struct gateway_visit *v, const struct model_result *result) {
-    AUTO_BUF error = {0};
+    const struct wire_event e = {.kind = WIRE_ERROR,
+                                 .fault = wire_fault_of(result->fault),
+                                 .text = result->message,
+                                 .n = strlen(result->message),
+                                 .retry_after_ms = result->retry_after_ms};
+    struct wire_writer *w = NULL;
     AUTO_BUF event = {0};
-    if (!v->stream ||
-        wire_write_fault(v->family, wire_fault_of(result->fault), result->message, &error) < 0) {
+    if (v->stream && wire_writer_new(v->family, true, &w) == 0 && wire_write(w, &e, &event) == 0) {
+        (void)http_body(v->exchange, event.data, event.len);
+        (void)http_end(v->exchange);
+    } else {
         http_abort(v->exchange);
-        return;
     }
-    (void)buf_printf(&event, "%sdata: %s\n\n", v->family == WIRE_CHAT ? "" : "event: error\n",
-                     error.data);
-    (void)http_body(v->exchange, event.data, event.len);
-    (void)http_end(v->exchange);
+    wire_writer_free(w);
 }
 
 static void on_model_done(void *ctx, const struct model_result *result) {
@@ -131,12 +149,10 @@ static size_t forwarded(const struct http_head *head, struct http_header *out) {
 static void ask(struct gateway *g, struct http_exchange *x, const struct http_head *head,
                 struct buf *body, enum wire_family family, const struct gateway_entry *pass) {
     static const struct model_events events = {on_begin, on_bytes, on_model_done};
-    struct gateway_visit *v = mem_zalloc(sizeof *v);
+    struct gateway_visit *v = visit_new(g, x, family);
     struct err err = {0};
-    if (!v) {
-        put_error(x, family, 503, WIRE_FAULT_OVERLOAD, "out of memory", -1);
+    if (!v)
         return;
-    }
     struct model_ask a = {.family = family,
                           .body = *body,
                           .query = head->query[0] ? head->query : NULL,
@@ -146,11 +162,6 @@ static void ask(struct gateway *g, struct http_exchange *x, const struct http_he
                           .session = "",
                           .keys = pass->keys.count ? &pass->keys : NULL};
     a.forward_count = forwarded(head, a.forward);
-    *v = (struct gateway_visit){.gateway = g, .exchange = x, .family = family, .next = g->visits};
-    if (v->next)
-        v->next->prev = v;
-    g->visits = v;
-    g->visit_count++;
     int r = models_ask(g->models, &a, &events, v, &v->run, &err);
     if (r < 0) {
         put_error(x, family,
@@ -301,16 +312,10 @@ static void list_done(void *ctx, bool cancelled) {
 }
 
 void gateway_list(struct gateway *g, struct http_exchange *x, const struct gateway_entry *pass) {
-    struct gateway_visit *v = mem_zalloc(sizeof *v);
-    if (!v) {
-        put_error(x, WIRE_CHAT, 503, WIRE_FAULT_OVERLOAD, "out of memory", -1);
+    struct gateway_visit *v = visit_new(g, x, WIRE_CHAT);
+    if (!v)
         return;
-    }
-    *v = (struct gateway_visit){.gateway = g, .exchange = x, .listing = true, .next = g->visits};
-    if (v->next)
-        v->next->prev = v;
-    g->visits = v;
-    g->visit_count++;
+    v->listing = true;
     v->workspace = pass->workspace ? mem_strdup(pass->workspace) : NULL;
     http_set_owner(x, v);
     if (pool_submit(g->pool, POOL_INTERACTIVE, list_run, list_done, v, NULL) < 0) {

@@ -9,6 +9,7 @@
 #include "server/models_impl.h"
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -168,7 +169,7 @@ static int await(struct gateway *g, struct wish *w, uint16_t *ret_port, struct e
 }
 
 struct kept {
-    char line[66]; // hash and a blank
+    char hash[65]; // hex
     const char *workspace;
 };
 
@@ -179,7 +180,7 @@ static int keep(struct db *db, void *ctx, struct buf *result, struct err *err) {
     int r = blob_get(db, PASSES_KEY, &all, err);
     if (r < 0)
         return r;
-    (void)buf_printf(&all, "%s%s\n", k->line, k->workspace ? k->workspace : "");
+    (void)buf_printf(&all, "%s %s\n", k->hash, k->workspace ? k->workspace : "");
     return all.failed ? err_set(err, ERR_NOMEM, "out of memory")
                       : blob_put(db, PASSES_KEY, all.data, all.len, env_now_wall_ms(), err);
 }
@@ -187,10 +188,7 @@ static int keep(struct db *db, void *ctx, struct buf *result, struct err *err) {
 static int keep_pass(struct gateway *g, const struct wish *w, struct err *err) {
     struct kept k = {.workspace = w->workspace};
     struct store *s = g->services->store(g->services, err);
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(k.line + 2 * i, 3, "%02x", w->hash[i]);
-    k.line[64] = ' ';
-    k.line[65] = '\0';
+    (void)sodium_bin2hex(k.hash, sizeof k.hash, w->hash, sizeof w->hash);
     if (w->workspace && strchr(w->workspace, '\n'))
         return err_set(err, ERR_INVAL, "a folder with a line break in its name");
     return s ? store_write(s, NULL, keep, &k, NULL, NULL, err) : ERR_IO;
@@ -280,22 +278,12 @@ static void load_run(void *ctx, struct job *job) {
     store_reader_put(s, db);
 }
 
-static bool read_hash(const char *line, uint8_t out[32]) {
-    for (size_t i = 0; i < 32; i++) {
-        unsigned byte;
-        if (sscanf(line + 2 * i, "%2x", &byte) != 1)
-            return false;
-        out[i] = (uint8_t)byte;
-    }
-    return true;
-}
-
 static void take_lines(struct gateway *g, char *at) {
     for (char *end; (end = strchr(at, '\n')); at = end + 1) {
         struct model_keys none = {0};
         uint8_t hash[32];
         *end = '\0';
-        if (end - at < 65 || !read_hash(at, hash))
+        if (end - at < 65 || sodium_hex2bin(hash, sizeof hash, at, 64, NULL, NULL, NULL) != 0)
             continue;
         char *workspace = at[65] ? mem_strdup(at + 65) : NULL;
         if (workspace || !at[65])

@@ -71,7 +71,7 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
                                   .usage = run->usage,
                                   .attempts = run->attempts};
     (void)snprintf(result.message, sizeof result.message, "%s", message);
-    run->state = RUN_OVER;
+    run->over = true;
     run->events.done(run->ctx, &result);
     model_bury(run);
 }
@@ -150,7 +150,6 @@ static void prepare_done(void *ctx, bool cancelled) {
 // on disk already, it leaves at once.
 static void to_prepare(struct model_run *run) {
     const struct backend *b = run->plan->offers[run->offer].backend;
-    run->state = RUN_PREPARES;
     run->lease_bytes = 0;
     run->body_ready = false;
     if (run->body.len <= MODEL_INLINE_BYTES_MAX && (int)b->family == (int)run->family &&
@@ -226,7 +225,6 @@ static void plan_done(void *ctx, bool cancelled) {
 }
 
 static void to_plan(struct model_run *run) {
-    run->state = RUN_PLANS;
     run->error = (struct err){0};
     submit(run, plan_run, plan_done);
 }
@@ -274,7 +272,6 @@ void model_next(struct model_run *run, enum route_fault fault, const char *messa
         run->limits.retry_after_ms >= 0 ? run->limits.retry_after_ms : (int64_t)500 << run->retries;
     if (may_pass(fault) && run->retries < MODEL_RETRIES_MAX && wait <= MODEL_WAIT_MS_MAX) {
         run->retries++;
-        run->state = RUN_WAITS;
         run->timer = env_timer_start(loop_env(run->m->loop), (uint64_t)wait, try_again, run);
         if (run->timer)
             return;
@@ -356,7 +353,7 @@ void model_resume(struct model_run *run) {
 }
 
 void model_cancel(struct model_run *run) {
-    if (run->cancelled || run->state == RUN_OVER)
+    if (run->cancelled || run->over)
         return;
     run->cancelled = true;
     env_timer_cancel(loop_env(run->m->loop), run->timer);

@@ -32,8 +32,12 @@ static enum route_fault fault_of(enum wire_fault fault) {
     }
 }
 
-static bool is_raw(const struct model_run *run) { // same family: bytes pass as they are
-    return (int)run->plan->offers[run->offer].backend->family == (int)run->family;
+static enum wire_family family_of(const struct model_run *run) { // of the backend
+    return (enum wire_family)run->plan->offers[run->offer].backend->family;
+}
+
+static bool is_raw(const struct model_run *run) { // bytes pass as they are
+    return family_of(run) == run->family;
 }
 
 // --- handing on
@@ -96,11 +100,12 @@ static int on_event(void *ctx, const struct wire_event *e) {
 static void on_head(void *ctx, int status, const struct http_header *headers, size_t n) {
     static const char *const to_client[] = {"request-id", "x-request-id", "retry-after"};
     struct model_run *run = ctx;
+    int64_t now_ms = model_now_ms();
     bool stream = false;
     run->status = status;
     for (size_t i = 0; i < n; i++) {
         const char *name = headers[i].name, *value = headers[i].value;
-        route_limits_header(&run->limits, name, strlen(name), value, strlen(value), model_now_ms());
+        route_limits_header(&run->limits, name, strlen(name), value, strlen(value), now_ms);
         if (strcasecmp(name, "content-type") == 0)
             stream = strncasecmp(value, "text/event-stream", 17) == 0;
         for (size_t k = 0; k < sizeof to_client / sizeof *to_client; k++)
@@ -109,39 +114,36 @@ static void on_head(void *ctx, int status, const struct http_header *headers, si
                 (void)buf_append(&run->headers, value, strlen(value) + 1);
             }
     }
-    route_limits_finish(&run->limits, model_now_ms());
+    route_limits_finish(&run->limits, now_ms);
     if (status / 100 != 2)
         return;
-    enum wire_family family = (enum wire_family)run->plan->offers[run->offer].backend->family;
     run->stream = stream;
-    if (wire_reader_new(family, stream, &run->reader) < 0 ||
+    if (wire_reader_new(family_of(run), stream, &run->reader) < 0 ||
         (!is_raw(run) && wire_writer_new(run->family, run->read.stream, &run->writer) < 0))
         run->fault = ROUTE_FAULT_SERVER;
     else if (run->writer && run->read.own_usage)
         wire_writer_own_usage(run->writer);
 }
 
-static void keep(struct model_run *run, const char *bytes, size_t n) {
-    if (buf_append(&run->held, bytes, n) < 0 && run->fault == ROUTE_FAULT_NONE) {
-        run->fault = ROUTE_FAULT_SERVER;
-        (void)snprintf(run->fault_text, sizeof run->fault_text, "an answer that is too large");
-    }
+// What is wrong first is what is told.
+static void fail(struct model_run *run, const char *why) {
+    if (run->fault != ROUTE_FAULT_NONE)
+        return;
+    run->fault = ROUTE_FAULT_SERVER;
+    (void)snprintf(run->fault_text, sizeof run->fault_text, "%.200s", why);
 }
 
 static void take(struct model_run *run, const char *bytes, size_t n) {
     struct err err = {0};
-    if (wire_read(run->reader, bytes, n, on_event, run, &err) < 0 &&
-        run->fault == ROUTE_FAULT_NONE) {
-        run->fault = ROUTE_FAULT_SERVER;
-        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.200s", err_text(&err));
-    }
+    if (wire_read(run->reader, bytes, n, on_event, run, &err) < 0)
+        fail(run, err_text(&err));
     bool raw = is_raw(run);
     if (raw && run->begun) {
         hand_on(run, bytes, n);
         return;
     }
-    if (raw)
-        keep(run, bytes, n);
+    if (raw && buf_append(&run->held, bytes, n) < 0)
+        fail(run, "an answer that is too large");
     if (run->fault != ROUTE_FAULT_NONE && !run->begun)
         return;
     if (!run->begun && run->content && run->stream)
@@ -194,8 +196,7 @@ static const char *text_of_failure(struct model_run *run, const struct http_answ
     if (run->status && run->status / 100 != 2) {
         AUTO_BUF text = {0};
         struct wire_event event;
-        wire_read_fault((enum wire_family)run->plan->offers[run->offer].backend->family,
-                        run->status, run->held.data, run->held.len, &event, &text);
+        wire_read_fault(family_of(run), run->status, run->held.data, run->held.len, &event, &text);
         (void)snprintf(out, max, "%s: %.*s", backend, (int)(event.n < 300 ? event.n : 300),
                        event.text ? event.text : "");
     } else {
@@ -224,10 +225,8 @@ static void on_done(void *ctx, const struct http_answer *answer) {
     run->busy++;
     if (run->reader && answer->whole && run->fault == ROUTE_FAULT_NONE) {
         struct err err = {0};
-        if (wire_read_end(run->reader, on_event, run, &err) < 0 && run->fault == ROUTE_FAULT_NONE) {
-            run->fault = ROUTE_FAULT_SERVER;
-            (void)snprintf(run->fault_text, sizeof run->fault_text, "%.200s", err_text(&err));
-        }
+        if (wire_read_end(run->reader, on_event, run, &err) < 0)
+            fail(run, err_text(&err));
     }
     run->fault = fault_at_end(run, answer);
     bool ok = run->fault == ROUTE_FAULT_NONE;
@@ -252,7 +251,7 @@ static void on_done(void *ctx, const struct http_answer *answer) {
 
 static int put_url(const struct model_run *run, const struct backend *b, struct buf *out) {
     AUTO_BUF path = {0};
-    int r = wire_path((enum wire_family)b->family, run->model, run->read.stream, &path);
+    int r = wire_path(family_of(run), run->model, run->read.stream, &path);
     if (r < 0)
         return r;
     (void)buf_puts(out, b->url);
@@ -324,7 +323,6 @@ void model_send(struct model_run *run) {
     const struct route_spend expected = {
         .requests = 1, .tokens_in = (double)run->out.len / 4, .tokens_out = 500};
     struct err err = {0};
-    run->state = RUN_ASKS;
     run->status = 0;
     run->fault = ROUTE_FAULT_NONE;
     run->fault_text[0] = '\0';
@@ -336,8 +334,8 @@ void model_send(struct model_run *run) {
     buf_clear(&run->headers);
     route_limits_init(&run->limits);
     run->attempts++;
-    (void)route_ledger_begin(m->ledger, b->account[0] ? b->account : b->name, run->model, &expected,
-                             model_now_ms(), &run->ticket, NULL);
+    (void)route_ledger_begin(m->ledger, model_account_of(b), run->model, &expected, model_now_ms(),
+                             &run->ticket, NULL);
     int r = start_call(run, offer, &err);
     if (r == 0)
         return;

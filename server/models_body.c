@@ -17,14 +17,12 @@ static uint64_t mix(uint64_t hash, struct span s) {
     return (hash ^ s.len) * 1099511628211U;
 }
 
-static size_t elements(struct span array, struct span *ret_first, struct span *ret_last) {
+static size_t elements(struct span array, struct span *ret_first) {
     struct span one;
     size_t at = 0, n = 0;
-    while (json_pull_each(array, &at, &one)) {
+    while (json_pull_each(array, &at, &one))
         if (n++ == 0)
             *ret_first = one;
-        *ret_last = one;
-    }
     return n;
 }
 
@@ -99,16 +97,15 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
     for (int i = MAX; i <= MAX_OUTPUT && ret->max_tokens == 0; i++)
         if (found[i].data && (!json_pull_int(found[i], &ret->max_tokens) || ret->max_tokens < 0))
             ret->max_tokens = 0;
-    ret->messages = elements(found[TURNS], &first, &ret->last);
+    ret->messages = elements(found[TURNS], &first);
     if (found[TURNS].data[0] == '"') // Responses: a text alone
-        first = ret->last = found[TURNS];
-    ret->tools = elements(found[TOOLS], &ignored, &ignored);
+        first = found[TURNS];
+    ret->tools = elements(found[TOOLS], &ignored);
     static const char *const include[] = {"include_usage"};
     struct span own = {0};
     if (found[STREAM_OPTIONS].data && json_pull_members(found[STREAM_OPTIONS], include, &own, 1))
         ret->own_usage = own.len == 4 && memcmp(own.data, "true", 4) == 0;
     ret->thinking = found[THINKING].data || found[REASONING].data;
-    ret->system = found[SYSTEM];
     ret->conversation = mix(mix(mix(14695981039346656037U, found[MODEL]), found[SYSTEM]), first);
     return read_name(ret, err);
 }

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MODEL_NAME_BYTES_MAX = 128, MODEL_DEPTH_MAX = JSONRPC_DEPTH_MAX };
+enum { MODEL_NAME_BYTES_MAX = 128 };
 
 struct model_body {
     struct span model; // the string with its quotes; absent: data NULL
@@ -25,7 +25,6 @@ struct model_body {
     bool own_usage; // Chat Completions: usage is wanted in a chunk of its own
     uint64_t
         conversation; // the same for all requests of one conversation: model, system, beginning
-    struct span system, last; // texts of the instructions and of the last message, as JSON
 };
 // ERR_PARSE: not JSON; ERR_INVAL: not a request of this family, with what is wrong; ERR_LIMIT.
 int model_body_read(enum wire_family family, const char *bytes, size_t n, struct model_body *ret,

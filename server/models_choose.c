@@ -29,6 +29,15 @@ void model_remember(struct model_run *run) {
     s->used_ms = model_now_ms();
 }
 
+const char *model_account_of(const struct backend *b) {
+    return b->account[0] ? b->account : b->name;
+}
+
+struct route_spend model_spend_of(size_t body_bytes) {
+    return (struct route_spend){
+        .requests = 1, .tokens_in = (double)body_bytes / 4, .tokens_out = 500};
+}
+
 // The name under which this backend has what was asked for; *ret_exact: by that very name.
 static const char *model_at(const struct backend *b, const char *asked, bool *ret_exact) {
     *ret_exact = false;
@@ -47,8 +56,8 @@ static int rank_of(struct model_run *run, const struct model_offer *offer, const
     struct route_standing standing;
     const struct route_spend expected = {
         .requests = 1, .tokens_in = (double)run->body.len / 4, .tokens_out = 500};
-    route_ledger_standing(run->m->ledger, b->account[0] ? b->account : b->name, model, &expected,
-                          model_now_ms(), &standing);
+    route_ledger_standing(run->m->ledger, model_account_of(b), model, &expected, model_now_ms(),
+                          &standing);
     int rank = 0;
     if (standing.usable)
         rank += 1000; // one that may be full is still better than no answer

@@ -62,7 +62,7 @@ struct model_lease {
 
 struct model_end {     // of attempts, on its way into the store
     int64_t audit_seq; // 0: the audit has it otherwise
-    int64_t at_ms, bytes_out, bytes_in, cost, saved;
+    int64_t at_ms, bytes_out, bytes_in, cost;
     int64_t requests, failed; // 0 requests: nothing to count
     bool ok, cancelled, leased;
     char backend[BACKEND_NAME_BYTES_MAX + 1], model[MODEL_NAME_BYTES_MAX + 1];
@@ -90,17 +90,15 @@ struct models {
     bool settling, stopped;
 };
 
-enum model_state { RUN_PLANS, RUN_PREPARES, RUN_WAITS, RUN_ASKS, RUN_OVER };
-
 struct model_run {
     struct model_run *prev, *next;
     struct models *m;
     struct model_events events;
     void *ctx;
-    enum model_state state;
     bool in_job;     // a worker has it: freed when that is done
     bool body_ready; // run->out is made
     bool cancelled;  // by the one who asked
+    bool over;       // done is being told
     struct job *job;
     struct env_timer *timer;
 
@@ -148,6 +146,8 @@ struct model_run {
 };
 
 // models_choose.c
+const char *model_account_of(const struct backend *b); // whose quota it uses
+struct route_spend model_spend_of(size_t body_bytes);  // a guess, before it is sent
 // The next offer to try, in run->offer and run->model. false: none is left.
 bool model_choose(struct model_run *run);
 void model_remember(struct model_run *run); // it answered

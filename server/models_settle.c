@@ -43,8 +43,7 @@ static int write_end(struct db *db, const struct model_end *e, struct err *err) 
                                         .cached = e->usage.cached,
                                         .cache_write = e->usage.cache_write,
                                         .output = e->usage.output,
-                                        .cost = e->cost,
-                                        .saved = e->saved}};
+                                        .cost = e->cost}};
     int r = e->audit_seq ? audit_append(db, &entry, NULL, err) : 0;
     return r < 0 || e->requests == 0 ? r : usage_add(db, &usage, err);
 }
