@@ -131,21 +131,24 @@ def test_idle():
 
 
 def test_memory_does_not_grow():
-    with World() as w:
-        c = Raw(w)
-        latency(c, 2000)
-        engine, front = w.engine_pid(), c.process.pid
-        before = rss_kb(engine), rss_kb(front)
+    def load(w, c):
         latency(c, 20000 if not SAN else 5000)
-        # Sessions that come and go.
-        for _ in range(100):
+        for _ in range(100):  # sessions that come and go
             d = Raw(w)
             d.ping()
             d.end()
-        grown = rss_kb(engine) - before[0], rss_kb(front) - before[1]
+
+    with World() as w:
+        c = Raw(w)
+        # What a load needs once (queues at their fullest, code that is paged in) is no growth: the same load again tells.
+        load(w, c)
+        engine, front = w.engine_pid(), c.process.pid
+        before = rss_kb(engine, "RssAnon"), rss_kb(front, "RssAnon")
+        load(w, c)
+        grown = rss_kb(engine, "RssAnon") - before[0], rss_kb(front, "RssAnon") - before[1]
         report("growth after 20,000 calls and 100 sessions kB: engine %d, front end %d" % grown)
         fds = len(os.listdir("/proc/%d/fd" % front))
-        assert SAN or (grown[0] < 1024 and grown[1] < 256), grown
+        assert SAN or (grown[0] < 512 and grown[1] < 128), grown
         assert fds < 24, fds
         c.end()
 
