@@ -13,7 +13,7 @@
 // --- errors, in the words of the client's API
 
 static void put_error(struct http_exchange *x, enum wire_family family, int status,
-                      enum wire_fault fault, const char *message, int64_t retry_after_ms) {
+                      enum route_fault fault, const char *message, int64_t retry_after_ms) {
     AUTO_BUF body = {0};
     char seconds[24];
     struct http_header headers[2] = {{"content-type", "application/json"}};
@@ -26,37 +26,13 @@ static void put_error(struct http_exchange *x, enum wire_family family, int stat
     (void)http_respond(x, status, headers, n, body.data ? body.data : "", body.len);
 }
 
-static enum wire_fault wire_fault_of(enum route_fault fault) {
-    switch (fault) {
-    case ROUTE_FAULT_RATE:
-        return WIRE_FAULT_RATE;
-    case ROUTE_FAULT_QUOTA:
-    case ROUTE_FAULT_BILLING:
-        return WIRE_FAULT_QUOTA;
-    case ROUTE_FAULT_OVERLOADED:
-        return WIRE_FAULT_OVERLOAD;
-    case ROUTE_FAULT_AUTH:
-        return WIRE_FAULT_KEY;
-    case ROUTE_FAULT_MODEL:
-        return WIRE_FAULT_MODEL;
-    case ROUTE_FAULT_CONTEXT:
-        return WIRE_FAULT_TOO_LONG;
-    case ROUTE_FAULT_SIGNATURE:
-        return WIRE_FAULT_SIGNATURE;
-    case ROUTE_FAULT_REQUEST:
-        return WIRE_FAULT_REQUEST;
-    default:
-        return WIRE_FAULT_SERVER;
-    }
-}
-
 // --- one request
 
 static struct gateway_visit *visit_new(struct gateway *g, struct http_exchange *x,
                                        enum wire_family family) {
     struct gateway_visit *v = mem_zalloc(sizeof *v);
     if (!v) {
-        put_error(x, family, 503, WIRE_FAULT_OVERLOAD, "out of memory", -1);
+        put_error(x, family, 503, ROUTE_FAULT_OVERLOADED, "out of memory", -1);
         return NULL;
     }
     *v = (struct gateway_visit){.gateway = g, .exchange = x, .family = family, .next = g->visits};
@@ -102,7 +78,7 @@ static int on_bytes(void *ctx, const char *bytes, size_t n) {
 // An answer that was cut: its reader has to learn that it is not whole.
 static void put_cut(struct gateway_visit *v, const struct model_result *result) {
     const struct wire_event e = {.kind = WIRE_ERROR,
-                                 .fault = wire_fault_of(result->fault),
+                                 .fault = result->fault,
                                  .text = result->message,
                                  .n = strlen(result->message),
                                  .retry_after_ms = result->retry_after_ms};
@@ -128,8 +104,8 @@ static void on_model_done(void *ctx, const struct model_result *result) {
     else if (result->body)
         (void)http_respond(v->exchange, result->status, &type, 1, result->body, result->body_bytes);
     else
-        put_error(v->exchange, v->family, result->status, wire_fault_of(result->fault),
-                  result->message, result->retry_after_ms);
+        put_error(v->exchange, v->family, result->status, result->fault, result->message,
+                  result->retry_after_ms);
     visit_free(v);
 }
 
@@ -168,7 +144,7 @@ static void ask(struct gateway *g, struct http_exchange *x, const struct http_he
                   r == ERR_BUSY    ? 429
                   : r == ERR_NOMEM ? 503
                                    : 400,
-                  r == ERR_BUSY ? WIRE_FAULT_RATE : WIRE_FAULT_REQUEST, err.message,
+                  r == ERR_BUSY ? ROUTE_FAULT_RATE : ROUTE_FAULT_REQUEST, err.message,
                   r == ERR_BUSY ? 1000 : -1);
         visit_free(v);
         return;
@@ -185,7 +161,7 @@ static void count_tokens(struct http_exchange *x, const struct buf *body) {
     struct err err = {0};
     char text[64];
     if (model_body_read(WIRE_ANTHROPIC, body->data, body->len, &read, &err) < 0) {
-        put_error(x, WIRE_ANTHROPIC, 400, WIRE_FAULT_REQUEST, err.message, -1);
+        put_error(x, WIRE_ANTHROPIC, 400, ROUTE_FAULT_REQUEST, err.message, -1);
         return;
     }
     int n = snprintf(text, sizeof text, "{\"input_tokens\":%zu}",
@@ -266,7 +242,7 @@ static void on_request(void *ctx, struct http_exchange *x, const struct http_hea
     else if (path == PATH_ASK && post)
         ask(g, x, head, body, family, pass);
     else
-        put_error(x, family, path == PATH_NONE ? 404 : 405, WIRE_FAULT_REQUEST,
+        put_error(x, family, path == PATH_NONE ? 404 : 405, ROUTE_FAULT_REQUEST,
                   "paired's gateway has /v1/messages, /v1/messages/count_tokens, "
                   "/v1/chat/completions, /v1/responses and /v1/models",
                   -1);
@@ -302,7 +278,7 @@ static void list_done(void *ctx, bool cancelled) {
     if (v->exchange && !v->gateway->stopped) {
         http_set_owner(v->exchange, NULL);
         if (v->r < 0 || cancelled)
-            put_error(v->exchange, WIRE_CHAT, 503, WIRE_FAULT_SERVER, v->err.message, -1);
+            put_error(v->exchange, WIRE_CHAT, 503, ROUTE_FAULT_SERVER, v->err.message, -1);
         else
             (void)http_respond(v->exchange, 200, &type, 1, v->out.data, v->out.len);
     }

@@ -45,15 +45,6 @@ void model_bury(struct model_run *run) {
     mem_free(run);
 }
 
-static int status_of(enum route_fault fault) {
-    static const int status[ROUTE_FAULTS] = {
-        [ROUTE_FAULT_NONE] = 200,       [ROUTE_FAULT_RATE] = 429,      [ROUTE_FAULT_QUOTA] = 429,
-        [ROUTE_FAULT_OVERLOADED] = 503, [ROUTE_FAULT_SERVER] = 502,    [ROUTE_FAULT_TIMEOUT] = 504,
-        [ROUTE_FAULT_AUTH] = 401,       [ROUTE_FAULT_BILLING] = 402,   [ROUTE_FAULT_MODEL] = 404,
-        [ROUTE_FAULT_CONTEXT] = 400,    [ROUTE_FAULT_SIGNATURE] = 400, [ROUTE_FAULT_REQUEST] = 400};
-    return status[fault];
-}
-
 void model_finish(struct model_run *run, enum route_fault fault, const char *message) {
     const struct backend *b =
         run->plan && run->attempts ? run->plan->offers[run->offer].backend : NULL;
@@ -62,7 +53,8 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
     struct model_result result = {.whole = fault == ROUTE_FAULT_NONE,
                                   .begun = run->begun,
                                   .fault = fault,
-                                  .status = theirs ? run->status : status_of(fault),
+                                  .status =
+                                      theirs ? run->status : wire_fault_status(run->family, fault),
                                   .retry_after_ms = run->limits.retry_after_ms,
                                   .body = theirs ? run->held.data : NULL,
                                   .body_bytes = theirs ? run->held.len : 0,

@@ -9,29 +9,6 @@
 
 enum { ERROR_BODY_BYTES_MAX = 64 * 1024, HELD_BYTES_MAX = MODEL_ANSWER_BYTES_MAX };
 
-static enum route_fault fault_of(enum wire_fault fault) {
-    switch (fault) {
-    case WIRE_FAULT_RATE:
-        return ROUTE_FAULT_RATE;
-    case WIRE_FAULT_QUOTA:
-        return ROUTE_FAULT_QUOTA;
-    case WIRE_FAULT_OVERLOAD:
-        return ROUTE_FAULT_OVERLOADED;
-    case WIRE_FAULT_KEY:
-        return ROUTE_FAULT_AUTH;
-    case WIRE_FAULT_MODEL:
-        return ROUTE_FAULT_MODEL;
-    case WIRE_FAULT_TOO_LONG:
-        return ROUTE_FAULT_CONTEXT;
-    case WIRE_FAULT_SIGNATURE:
-        return ROUTE_FAULT_SIGNATURE;
-    case WIRE_FAULT_REQUEST:
-        return ROUTE_FAULT_REQUEST;
-    default:
-        return ROUTE_FAULT_SERVER;
-    }
-}
-
 static enum wire_family family_of(const struct model_run *run) { // of the backend
     return (enum wire_family)run->plan->offers[run->offer].backend->family;
 }
@@ -82,12 +59,11 @@ static int on_event(void *ctx, const struct wire_event *e) {
     if (e->kind == WIRE_STOP)
         run->ended = true;
     if (e->kind == WIRE_ERROR) {
-        run->fault = fault_of(e->fault);
+        run->fault = route_limits_judge(&run->limits, e->fault, e->retry_after_ms, e->resets_at_s,
+                                        model_now_ms());
         (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s",
                        (int)(e->n < sizeof run->fault_text ? e->n : sizeof run->fault_text - 1),
                        e->text ? e->text : "");
-        if (e->retry_after_ms >= 0)
-            run->limits.retry_after_ms = e->retry_after_ms;
         if (!run->begun)
             return 0; // another one may do better
     }
@@ -190,33 +166,25 @@ void model_attempt_over(struct model_run *run, bool ok, bool cancelled) {
     run->writer = NULL;
 }
 
-static const char *text_of_failure(struct model_run *run, const struct http_answer *answer,
-                                   char *out, size_t max) {
-    const char *backend = run->plan->offers[run->offer].backend->name;
+// What it was, in run->fault_text too.
+static enum route_fault fault_at_end(struct model_run *run, const struct http_answer *answer) {
     if (run->status && run->status / 100 != 2) {
         AUTO_BUF text = {0};
-        struct wire_event event;
-        wire_read_fault(family_of(run), run->status, run->held.data, run->held.len, &event, &text);
-        (void)snprintf(out, max, "%s: %.*s", backend, (int)(event.n < 300 ? event.n : 300),
-                       event.text ? event.text : "");
-    } else {
-        (void)snprintf(out, max, "%s: %s", backend,
-                       run->fault_text[0]   ? run->fault_text
-                       : answer->message[0] ? answer->message
-                                            : "its answer had no end");
-    }
-    return out;
-}
-
-static enum route_fault fault_at_end(struct model_run *run, const struct http_answer *answer) {
-    if (run->status && run->status / 100 != 2)
-        return route_limits_fault(&run->limits, run->status, run->held.data, run->held.len,
+        struct wire_event e;
+        wire_read_fault(family_of(run), run->status, run->held.data, run->held.len, &e, &text);
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s",
+                       (int)(e.n < sizeof run->fault_text ? e.n : sizeof run->fault_text - 1),
+                       e.text ? e.text : "");
+        return route_limits_judge(&run->limits, e.fault, e.retry_after_ms, e.resets_at_s,
                                   model_now_ms());
-    if (run->fault != ROUTE_FAULT_NONE)
-        return run->fault;
-    if (answer->failure == HTTP_TIMEOUT || answer->failure == HTTP_STALL)
-        return ROUTE_FAULT_TIMEOUT;
-    return answer->whole && run->ended ? ROUTE_FAULT_NONE : ROUTE_FAULT_SERVER;
+    }
+    if (run->fault == ROUTE_FAULT_NONE && !(answer->whole && run->ended)) {
+        bool late = answer->failure == HTTP_TIMEOUT || answer->failure == HTTP_STALL;
+        run->fault = late ? ROUTE_FAULT_TIMEOUT : ROUTE_FAULT_SERVER;
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.299s",
+                       answer->message[0] ? answer->message : "its answer had no end");
+    }
+    return run->fault;
 }
 
 static void on_done(void *ctx, const struct http_answer *answer) {
@@ -236,7 +204,8 @@ static void on_done(void *ctx, const struct http_answer *answer) {
     else if (ok && run->held.len)
         hand_on(run, run->held.data, run->held.len);
     if (!ok)
-        (void)text_of_failure(run, answer, message, sizeof message);
+        (void)snprintf(message, sizeof message, "%s: %s",
+                       run->plan->offers[run->offer].backend->name, run->fault_text);
     model_attempt_over(run, ok, false);
     run->busy--;
     if (run->cancelled)

@@ -7,6 +7,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/route/route_fault.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -40,20 +41,6 @@ enum wire_stop { // why an answer ended
     WIRE_STOP_CONTEXT
 };
 
-enum wire_fault { // what an error means for the one who has to decide
-    WIRE_FAULT_NONE,
-    WIRE_FAULT_RATE,      // too many just now: wait
-    WIRE_FAULT_QUOTA,     // used up until a reset, or not paid: another account or backend
-    WIRE_FAULT_OVERLOAD,  // 529, 503: their trouble, another backend or later
-    WIRE_FAULT_SERVER,    // other 5xx
-    WIRE_FAULT_KEY,       // 401, 403: key missing, wrong or not allowed
-    WIRE_FAULT_MODEL,     // no such model
-    WIRE_FAULT_TOO_LONG,  // the context does not fit
-    WIRE_FAULT_SIGNATURE, // thinking blocks of another model (400)
-    WIRE_FAULT_REQUEST,   // other 4xx: the same request fails again
-    WIRE_FAULT_GARBAGE    // not an answer of this family
-};
-
 enum wire_kind {
     WIRE_START,      // id, model; usage when told already
     WIRE_TEXT,       // text of block `index`
@@ -81,8 +68,9 @@ struct wire_event {
     int64_t created;       // WIRE_START: seconds since 1970; 0: not told
     struct wire_usage usage;
     enum wire_stop stop;
-    enum wire_fault fault;
+    enum route_fault fault;
     int64_t retry_after_ms; // -1: not told
+    int64_t resets_at_s;    // WIRE_ERROR: when a quota begins anew, seconds since 1970; 0: not told
 };
 // Borrowed during the call. A negative return ends the reading with that code.
 typedef int wire_sink(void *ctx, const struct wire_event *event);
@@ -104,10 +92,6 @@ int wire_read_end(struct wire_reader *r, wire_sink *sink, void *ctx, struct err 
 // the message, never empty, goes into `text` (cleared first), which ret->text borrows.
 void wire_read_fault(enum wire_family family, int status, const char *body, size_t n,
                      struct wire_event *ret, struct buf *text);
-// What one of its header fields adds: when to come again, and whether a 429 is the account's quota
-// or only too much just now. Call it for each after wire_read_fault; other names are ignored.
-void wire_read_fault_header(enum wire_family family, const char *name, size_t name_n,
-                            const char *value, size_t value_n, struct wire_event *fault);
 
 // --- answers, written
 struct wire_writer;
@@ -121,8 +105,11 @@ void wire_writer_own_usage(struct wire_writer *w);
 // appended, and nothing can be written any more.
 int wire_write(struct wire_writer *w, const struct wire_event *event, struct buf *out);
 // Appends the body of an error response; its HTTP status, or ERR_NOMEM, ERR_LIMIT.
-int wire_write_fault(enum wire_family family, enum wire_fault fault, const char *message,
+int wire_write_fault(enum wire_family family, enum route_fault fault, const char *message,
                      struct buf *out);
+
+// The HTTP status that an error of this kind has in its family.
+int wire_fault_status(enum wire_family family, enum route_fault fault);
 
 // --- requests
 struct wire_loss { // what the other family cannot say, for the audit and the log; never content

@@ -20,70 +20,76 @@ struct said { // what was found in a body
 
 struct meaning {
     const char *word;
-    enum wire_fault fault;
+    enum route_fault fault;
 };
 
 // Types, codes and reasons.
 static const struct meaning by_word[] = {
-    {"insufficient_quota", WIRE_FAULT_QUOTA},
-    {"usage_limit_reached", WIRE_FAULT_QUOTA},
-    {"usage_not_included", WIRE_FAULT_QUOTA},
-    {"billing", WIRE_FAULT_QUOTA}, // billing_error, billing_hard_limit_reached
-    {"spend_limit_reached", WIRE_FAULT_QUOTA},
-    {"perday", WIRE_FAULT_QUOTA}, // Gemini's quotaId
-    {"context_length_exceeded", WIRE_FAULT_TOO_LONG},
-    {"exceed_context_size", WIRE_FAULT_TOO_LONG}, // llama.cpp
-    {"request_too_large", WIRE_FAULT_TOO_LONG},
-    {"invalid_encrypted_content", WIRE_FAULT_SIGNATURE},
-    {"model_not_found", WIRE_FAULT_MODEL},
-    {"invalid_api_key", WIRE_FAULT_KEY},
-    {"api_key_invalid", WIRE_FAULT_KEY},
-    {"authentication_error", WIRE_FAULT_KEY},
-    {"permission_error", WIRE_FAULT_KEY},
-    {"permission_denied", WIRE_FAULT_KEY},
-    {"unauthenticated", WIRE_FAULT_KEY},
-    {"overloaded", WIRE_FAULT_OVERLOAD}, // overloaded_error, server_is_overloaded
-    {"slow_down", WIRE_FAULT_OVERLOAD},
-    {"unavailable", WIRE_FAULT_OVERLOAD}, // Gemini's UNAVAILABLE, llama.cpp's unavailable_error
+    {"insufficient_quota", ROUTE_FAULT_QUOTA},
+    {"usage_limit_reached", ROUTE_FAULT_QUOTA},
+    {"usage_limit_exceeded", ROUTE_FAULT_QUOTA},
+    {"quota_exceeded", ROUTE_FAULT_QUOTA},
+    {"billing_hard_limit", ROUTE_FAULT_QUOTA},
+    {"usage_not_included", ROUTE_FAULT_BILLING},
+    {"billing", ROUTE_FAULT_BILLING}, // billing_error, billing_not_active
+    {"payment_required", ROUTE_FAULT_BILLING},
+    {"spend_limit_reached", ROUTE_FAULT_QUOTA},
+    {"perday", ROUTE_FAULT_QUOTA}, // Gemini's quotaId
+    {"context_length_exceeded", ROUTE_FAULT_CONTEXT},
+    {"model_context_window_exceeded", ROUTE_FAULT_CONTEXT},
+    {"exceed_context_size", ROUTE_FAULT_CONTEXT}, // llama.cpp
+    {"request_too_large", ROUTE_FAULT_CONTEXT},
+    {"invalid_encrypted_content", ROUTE_FAULT_SIGNATURE},
+    {"model_not_found", ROUTE_FAULT_MODEL},
+    {"invalid_api_key", ROUTE_FAULT_AUTH},
+    {"api_key_invalid", ROUTE_FAULT_AUTH},
+    {"authentication_error", ROUTE_FAULT_AUTH},
+    {"permission_error", ROUTE_FAULT_AUTH},
+    {"permission_denied", ROUTE_FAULT_AUTH},
+    {"unauthenticated", ROUTE_FAULT_AUTH},
+    {"overloaded", ROUTE_FAULT_OVERLOADED}, // overloaded_error, server_is_overloaded
+    {"slow_down", ROUTE_FAULT_OVERLOADED},
+    {"unavailable", ROUTE_FAULT_OVERLOADED}, // Gemini's UNAVAILABLE, llama.cpp's unavailable_error
 };
 // Types that say less than the text does.
 static const struct meaning by_wide_word[] = {
-    {"rate_limit", WIRE_FAULT_RATE},         {"resource_exhausted", WIRE_FAULT_RATE},
-    {"timeout_error", WIRE_FAULT_SERVER},    {"api_error", WIRE_FAULT_SERVER},
-    {"server_error", WIRE_FAULT_SERVER},     {"internal", WIRE_FAULT_SERVER},
-    {"invalid_request", WIRE_FAULT_REQUEST}, {"invalid_argument", WIRE_FAULT_REQUEST},
-    {"not_found", WIRE_FAULT_REQUEST},
+    {"rate_limit", ROUTE_FAULT_RATE},         {"resource_exhausted", ROUTE_FAULT_RATE},
+    {"timeout_error", ROUTE_FAULT_TIMEOUT},   {"api_error", ROUTE_FAULT_SERVER},
+    {"server_error", ROUTE_FAULT_SERVER},     {"internal", ROUTE_FAULT_SERVER},
+    {"invalid_request", ROUTE_FAULT_REQUEST}, {"invalid_argument", ROUTE_FAULT_REQUEST},
+    {"not_found", ROUTE_FAULT_MODEL},
 };
 // The text of a 4xx, or of an error within a stream.
 static const struct meaning by_text[] = {
-    {"credit balance is too low", WIRE_FAULT_QUOTA},
-    {"specified api usage limits", WIRE_FAULT_QUOTA},
-    {"usage limit reached", WIRE_FAULT_QUOTA},
-    {"reached your usage limit", WIRE_FAULT_QUOTA},
-    {"extra usage is required", WIRE_FAULT_QUOTA},
-    {"insufficient balance", WIRE_FAULT_QUOTA},
-    {"insufficient credits", WIRE_FAULT_QUOTA},
-    {"per day", WIRE_FAULT_QUOTA},
-    {"prompt is too long", WIRE_FAULT_TOO_LONG},
-    {"exceed context limit", WIRE_FAULT_TOO_LONG},
-    {"maximum context length", WIRE_FAULT_TOO_LONG},
-    {"context length exceeded", WIRE_FAULT_TOO_LONG},
-    {"exceeds the available context size", WIRE_FAULT_TOO_LONG},
-    {"exceeds the context window", WIRE_FAULT_TOO_LONG},
-    {"input token count", WIRE_FAULT_TOO_LONG},
-    {"greater than the context length", WIRE_FAULT_TOO_LONG},
-    {"request too large", WIRE_FAULT_TOO_LONG}, // more than a minute's tokens: waiting is no help
-    {"`signature` in `thinking`", WIRE_FAULT_SIGNATURE},
-    {"blocks in the latest assistant message cannot be modified", WIRE_FAULT_SIGNATURE},
-    {"thought_signature", WIRE_FAULT_SIGNATURE},
-    {"thought signature", WIRE_FAULT_SIGNATURE},
-    {"encrypted content", WIRE_FAULT_SIGNATURE},
-    {"api key not valid", WIRE_FAULT_KEY},
-    {"incorrect api key", WIRE_FAULT_KEY},
-    {"invalid x-api-key", WIRE_FAULT_KEY},
+    {"credit balance", ROUTE_FAULT_BILLING},
+    {"specified api usage limits", ROUTE_FAULT_QUOTA},
+    {"usage limit reached", ROUTE_FAULT_QUOTA},
+    {"reached your usage limit", ROUTE_FAULT_QUOTA},
+    {"extra usage is required", ROUTE_FAULT_QUOTA},
+    {"insufficient balance", ROUTE_FAULT_BILLING},
+    {"insufficient credits", ROUTE_FAULT_BILLING},
+    {"per day", ROUTE_FAULT_QUOTA},
+    {"prompt is too long", ROUTE_FAULT_CONTEXT},
+    {"exceed context limit", ROUTE_FAULT_CONTEXT},
+    {"maximum context length", ROUTE_FAULT_CONTEXT},
+    {"context length exceeded", ROUTE_FAULT_CONTEXT},
+    {"exceeds the available context size", ROUTE_FAULT_CONTEXT},
+    {"exceeds the context window", ROUTE_FAULT_CONTEXT},
+    {"input token count", ROUTE_FAULT_CONTEXT},
+    {"greater than the context length", ROUTE_FAULT_CONTEXT},
+    {"request too large", ROUTE_FAULT_CONTEXT}, // more than a minute's tokens: waiting is no help
+    {"`signature` in `thinking`", ROUTE_FAULT_SIGNATURE},
+    {"blocks in the latest assistant message cannot be modified", ROUTE_FAULT_SIGNATURE},
+    {"thought_signature", ROUTE_FAULT_SIGNATURE},
+    {"thought signature", ROUTE_FAULT_SIGNATURE},
+    {"encrypted content", ROUTE_FAULT_SIGNATURE},
+    {"api key not valid", ROUTE_FAULT_AUTH},
+    {"incorrect api key", ROUTE_FAULT_AUTH},
+    {"invalid x-api-key", ROUTE_FAULT_AUTH},
 };
 
-static bool look_up(const struct meaning *table, size_t n, const char *text, enum wire_fault *ret) {
+static bool look_up(const struct meaning *table, size_t n, const char *text,
+                    enum route_fault *ret) {
     for (size_t i = 0; i < n; i++)
         if (strcasestr(text, table[i].word)) {
             *ret = table[i].fault;
@@ -98,41 +104,43 @@ static bool about_model(const char *text) {
             strcasestr(text, "not supported") || !strncasecmp(text, "model:", 6));
 }
 
-static enum wire_fault by_status(int status, const char *text) {
+static enum route_fault by_status(int status) {
     if (status == 429)
-        return WIRE_FAULT_RATE;
+        return ROUTE_FAULT_RATE;
     if (status == 402)
-        return WIRE_FAULT_QUOTA;
+        return ROUTE_FAULT_BILLING;
     if (status == 503 || status == 529)
-        return WIRE_FAULT_OVERLOAD;
+        return ROUTE_FAULT_OVERLOADED;
     if (status == 401 || status == 403 || status == 407)
-        return WIRE_FAULT_KEY;
-    if (status == 404)
-        return strcasestr(text, "model") ? WIRE_FAULT_MODEL : WIRE_FAULT_REQUEST;
+        return ROUTE_FAULT_AUTH;
+    if (status == 404) // no such model, or a wrong address: another backend may have it
+        return ROUTE_FAULT_MODEL;
+    if (status == 408 || status == 504)
+        return ROUTE_FAULT_TIMEOUT;
     if (status == 413)
-        return WIRE_FAULT_TOO_LONG;
-    if (status >= 500 || status == 408 || status == 409 || status == 425)
-        return WIRE_FAULT_SERVER; // those of the client's are what SDKs try again as well
-    return status >= 400 ? WIRE_FAULT_REQUEST : WIRE_FAULT_GARBAGE;
+        return ROUTE_FAULT_CONTEXT;
+    if (status >= 400 && status < 500 && status != 409 && status != 425)
+        return ROUTE_FAULT_REQUEST;
+    return ROUTE_FAULT_SERVER; // or no answer at all; 409 and 425 are what SDKs try again as well
 }
 
-static enum wire_fault find_fault(const struct said *s) {
-    enum wire_fault f;
+static enum route_fault find_fault(const struct said *s) {
+    enum route_fault f;
     bool theirs = s->status >= 500; // then words about the request are not to be believed
     if (look_up(by_word, COUNT_OF(by_word), s->words, &f) &&
-        (!theirs || f == WIRE_FAULT_OVERLOAD || f == WIRE_FAULT_TOO_LONG))
+        (!theirs || f == ROUTE_FAULT_OVERLOADED || f == ROUTE_FAULT_CONTEXT))
         return f;
     if (!theirs && look_up(by_text, COUNT_OF(by_text), s->text, &f))
         return f;
-    if (theirs && look_up(by_text, COUNT_OF(by_text), s->text, &f) && f == WIRE_FAULT_TOO_LONG)
+    if (theirs && look_up(by_text, COUNT_OF(by_text), s->text, &f) && f == ROUTE_FAULT_CONTEXT)
         return f; // llama.cpp says so with 500
     if ((!s->status || s->status == 400 || s->status == 404) && about_model(s->text))
-        return WIRE_FAULT_MODEL;
+        return ROUTE_FAULT_MODEL;
     if (s->status)
-        return by_status(s->status, s->text);
+        return by_status(s->status);
     if (look_up(by_wide_word, COUNT_OF(by_wide_word), s->words, &f))
         return f;
-    return strcasestr(s->text, "overloaded") ? WIRE_FAULT_OVERLOAD : WIRE_FAULT_SERVER;
+    return strcasestr(s->text, "overloaded") ? ROUTE_FAULT_OVERLOADED : ROUTE_FAULT_SERVER;
 }
 
 // "34.5s", "6m0s", "250ms", "1h2m": milliseconds; -1: none.
@@ -215,11 +223,12 @@ static void put_message(struct wire_json message, int status, struct buf *text) 
 
 void wire_fault_of(enum wire_family family, int status, struct wire_json error,
                    struct wire_event *ret, struct buf *text) {
-    enum { TYPE, CODE, STATUS, MESSAGE, DETAILS, RESETS, COUNT };
+    enum { TYPE, CODE, STATUS, MESSAGE, DETAILS, RESETS, RESETS_AT, COUNT };
     static const struct wire_name names[COUNT] = {
-        [TYPE] = WIRE_NAME("type"),       [CODE] = WIRE_NAME("code"),
-        [STATUS] = WIRE_NAME("status"),   [MESSAGE] = WIRE_NAME("message"),
-        [DETAILS] = WIRE_NAME("details"), [RESETS] = WIRE_NAME("resets_in_seconds"),
+        [TYPE] = WIRE_NAME("type"),           [CODE] = WIRE_NAME("code"),
+        [STATUS] = WIRE_NAME("status"),       [MESSAGE] = WIRE_NAME("message"),
+        [DETAILS] = WIRE_NAME("details"),     [RESETS] = WIRE_NAME("resets_in_seconds"),
+        [RESETS_AT] = WIRE_NAME("resets_at"),
     };
     AUTO_BUF words = BUF_INIT(WORDS_BYTES_MAX);
     struct wire_json v[COUNT];
@@ -237,6 +246,7 @@ void wire_fault_of(enum wire_family family, int status, struct wire_json error,
             status = (int)code;
         if (v[RESETS].p)
             ret->retry_after_ms = seconds_ms(wire_json_real(v[RESETS]));
+        ret->resets_at_s = wire_json_int(v[RESETS_AT]);
         gemini_retry(v[DETAILS], &ret->retry_after_ms);
     } else {
         v[MESSAGE] = error;
@@ -245,9 +255,9 @@ void wire_fault_of(enum wire_family family, int status, struct wire_json error,
     struct said s = {status, words.data ? words.data : "", text->len ? text->data : ""};
     ret->fault = find_fault(&s);
     // Gemini's text about quota is the same for a minute's and a day's; only the day's id tells.
-    if (family == WIRE_GEMINI && status == 429 && ret->fault == WIRE_FAULT_QUOTA &&
+    if (family == WIRE_GEMINI && status == 429 && ret->fault == ROUTE_FAULT_QUOTA &&
         strcasestr(s.words, "perminute") && !strcasestr(s.words, "perday"))
-        ret->fault = WIRE_FAULT_RATE;
+        ret->fault = ROUTE_FAULT_RATE;
     if (ret->retry_after_ms < 0)
         ret->retry_after_ms = retry_of_text(s.text);
     ret->text = s.text;
@@ -292,96 +302,68 @@ void wire_read_fault(enum wire_family family, int status, const char *body, size
     wire_fault_of(family, status, v[0].p ? v[0] : v[1].p || !v[2].p ? document : v[2], ret, text);
 }
 
-static bool name_is(const char *name, size_t n, const char *what) {
-    return strlen(what) == n && !strncasecmp(name, what, n);
-}
-
-void wire_read_fault_header(enum wire_family family, const char *name, size_t name_n,
-                            const char *value, size_t value_n, struct wire_event *fault) {
-    char text[32];
-    struct wire_json number = {text, value_n};
-    if (!value_n || value_n >= sizeof text)
-        return; // a date is for whoever has a clock
-    memcpy(text, value, value_n);
-    text[value_n] = '\0';
-    bool too_many = fault->fault == WIRE_FAULT_RATE;
-    bool numeric = strspn(text, "0123456789.") == value_n;
-    if (numeric && name_is(name, name_n, "retry-after-ms"))
-        fault->retry_after_ms = seconds_ms(wire_json_real(number) / 1000);
-    else if (numeric && name_is(name, name_n, "retry-after")) {
-        int64_t ms = seconds_ms(wire_json_real(number));
-        if (ms > fault->retry_after_ms + 1000 || fault->retry_after_ms < 0)
-            fault->retry_after_ms = ms; // not when it is the same in whole seconds
-    } else if (family == WIRE_ANTHROPIC && too_many && !strcasecmp(text, "rejected") &&
-               name_is(name, name_n, "anthropic-ratelimit-unified-status"))
-        fault->fault = WIRE_FAULT_QUOTA;
-    else if (family == WIRE_RESPONSES && too_many && numeric && wire_json_real(number) >= 100 &&
-             (name_is(name, name_n, "x-codex-primary-used-percent") ||
-              name_is(name, name_n, "x-codex-secondary-used-percent")))
-        fault->fault = WIRE_FAULT_QUOTA;
-}
-
-// --- written
-
 struct face { // how a family says it
     int status;
     const char *type, *code;
 };
 
-static const struct face anthropic_faces[] = {
-    [WIRE_FAULT_NONE] = {500, "api_error", NULL},
-    [WIRE_FAULT_RATE] = {429, "rate_limit_error", NULL},
-    [WIRE_FAULT_QUOTA] = {429, "rate_limit_error", NULL},
-    [WIRE_FAULT_OVERLOAD] = {529, "overloaded_error", NULL},
-    [WIRE_FAULT_SERVER] = {500, "api_error", NULL},
-    [WIRE_FAULT_KEY] = {401, "authentication_error", NULL},
-    [WIRE_FAULT_MODEL] = {404, "not_found_error", NULL},
-    [WIRE_FAULT_TOO_LONG] = {400, "invalid_request_error", NULL},
-    [WIRE_FAULT_SIGNATURE] = {400, "invalid_request_error", NULL},
-    [WIRE_FAULT_REQUEST] = {400, "invalid_request_error", NULL},
-    [WIRE_FAULT_GARBAGE] = {502, "api_error", NULL},
+static const struct face anthropic_faces[ROUTE_FAULTS] = {
+    [ROUTE_FAULT_NONE] = {500, "api_error", NULL},
+    [ROUTE_FAULT_RATE] = {429, "rate_limit_error", NULL},
+    [ROUTE_FAULT_QUOTA] = {429, "rate_limit_error", NULL},
+    [ROUTE_FAULT_OVERLOADED] = {529, "overloaded_error", NULL},
+    [ROUTE_FAULT_SERVER] = {502, "api_error", NULL},
+    [ROUTE_FAULT_TIMEOUT] = {504, "timeout_error", NULL},
+    [ROUTE_FAULT_AUTH] = {401, "authentication_error", NULL},
+    [ROUTE_FAULT_BILLING] = {402, "billing_error", NULL},
+    [ROUTE_FAULT_MODEL] = {404, "not_found_error", NULL},
+    [ROUTE_FAULT_CONTEXT] = {400, "invalid_request_error", NULL},
+    [ROUTE_FAULT_SIGNATURE] = {400, "invalid_request_error", NULL},
+    [ROUTE_FAULT_REQUEST] = {400, "invalid_request_error", NULL},
 };
-static const struct face openai_faces[] = {
-    [WIRE_FAULT_NONE] = {500, "server_error", NULL},
-    [WIRE_FAULT_RATE] = {429, "requests", "rate_limit_exceeded"},
-    [WIRE_FAULT_QUOTA] = {429, "insufficient_quota", "insufficient_quota"},
-    [WIRE_FAULT_OVERLOAD] = {503, "server_error", "server_is_overloaded"},
-    [WIRE_FAULT_SERVER] = {500, "server_error", "server_error"},
-    [WIRE_FAULT_KEY] = {401, "invalid_request_error", "invalid_api_key"},
-    [WIRE_FAULT_MODEL] = {404, "invalid_request_error", "model_not_found"},
-    [WIRE_FAULT_TOO_LONG] = {400, "invalid_request_error", "context_length_exceeded"},
-    [WIRE_FAULT_SIGNATURE] = {400, "invalid_request_error", "invalid_encrypted_content"},
-    [WIRE_FAULT_REQUEST] = {400, "invalid_request_error", NULL},
-    [WIRE_FAULT_GARBAGE] = {502, "server_error", "bad_gateway"},
+static const struct face openai_faces[ROUTE_FAULTS] = {
+    [ROUTE_FAULT_NONE] = {500, "server_error", NULL},
+    [ROUTE_FAULT_RATE] = {429, "requests", "rate_limit_exceeded"},
+    [ROUTE_FAULT_QUOTA] = {429, "insufficient_quota", "insufficient_quota"},
+    [ROUTE_FAULT_OVERLOADED] = {503, "server_error", "server_is_overloaded"},
+    [ROUTE_FAULT_SERVER] = {502, "server_error", "server_error"},
+    [ROUTE_FAULT_TIMEOUT] = {504, "server_error", "timeout_error"},
+    [ROUTE_FAULT_AUTH] = {401, "invalid_request_error", "invalid_api_key"},
+    [ROUTE_FAULT_BILLING] = {402, "billing_not_active", "billing_not_active"},
+    [ROUTE_FAULT_MODEL] = {404, "invalid_request_error", "model_not_found"},
+    [ROUTE_FAULT_CONTEXT] = {400, "invalid_request_error", "context_length_exceeded"},
+    [ROUTE_FAULT_SIGNATURE] = {400, "invalid_request_error", "invalid_encrypted_content"},
+    [ROUTE_FAULT_REQUEST] = {400, "invalid_request_error", NULL},
 };
-static const struct face gemini_faces[] = {
-    [WIRE_FAULT_NONE] = {500, "INTERNAL", NULL},
-    [WIRE_FAULT_RATE] = {429, "RESOURCE_EXHAUSTED", NULL},
-    [WIRE_FAULT_QUOTA] = {429, "RESOURCE_EXHAUSTED", NULL},
-    [WIRE_FAULT_OVERLOAD] = {503, "UNAVAILABLE", NULL},
-    [WIRE_FAULT_SERVER] = {500, "INTERNAL", NULL},
-    [WIRE_FAULT_KEY] = {401, "UNAUTHENTICATED", NULL},
-    [WIRE_FAULT_MODEL] = {404, "NOT_FOUND", NULL},
-    [WIRE_FAULT_TOO_LONG] = {400, "INVALID_ARGUMENT", NULL},
-    [WIRE_FAULT_SIGNATURE] = {400, "INVALID_ARGUMENT", NULL},
-    [WIRE_FAULT_REQUEST] = {400, "INVALID_ARGUMENT", NULL},
-    [WIRE_FAULT_GARBAGE] = {502, "INTERNAL", NULL},
+static const struct face gemini_faces[ROUTE_FAULTS] = {
+    [ROUTE_FAULT_NONE] = {500, "INTERNAL", NULL},
+    [ROUTE_FAULT_RATE] = {429, "RESOURCE_EXHAUSTED", NULL},
+    [ROUTE_FAULT_QUOTA] = {429, "RESOURCE_EXHAUSTED", NULL},
+    [ROUTE_FAULT_OVERLOADED] = {503, "UNAVAILABLE", NULL},
+    [ROUTE_FAULT_SERVER] = {502, "INTERNAL", NULL},
+    [ROUTE_FAULT_TIMEOUT] = {504, "DEADLINE_EXCEEDED", NULL},
+    [ROUTE_FAULT_AUTH] = {401, "UNAUTHENTICATED", NULL},
+    [ROUTE_FAULT_BILLING] = {402, "FAILED_PRECONDITION", NULL},
+    [ROUTE_FAULT_MODEL] = {404, "NOT_FOUND", NULL},
+    [ROUTE_FAULT_CONTEXT] = {400, "INVALID_ARGUMENT", NULL},
+    [ROUTE_FAULT_SIGNATURE] = {400, "INVALID_ARGUMENT", NULL},
+    [ROUTE_FAULT_REQUEST] = {400, "INVALID_ARGUMENT", NULL},
 };
 
-static const struct face *face_of(enum wire_family family, enum wire_fault fault) {
-    unsigned i = (unsigned)fault <= WIRE_FAULT_GARBAGE ? fault : WIRE_FAULT_NONE;
+static const struct face *face_of(enum wire_family family, enum route_fault fault) {
+    unsigned i = (unsigned)fault < ROUTE_FAULTS ? fault : ROUTE_FAULT_NONE;
     if (family == WIRE_ANTHROPIC)
         return &anthropic_faces[i];
     return family == WIRE_GEMINI ? &gemini_faces[i] : &openai_faces[i];
 }
 
-int wire_fault_status(enum wire_family family, enum wire_fault fault) {
+int wire_fault_status(enum wire_family family, enum route_fault fault) {
     return face_of(family, fault)->status;
 }
 
 // Some texts are what clients look for: Claude Code shortens its history when it reads the first.
-static const char *opening(enum wire_family family, enum wire_fault fault) {
-    if (fault == WIRE_FAULT_TOO_LONG)
+static const char *opening(enum wire_family family, enum route_fault fault) {
+    if (fault == ROUTE_FAULT_CONTEXT)
         return family == WIRE_ANTHROPIC ? "prompt is too long: "
                : family == WIRE_GEMINI
                    ? "The input token count exceeds the maximum number of tokens allowed: "
@@ -389,7 +371,7 @@ static const char *opening(enum wire_family family, enum wire_fault fault) {
     return "";
 }
 
-void wire_put_error(struct buf *out, enum wire_family family, enum wire_fault fault,
+void wire_put_error(struct buf *out, enum wire_family family, enum route_fault fault,
                     const char *message, size_t n) {
     const struct face *f = face_of(family, fault);
     const char *before = opening(family, fault);
@@ -416,7 +398,7 @@ void wire_put_error(struct buf *out, enum wire_family family, enum wire_fault fa
         out->failed = true;
 }
 
-void wire_put_fault(struct buf *out, enum wire_family family, enum wire_fault fault,
+void wire_put_fault(struct buf *out, enum wire_family family, enum route_fault fault,
                     const char *message, size_t n) {
     if (family == WIRE_ANTHROPIC)
         WIRE_PUT(out, "{\"type\":\"error\",\"error\":");
@@ -426,7 +408,7 @@ void wire_put_fault(struct buf *out, enum wire_family family, enum wire_fault fa
     WIRE_PUT(out, "}");
 }
 
-int wire_write_fault(enum wire_family family, enum wire_fault fault, const char *message,
+int wire_write_fault(enum wire_family family, enum route_fault fault, const char *message,
                      struct buf *out) {
     size_t before = out->len;
     if (out->failed)

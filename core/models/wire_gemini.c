@@ -106,7 +106,7 @@ static int broken_call(struct wire_reader *r, struct wire_json reason, struct wi
     if (text.failed)
         return ERR_NOMEM;
     struct wire_event e = {.kind = WIRE_ERROR,
-                           .fault = WIRE_FAULT_GARBAGE,
+                           .fault = ROUTE_FAULT_SERVER,
                            .retry_after_ms = -1,
                            .text = text.data,
                            .n = text.len};

@@ -49,13 +49,11 @@ void wire_put_number(struct buf *out, int64_t n);
 // Arguments of a tool as an object on one line: none become {}, what is no object is kept under
 // "invalid_json", so that whoever asked can be told what the model said.
 void wire_put_object(struct buf *out, const struct buf *text);
-// The status that an error of this kind has in its family.
-int wire_fault_status(enum wire_family family, enum wire_fault fault);
 // The error itself, without what the family wraps around it.
-void wire_put_error(struct buf *out, enum wire_family family, enum wire_fault fault,
+void wire_put_error(struct buf *out, enum wire_family family, enum route_fault fault,
                     const char *message, size_t n);
 // With it: the body of an error response.
-void wire_put_fault(struct buf *out, enum wire_family family, enum wire_fault fault,
+void wire_put_fault(struct buf *out, enum wire_family family, enum route_fault fault,
                     const char *message, size_t n);
 // The error as the last thing of a stream, each event of which begins with `prefix`, or as a body.
 int wire_error_event(const struct wire_writer *w, const char *prefix, const struct wire_event *e,

@@ -246,3 +246,33 @@ int64_t route_retry_delay_ms(const struct route_limits *l, unsigned attempt, uin
         delay *= 2;
     return delay - (int64_t)((uint64_t)delay / 4 * random / UINT32_MAX);
 }
+
+// --- failures
+
+// One that is used up and does not begin anew soon.
+static bool long_window_spent(const struct route_limits *l, int64_t now_ms) {
+    for (size_t i = 0; i < l->count; i++) {
+        const struct route_limit *w = &l->items[i];
+        if (!(w->rejected || w->used_share >= 1 || w->remaining <= 0))
+            continue;
+        if (w->reset_ms >= 0 ? w->reset_ms > now_ms + ROUTE_WAIT_MS_MAX
+                             : w->length_ms > ROUTE_WAIT_MS_MAX)
+            return true;
+    }
+    return false;
+}
+
+enum route_fault route_limits_judge(struct route_limits *l, enum route_fault fault,
+                                    int64_t retry_after_ms, int64_t resets_at_s, int64_t now_ms) {
+    const int64_t most_s = INT64_C(86400) * ROUTE_DURATION_DAYS_MAX;
+    route_limits_finish(l, now_ms);
+    if (l->retry_after_ms < 0 && retry_after_ms >= 0 && retry_after_ms <= most_s * MS_SECOND)
+        l->retry_after_ms = retry_after_ms;
+    if (l->retry_after_ms < 0 && resets_at_s > 0 && resets_at_s < INT64_MAX / MS_SECOND) {
+        int64_t ms = resets_at_s * MS_SECOND - (now_ms + l->skew_ms);
+        if (ms >= 0 && ms <= most_s * MS_SECOND)
+            l->retry_after_ms = ms;
+    }
+    bool quota = long_window_spent(l, now_ms) || l->retry_after_ms > ROUTE_WAIT_MS_MAX;
+    return fault == ROUTE_FAULT_RATE && quota ? ROUTE_FAULT_QUOTA : fault;
+}

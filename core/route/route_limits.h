@@ -1,7 +1,6 @@
-// What an answer's headers and error body say about quotas: which windows there are, how much of
-// each is used, when it begins anew, how long to wait, and what kind of failure this was. Header by
-// header in, a plain struct out; no I/O, nothing allocated except while a body is parsed. Any
-// thread.
+// What an answer's headers say about quotas: which windows there are, how much of
+// each is used, when it begins anew, how long to wait. Header by header in, a plain struct out; no
+// I/O, nothing allocated. Any thread.
 //
 // Families read (names in any case):
 //   anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}
@@ -9,11 +8,10 @@
 //   x-ratelimit-{limit,remaining,reset}[-{requests,tokens,…}], "6m0s", seconds or a time
 //   x-codex-{primary,secondary}-{used-percent,window-minutes,reset-at,reset-after-seconds}
 //   retry-after (seconds or a date), retry-after-ms, x-should-retry, date (for the server's clock)
-// Bodies: {"error":{"type","code","status","message","resets_at","resets_in_seconds","details"}} as
-// Anthropic, OpenAI, Codex and Google write it.
 #pragma once
 
 #include "core/base/err.h"
+#include "core/route/route_fault.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +19,7 @@
 
 enum {
     ROUTE_WINDOW_NAME_BYTES_MAX = 24, // with its end; longer names are ignored
-    ROUTE_LIMITS_MAX = 12,            // windows of one answer; further ones are ignored
-    ROUTE_BODY_BYTES_MAX = 64 * 1024  // of an error body; the rest is not read
+    ROUTE_LIMITS_MAX = 12             // windows of one answer; further ones are ignored
 };
 
 // One window as one answer described it. NAN and -1 where it said nothing.
@@ -46,24 +43,6 @@ struct route_limits {
     bool finished;
 };
 
-// What a failure means for routing.
-enum route_fault {
-    ROUTE_FAULT_NONE,
-    ROUTE_FAULT_RATE,       // too fast: wait, the same backend will do
-    ROUTE_FAULT_QUOTA,      // a long window or the credit is used up: take another
-    ROUTE_FAULT_OVERLOADED, // the provider is: take another, come back soon
-    ROUTE_FAULT_SERVER,     // 5xx, reset, cut, garbage
-    ROUTE_FAULT_TIMEOUT,    // 408, a stall
-    ROUTE_FAULT_AUTH,       // 401, 403: another account
-    ROUTE_FAULT_BILLING,    // 402, no credit: another account, the user has to act
-    ROUTE_FAULT_MODEL,      // this account has no such model
-    ROUTE_FAULT_CONTEXT,    // too long for this model: a larger one
-    ROUTE_FAULT_SIGNATURE,  // thinking of another model in the history: strip it, once
-    ROUTE_FAULT_REQUEST,    // the request itself is wrong: nobody else will take it either
-    ROUTE_FAULTS
-};
-const char *route_fault_name(enum route_fault fault); // "rate", "quota" …; never NULL
-
 void route_limits_init(struct route_limits *l);
 // One header; unknown ones and unreadable values are ignored. `now_ms` is our wall clock.
 void route_limits_header(struct route_limits *l, const char *name, size_t name_len,
@@ -72,15 +51,12 @@ void route_limits_header(struct route_limits *l, const char *name, size_t name_l
 // Idempotent.
 void route_limits_finish(struct route_limits *l, int64_t now_ms);
 
-// What kind of failure an answer with this status, these headers (finished) and this body is,
-// adding what the body says about waiting and windows to `l`. The body may be anything, also empty
-// or NULL. A body that cannot be parsed, for whatever reason, leaves status and headers to decide.
-enum route_fault route_limits_fault(struct route_limits *l, int status, const char *body, size_t n,
-                                    int64_t now_ms);
-// Error objects that arrive inside a stream, after a 200 (SSE `error` events): as above by the body
-// alone; ROUTE_FAULT_SERVER when it says nothing known.
-enum route_fault route_limits_stream_fault(struct route_limits *l, const char *body, size_t n,
-                                           int64_t now_ms);
+// The failure that an answer's status and body stand for (core/models/wire.h reads them), seen
+// beside its headers (finished): too many requests are a quota when a long window is used up or the
+// wait is a long one. What the body said about waiting (`retry_after_ms` -1, `resets_at_s` 0:
+// nothing) is added to `l` where the headers were silent.
+enum route_fault route_limits_judge(struct route_limits *l, enum route_fault fault,
+                                    int64_t retry_after_ms, int64_t resets_at_s, int64_t now_ms);
 
 // Whether a reset belongs to a window that is worth waiting for (true) or to switch away from.
 // Providers' per-minute windows reset within ROUTE_WAIT_MS_MAX.

@@ -15,7 +15,7 @@ LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/store": ("core/base", "core/crypto", "core/db"),
     "core/workspace": ("core/base", "core/loop", "core/crypto", "core/db", "core/code", "core/store"),
     "core/agents": ("core/base", "core/workspace", "core/code", "core/store", "core/db"),
-    "core/models": ("core/base", "core/loop"),
+    "core/models": ("core/base", "core/loop", "core/route"),
     "protocol": ("core/base",),
     "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code",
                "core/workspace", "core/agents", "core/models", "core/route", "protocol"),

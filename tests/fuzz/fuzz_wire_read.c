@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     wire_read_fault((enum wire_family)(size % WIRE_FAMILIES), size % 8 < 4 ? 429 : 400, bytes, size,
                     &fault, &text);
-    if (!fault.n || fault.fault == WIRE_FAULT_NONE || !utf_valid(fault.text, fault.n))
+    if (!fault.n || fault.fault == ROUTE_FAULT_NONE || !utf_valid(fault.text, fault.n))
         abort();
     return 0;
 }

@@ -83,13 +83,10 @@ static int request(enum wire_family from, enum wire_family to, bool stream, cons
 }
 
 static int fault(enum wire_family family, const char *status, const struct buf *in) {
-    static const char *const names[] = {"none",      "rate",    "quota",  "overload",
-                                        "server",    "key",     "model",  "too-long",
-                                        "signature", "request", "garbage"};
     struct wire_event e;
     AUTO_BUF text = BUF_INIT(0);
     wire_read_fault(family, (int)strtol(status, NULL, 10), in->data, in->len, &e, &text);
-    printf("%s %s\n", names[e.fault], e.text);
+    printf("%s %s\n", route_fault_name(e.fault), e.text);
     return 0;
 }
 

@@ -29,7 +29,7 @@ static const struct answer answers[] = {
      "tool 4 toolu_01C now\nend 4\n"
      "usage 12+2048+300>89(0)\nstop tools 12+2048+300>89(0)\n"},
     {"anthropic_overloaded.sse", WIRE_ANTHROPIC, true,
-     "start msg_01D claude-x-1 0 5+0+0>1(0)\ntext 0 Once\nerror overload -1 Overloaded\n"},
+     "start msg_01D claude-x-1 0 5+0+0>1(0)\ntext 0 Once\nerror overloaded -1 Overloaded\n"},
     {"anthropic_server_tools.sse", WIRE_ANTHROPIC, true, // the backend's own tools are left out
      "start msg_01E claude-x-1 0 5+0+0>1(0)\ntext 0 Found.\nend 0\n"
      "usage 5+0+0>7(0)\nstop sequence 5+0+0>7(0) END\n"},
@@ -76,7 +76,7 @@ static const struct answer answers[] = {
     {"gemini_blocked.json", WIRE_GEMINI, false,
      "start - gemini-x 0 2+0+0>0(0)\nstop refusal 2+0+0>0(0)\n"},
     {"gemini_broken.sse", WIRE_GEMINI, true,
-     "start r-1 gemini-x 0 10+0+0>0(0)\nerror garbage -1 MALFORMED_FUNCTION_CALL\n"},
+     "start r-1 gemini-x 0 10+0+0>0(0)\nerror server -1 MALFORMED_FUNCTION_CALL\n"},
     {"gemini_quota.json", WIRE_GEMINI, false,
      "error quota 34500 You exceeded your current quota, please check your plan and billing "
      "details.\n"},

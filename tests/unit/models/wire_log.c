@@ -13,9 +13,6 @@ static const char *const kinds[] = {"start", "text", "thinking", "signature", "r
                                     "input", "end",  "usage",    "stop",      "error"};
 static const char *const stops[] = {"none",  "end",     "length", "sequence",
                                     "tools", "refusal", "pause",  "context"};
-static const char *const faults[] = {"none",  "rate",     "quota",     "overload", "server", "key",
-                                     "model", "too-long", "signature", "request",  "garbage"};
-
 static void put_usage(struct buf *out, const struct wire_usage *u) {
     if (u->known)
         buf_printf(out, " %lld+%lld+%lld>%lld(%lld)", (long long)u->input, (long long)u->cached,
@@ -49,7 +46,8 @@ int wire_log_event(void *ctx, const struct wire_event *e) {
     else if (e->kind == WIRE_STOP)
         buf_printf(&log->text, " %s", stops[e->stop]);
     else if (e->kind == WIRE_ERROR)
-        buf_printf(&log->text, " %s %lld", faults[e->fault], (long long)e->retry_after_ms);
+        buf_printf(&log->text, " %s %lld", route_fault_name(e->fault),
+                   (long long)e->retry_after_ms);
     else if (e->kind != WIRE_USAGE)
         buf_printf(&log->text, " %u", e->index);
     if (e->kind == WIRE_TOOL)

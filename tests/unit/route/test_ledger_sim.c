@@ -56,7 +56,7 @@ static enum route_fault serve(struct provider *p, double units, int64_t now,
     }
 #undef SAY
     route_limits_finish(limits, now);
-    return route_limits_fault(limits, refused ? 429 : 200, NULL, 0, now);
+    return route_limits_judge(limits, refused ? ROUTE_FAULT_RATE : ROUTE_FAULT_NONE, -1, 0, now);
 }
 
 struct under_way {

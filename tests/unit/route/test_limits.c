@@ -172,107 +172,51 @@ static void nonsense_leaves_nothing_behind(void **state) {
     assert_int_equal(l.count, ROUTE_LIMITS_MAX);
 }
 
-struct failure {
-    int status;
-    const char *body;
-    enum route_fault fault;
-};
-
-static void failures_are_told_apart(void **state) {
-    (void)state;
-    static const struct failure cases[] = {
-        {200, "", ROUTE_FAULT_NONE},
-        {429, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\"}}", ROUTE_FAULT_RATE},
-        {429, "not json", ROUTE_FAULT_RATE},
-        {429, "{\"error\":{\"code\":\"rate_limit_exceeded\",\"type\":\"tokens\"}}",
-         ROUTE_FAULT_RATE},
-        {429, "{\"error\":{\"code\":\"insufficient_quota\"}}", ROUTE_FAULT_QUOTA},
-        {429, "{\"error\":{\"type\":\"usage_limit_reached\",\"resets_in_seconds\":3600}}",
-         ROUTE_FAULT_QUOTA},
-        {429,
-         "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":"
-         "\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[{\"quotaId\":"
-         "\"GenerateRequestsPerDayPerProjectPerModel\"}]}]}}",
-         ROUTE_FAULT_QUOTA},
-        {429,
-         "{\"error\":{\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"retryDelay\":\"34s\"}]}}",
-         ROUTE_FAULT_RATE},
-        {529, "{\"error\":{\"type\":\"overloaded_error\"}}", ROUTE_FAULT_OVERLOADED},
-        {503, "", ROUTE_FAULT_OVERLOADED},
-        {500, "<html>", ROUTE_FAULT_SERVER},
-        {500, "{\"error\":{\"type\":\"overloaded_error\"}}", ROUTE_FAULT_OVERLOADED},
-        {0, NULL, ROUTE_FAULT_SERVER},
-        {504, "", ROUTE_FAULT_TIMEOUT},
-        {408, "", ROUTE_FAULT_TIMEOUT},
-        {401, "", ROUTE_FAULT_AUTH},
-        {402, "", ROUTE_FAULT_BILLING},
-        {403, "{\"error\":{\"type\":\"billing_error\"}}", ROUTE_FAULT_BILLING},
-        {400,
-         "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is "
-         "too low\"}}",
-         ROUTE_FAULT_BILLING},
-        {400, "{\"error\":{\"message\":\"API key not valid. Please pass one.\"}}",
-         ROUTE_FAULT_AUTH},
-        {404, "{\"error\":\"model 'x' not found\"}", ROUTE_FAULT_MODEL},
-        {413, "", ROUTE_FAULT_CONTEXT},
-        {400, "{\"error\":{\"code\":\"context_length_exceeded\"}}", ROUTE_FAULT_CONTEXT},
-        {400, "{\"error\":{\"message\":\"prompt is too long: 210000 tokens > 200000\"}}",
-         ROUTE_FAULT_CONTEXT},
-        {400, "{\"error\":{\"message\":\"messages.1: Invalid `signature` in `thinking` block\"}}",
-         ROUTE_FAULT_SIGNATURE},
-        {400, "{\"error\":{\"message\":\"max_tokens: must be positive\"}}", ROUTE_FAULT_REQUEST},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct route_limits l;
-        route_limits_init(&l);
-        enum route_fault fault = route_limits_fault(
-            &l, cases[i].status, cases[i].body, cases[i].body ? strlen(cases[i].body) : 0, NOON);
-        if (fault != cases[i].fault)
-            fail_msg("%d %s is %s", cases[i].status, cases[i].body, route_fault_name(fault));
-    }
+static enum route_fault rate(struct route_limits *l) {
+    return route_limits_judge(l, ROUTE_FAULT_RATE, -1, 0, NOON);
 }
 
 static void a_429_is_a_quota_when_its_window_is_a_long_one(void **state) {
     (void)state;
-    static const char body[] = "{\"error\":{\"type\":\"rate_limit_error\"}}";
     struct route_limits l = READ({"anthropic-ratelimit-unified-5h-utilization", "1.0"},
                                  {"anthropic-ratelimit-unified-5h-reset", "1795827600"});
-    assert_int_equal(route_limits_fault(&l, 429, body, strlen(body), NOON), ROUTE_FAULT_QUOTA);
+    assert_int_equal(rate(&l), ROUTE_FAULT_QUOTA);
+    assert_int_equal(route_limits_judge(&l, ROUTE_FAULT_OVERLOADED, -1, 0, NOON),
+                     ROUTE_FAULT_OVERLOADED); // only a 429 can be the account's
     l = READ({"anthropic-ratelimit-requests-limit", "50"},
              {"anthropic-ratelimit-requests-remaining", "0"},
              {"anthropic-ratelimit-requests-reset", "2026-11-28T00:00:40Z"}, {"retry-after", "40"});
-    assert_int_equal(route_limits_fault(&l, 429, body, strlen(body), NOON), ROUTE_FAULT_RATE);
+    assert_int_equal(rate(&l), ROUTE_FAULT_RATE);
     l = READ({"retry-after", "7200"});
-    assert_int_equal(route_limits_fault(&l, 429, body, strlen(body), NOON), ROUTE_FAULT_QUOTA);
-    // What the body says about the end is kept.
-    static const char codex[] =
-        "{\"error\":{\"type\":\"usage_limit_reached\",\"resets_at\":1795827600}}";
+    assert_int_equal(rate(&l), ROUTE_FAULT_QUOTA);
+    l = READ({"x-codex-secondary-used-percent", "100"},
+             {"x-codex-secondary-window-minutes", "10080"});
+    assert_int_equal(rate(&l), ROUTE_FAULT_QUOTA);
     route_limits_init(&l);
-    assert_int_equal(route_limits_fault(&l, 429, codex, strlen(codex), NOON), ROUTE_FAULT_QUOTA);
-    assert_int_equal(l.retry_after_ms, HOUR);
+    assert_int_equal(rate(&l), ROUTE_FAULT_RATE);
 }
 
-static void errors_inside_a_stream_are_told_apart(void **state) {
+static void what_the_body_says_about_waiting_is_kept(void **state) {
     (void)state;
-    static const struct failure cases[] = {
-        {0, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}",
-         ROUTE_FAULT_OVERLOADED},
-        {0, "{\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}", ROUTE_FAULT_SERVER},
-        {0, "{\"type\":\"error\",\"code\":\"rate_limit_exceeded\"}", ROUTE_FAULT_RATE},
-        {0, "{\"error\":{\"code\":\"insufficient_quota\"}}", ROUTE_FAULT_QUOTA},
-        {0, "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"no\"}}",
-         ROUTE_FAULT_REQUEST},
-        {0, "[{\"error\":{\"status\":\"UNAVAILABLE\"}}]", ROUTE_FAULT_OVERLOADED},
-        {0, "garbage", ROUTE_FAULT_SERVER},
-        {0, "{}", ROUTE_FAULT_SERVER},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct route_limits l;
+    struct route_limits l;
+    route_limits_init(&l);
+    assert_int_equal(route_limits_judge(&l, ROUTE_FAULT_RATE, -1, NOON / SECOND + 3600, NOON),
+                     ROUTE_FAULT_QUOTA);
+    assert_int_equal(l.retry_after_ms, HOUR);
+    route_limits_init(&l);
+    assert_int_equal(route_limits_judge(&l, ROUTE_FAULT_RATE, 34 * SECOND, 0, NOON),
+                     ROUTE_FAULT_RATE);
+    assert_int_equal(l.retry_after_ms, 34 * SECOND);
+    l = READ({"retry-after", "12"}); // the header is what is obeyed
+    assert_int_equal(route_limits_judge(&l, ROUTE_FAULT_RATE, 34 * SECOND, 0, NOON),
+                     ROUTE_FAULT_RATE);
+    assert_int_equal(l.retry_after_ms, 12 * SECOND);
+    static const int64_t odd[] = {-5, 1, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
         route_limits_init(&l);
-        enum route_fault fault =
-            route_limits_stream_fault(&l, cases[i].body, strlen(cases[i].body), NOON);
-        if (fault != cases[i].fault)
-            fail_msg("%s is %s", cases[i].body, route_fault_name(fault));
+        assert_int_equal(route_limits_judge(&l, ROUTE_FAULT_RATE, INT64_MAX, odd[i], NOON),
+                         ROUTE_FAULT_RATE);
+        assert_int_equal(l.retry_after_ms, -1);
     }
 }
 
@@ -291,37 +235,15 @@ static void delays_follow_the_rule_of_the_sdks(void **state) {
     assert_int_equal(route_retry_delay_ms(NULL, 0, 0), 500);
 }
 
-static void without_memory_the_status_decides(void **state) {
-    (void)state;
-    static const char body[] = "{\"error\":{\"code\":\"insufficient_quota\",\"details\":[{},{}]}}";
-    mem_init_json();
-    for (uint64_t n = 1;; n++) {
-        struct route_limits l;
-        route_limits_init(&l);
-        mem_fail_at(n);
-        enum route_fault fault = route_limits_fault(&l, 429, body, strlen(body), NOON);
-        bool ran_through = mem_count() < n;
-        mem_fail_at(0);
-        assert_true(fault == ROUTE_FAULT_RATE || fault == ROUTE_FAULT_QUOTA);
-        if (ran_through) {
-            assert_int_equal(fault, ROUTE_FAULT_QUOTA);
-            assert_true(n > 1);
-            break;
-        }
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_read_and_everything_else_is_refused),
         cmocka_unit_test(every_family_of_headers_is_read),
         cmocka_unit_test(waiting_is_read_and_the_servers_clock_is_allowed_for),
         cmocka_unit_test(nonsense_leaves_nothing_behind),
-        cmocka_unit_test(failures_are_told_apart),
         cmocka_unit_test(a_429_is_a_quota_when_its_window_is_a_long_one),
-        cmocka_unit_test(errors_inside_a_stream_are_told_apart),
+        cmocka_unit_test(what_the_body_says_about_waiting_is_kept),
         cmocka_unit_test(delays_follow_the_rule_of_the_sdks),
-        cmocka_unit_test(without_memory_the_status_decides),
     };
     return cmocka_run_group_tests_name("route/limits", tests, NULL, NULL);
 }
