@@ -53,6 +53,17 @@ static void put_old(struct report *r, const struct branch *x, int64_t now) {
                 idle >= BRANCHES_STALE_DAYS ? "stale" : "old", x->name, idle, ahead);
 }
 
+static void put_title(struct report *r, const struct branches *b) {
+    char open[64] = "";
+    if (b->pairs_open)
+        (void)snprintf(open, sizeof open, ", %u more being compared", b->pairs_open);
+    uint32_t beside = b->count;
+    for (uint32_t i = 0; i < b->count; i++)
+        beside -= strcmp(b->list[i].name, b->base_name) == 0;
+    report_title(r, "%u branches beside %s: %u pairs conflict of %u tried%s", beside, b->base_name,
+                 b->conflict_count, b->pairs_tried, open);
+}
+
 int vince_blockers(struct agent_call *call, const void *input, struct report *report,
                    struct err *err) {
     const struct blockers_input *in = input;
@@ -64,19 +75,19 @@ int vince_blockers(struct agent_call *call, const void *input, struct report *re
         return r;
     (void)snprintf(base, sizeof base, "%.*s", (int)in->base.len,
                    in->base.data ? in->base.data : "");
-    struct branches_want want = {.base = base[0] ? base : NULL,
-                                 .now = call->now_ms / 1000,
-                                 .conflicts = true,
-                                 .known = workspace_derived(call->ws)};
+    int64_t now = call->now_ms / 1000;
     if (past.git)
-        r = branches_read(past.git, &want, &b, err);
+        r = workspace_branches(call->ws, past.git, base[0] ? base : NULL, now, &b, err);
     if (r == 0 && b) {
         for (uint32_t i = 0; i < b->conflict_count; i++)
             put_conflict(report, b, &b->conflicts[i]);
         for (uint32_t i = 0; i < b->count; i++)
-            put_old(report, &b->list[i], want.now);
-        report_title(report, "%u branches beside %s: %u pairs conflict of %u tried", b->count,
-                     b->base_name, b->conflict_count, b->pairs_tried);
+            put_old(report, &b->list[i], now);
+        put_title(report, b);
+        if (b->pairs_open)
+            report_note(report,
+                        "%u pairs of branches are still being compared: ask again in a moment",
+                        b->pairs_open);
         if (b->pairs_left)
             report_note(report, "%u pairs of branches were not tried", b->pairs_left);
         if (!b->conflicts_known)

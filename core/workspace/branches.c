@@ -8,13 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    NAME_BYTES_MAX = 1024,
-    CONFLICTS_MS_DEFAULT = 5000,
-    BRANCH_ID_BYTES = 32,
-    DAY_SECONDS = 86400,
-    GRAPH_VERSION = 1
-};
+enum { NAME_BYTES_MAX = 1024, BRANCH_ID_BYTES = 32, DAY_SECONDS = 86400, GRAPH_VERSION = 1 };
 
 #define NOMEM(e) err_set(e, ERR_NOMEM, "out of memory")
 
@@ -472,8 +466,7 @@ int branches_read(struct git *g, const struct branches_want *w, struct branches 
     if (r == 0)
         r = compare_all(g, &box->pub, w, meetings, err);
     if (r == 0 && w->conflicts)
-        r = branches_conflicts(g, box, meetings, w->known, w->ms ? w->ms : CONFLICTS_MS_DEFAULT,
-                               err);
+        r = branches_conflicts(g, w, box, meetings, err);
     if (r < 0) {
         branches_free(&box->pub);
         return r;

@@ -44,7 +44,9 @@ struct branches {
     uint32_t count;
     struct branch_conflict *conflicts; // by a, then b
     uint32_t conflict_count;
-    uint32_t pairs_tried, pairs_left; // left: not tried, for time or number
+    uint32_t pairs_tried;
+    uint32_t pairs_left; // not tried: beyond BRANCHES_PAIRS_MAX
+    uint32_t pairs_open; // not tried yet: the time was over; asked again they will be
     char base_name[256], base_id[GIT_ID_CHARS_MAX + 1];
     bool conflicts_known; // false: not asked for, or git is too old (before 2.38)
 };
@@ -53,6 +55,7 @@ struct branches_want {
     int64_t now;      // seconds
     bool conflicts;
     unsigned ms;           // for the conflicts that are not known yet, all together; 0 = 5000
+    bool known_only;       // no time at all for them
     struct derived *known; // what commits come to is kept there; NULL: nowhere
 };
 // Branches at the same commit stand once, the local one. ERR_NOT_FOUND: no commit yet.

@@ -10,11 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILES_PER_BRANCH_MAX = 20000, INDEX_WORTH_PAIRS = 3, KEPT_VERSION = 1, NS_PER_MS = 1000000 };
+enum {
+    FILES_PER_BRANCH_MAX = 20000,
+    INDEX_WORTH_PAIRS = 3, // an index of the commits takes as long as a few tries,
+    INDEX_WORTH_MS = 2000, // or as many as there is time for
+    KEPT_VERSION = 2,
+    DEFAULT_MS = 5000,
+    NS_PER_MS = 1000000
+};
 
 #define NOMEM(e) err_set(e, ERR_NOMEM, "out of memory")
 
-enum outcome { PAIR_OPEN, PAIR_DONE, PAIR_NO_ANSWER, PAIR_LEFT };
+#define NO_ANSWER UINT32_MAX // where a kept pair has its number of files
+
+enum outcome { PAIR_OPEN, PAIR_DONE, PAIR_NO_ANSWER };
 struct pair {
     uint32_t a, b;
     enum outcome outcome;
@@ -28,7 +37,10 @@ struct work {
     struct git *g;
     struct branches_box *box;
     const struct meeting *meetings;
-    struct derived *known;
+    const struct branches_want *want;
+    struct derived *known; // NULL: nothing is kept
+    struct buf shallow;    // what a shallow clone lacks: more may come, and other answers with it
+    bool partial;          // what is missing may come
     uint64_t until_ns;
     uint32_t live[BRANCHES_LIVE_MAX], live_count;
     struct touched *touched;
@@ -38,13 +50,22 @@ struct work {
     uint32_t open[BRANCHES_PAIRS_MAX], open_count; // pairs that have to be tried
 };
 
+static unsigned time_given(const struct branches_want *want) {
+    return want->ms ? want->ms : DEFAULT_MS;
+}
+
+static struct derived_part shallow_part(const struct work *w) {
+    return (struct derived_part){w->shallow.data, w->shallow.len};
+}
+
 // --- which files a branch changes
 
 struct touched { // files that a branch changed since it left the main line, sorted
     char **paths;
     uint32_t count, cap;
     struct buf part;
-    bool all; // too many to list: it may conflict with anything
+    bool all;   // too many to list: it may conflict with anything
+    bool apart; // no ancestor in common with the main line
 };
 
 static int take_touched(void *ctx, const char *bytes, size_t n, struct err *err) {
@@ -102,7 +123,7 @@ static int ask_touched(struct git *g, const char *range, struct touched *t, int 
     t->part = BUF_INIT(GIT_PATH_BYTES_MAX + 1);
     struct git_run run = {.arguments = arguments, .output = take_touched, .output_ctx = t};
     int r = git_run(g, &run, ret_status, err);
-    t->all |= *ret_status != 0; // no common ancestor
+    t->apart = *ret_status != 0;
     if (t->count > 1)
         qsort(t->paths, t->count, sizeof *t->paths, by_name);
     return r;
@@ -110,7 +131,9 @@ static int ask_touched(struct git *g, const char *range, struct touched *t, int 
 
 static bool take_known(const struct buf *bytes, struct touched *t) {
     struct wire w = wire_of(bytes->data, bytes->len);
-    t->all = wire_u32(&w) != 0;
+    uint32_t how = wire_u32(&w);
+    t->all = how & 1;
+    t->apart = how & 2;
     uint32_t count = wire_u32(&w);
     if (count > FILES_PER_BRANCH_MAX || !(t->paths = mem_alloc((count + 1) * sizeof *t->paths)))
         return false;
@@ -123,7 +146,7 @@ static bool take_known(const struct buf *bytes, struct touched *t) {
 static void keep_touched(struct derived *known, const struct derived_key *key,
                          const struct touched *t) {
     AUTO_BUF bytes = BUF_INIT(DERIVED_VALUE_BYTES_MAX);
-    wire_put_u32(&bytes, t->all);
+    wire_put_u32(&bytes, (t->all ? 1U : 0U) | (t->apart ? 2U : 0U));
     wire_put_u32(&bytes, t->count);
     for (uint32_t i = 0; i < t->count; i++)
         wire_put_string(&bytes, t->paths[i]);
@@ -141,22 +164,23 @@ static int find_touched(const struct work *w, const char *meeting, const char *i
     AUTO_BUF bytes = BUF_INIT(DERIVED_VALUE_BYTES_MAX);
     if (!range)
         return NOMEM(err);
-    const struct derived_part part = DERIVED_TEXT(range);
-    struct derived_key key = derived_key(w->known, DERIVED_TOUCHED, KEPT_VERSION, &part, 1);
+    const struct derived_part parts[] = {DERIVED_TEXT(range), shallow_part(w)};
+    struct derived_key key =
+        derived_key(w->known, DERIVED_TOUCHED, KEPT_VERSION, parts, COUNT_OF(parts));
     if (derived_get(w->known, &key, &bytes) && take_known(&bytes, t))
         return 0;
     touched_done(t);
     *t = (struct touched){0};
     int status = 0;
     int r = ask_touched(w->g, range, t, &status, err);
-    if (r == 0 && status == 0)
+    if (r == 0 && (status == 0 || !w->partial))
         keep_touched(w->known, &key, t);
     return r;
 }
 
 static bool meet(const struct touched *a, const struct touched *b) {
     uint32_t i = 0, k = 0;
-    if (a->all || b->all)
+    if (a->all || b->all || a->apart || b->apart)
         return true;
     while (i < a->count && k < b->count) {
         int c = strcmp(a->paths[i], b->paths[k]);
@@ -192,8 +216,8 @@ static const char *id_of(const struct work *w, uint32_t branch) {
 }
 
 static struct derived_key pair_key(const struct work *w, const struct pair *p) {
-    const struct derived_part parts[] = {DERIVED_TEXT(id_of(w, p->a)),
-                                         DERIVED_TEXT(id_of(w, p->b))};
+    const struct derived_part parts[] = {DERIVED_TEXT(id_of(w, p->a)), DERIVED_TEXT(id_of(w, p->b)),
+                                         shallow_part(w)};
     return derived_key(w->known, DERIVED_MERGE, KEPT_VERSION, parts, COUNT_OF(parts));
 }
 
@@ -206,6 +230,9 @@ static bool look_up(const struct work *w, struct pair *p) {
     uint32_t total = wire_u32(&in), count = wire_u32(&in);
     if (in.failed || count > BRANCHES_CONFLICT_FILES_MAX)
         return false;
+    p->outcome = total == NO_ANSWER ? PAIR_NO_ANSWER : PAIR_DONE;
+    if (p->outcome == PAIR_NO_ANSWER)
+        return true;
     p->file_total = total;
     p->file_count = count;
     (void)buf_append(&p->files, in.at, (size_t)(in.end - in.at));
@@ -215,7 +242,7 @@ static bool look_up(const struct work *w, struct pair *p) {
 static void keep_pair(const struct work *w, const struct pair *p) {
     struct derived_key key = pair_key(w, p);
     AUTO_BUF bytes = BUF_INIT(DERIVED_VALUE_BYTES_MAX);
-    wire_put_u32(&bytes, p->file_total);
+    wire_put_u32(&bytes, p->outcome == PAIR_NO_ANSWER ? NO_ANSWER : p->file_total);
     wire_put_u32(&bytes, p->file_count);
     (void)buf_append(&bytes, p->files.data, p->files.len);
     if (!bytes.failed)
@@ -237,19 +264,16 @@ static int try_pair(void *ctx, unsigned worker, uint32_t i) {
     struct work *w = ctx;
     struct pair *p = &w->pairs[w->open[i]];
     (void)worker;
-    if (env_now_mono_ns() > w->until_ns) {
-        p->outcome = PAIR_LEFT;
+    if (env_now_mono_ns() > w->until_ns)
         return 0;
-    }
     p->result = git_merge_conflicts(w->g, id_of(w, p->a), id_of(w, p->b), take_file, p, &p->err);
-    // No common ancestor, a missing object: no answer for this pair.
-    p->outcome = p->result == ERR_IO ? PAIR_NO_ANSWER : PAIR_DONE;
-    if (p->result == 0)
+    p->outcome = p->result == ERR_NOT_FOUND ? PAIR_NO_ANSWER : PAIR_DONE;
+    if (p->result == 0 || (p->outcome == PAIR_NO_ANSWER && !w->partial))
         keep_pair(w, p);
-    return p->result == ERR_IO ? 0 : p->result;
+    return p->outcome == PAIR_NO_ANSWER ? 0 : p->result;
 }
 
-static void add_pair(struct work *w, uint32_t a, uint32_t b) {
+static void add_pair(struct work *w, uint32_t a, uint32_t b, bool apart) {
     struct branches *p = &w->box->pub;
     if (w->pair_count == BRANCHES_PAIRS_MAX) {
         p->pairs_left++;
@@ -258,9 +282,9 @@ static void add_pair(struct work *w, uint32_t a, uint32_t b) {
     struct pair *x = &w->pairs[w->pair_count];
     *x = (struct pair){
         .a = a, .b = b, .files = BUF_INIT(BRANCHES_CONFLICT_FILES_MAX * (GIT_PATH_BYTES_MAX + 1))};
-    if (look_up(w, x))
-        x->outcome = PAIR_DONE;
-    else
+    if (apart)
+        x->outcome = PAIR_NO_ANSWER;
+    else if (!look_up(w, x))
         w->open[w->open_count++] = w->pair_count;
     w->pair_count++;
 }
@@ -270,11 +294,11 @@ static int list_pairs(struct work *w, struct err *err) {
     if (!w->pairs)
         return NOMEM(err);
     for (uint32_t i = 0; i < w->live_count; i++)
-        add_pair(w, w->live[i], BRANCHES_BASE);
+        add_pair(w, w->live[i], BRANCHES_BASE, w->touched[i].apart);
     for (uint32_t i = 0; i < w->live_count; i++)
         for (uint32_t k = i + 1; k < w->live_count; k++)
             if (meet(&w->touched[i], &w->touched[k]))
-                add_pair(w, w->live[i], w->live[k]);
+                add_pair(w, w->live[i], w->live[k], w->touched[i].apart != w->touched[k].apart);
     return 0;
 }
 
@@ -286,15 +310,17 @@ static int try_all(struct work *w, struct err *err) {
     int r = git_version(w->g, err);
     if (r < 0)
         return r;
+    if (w->want->known_only)
+        return 0;
     // Each try looks for a common ancestor: cheap only with an index of the commits.
-    if (w->open_count >= INDEX_WORTH_PAIRS)
+    if (w->open_count >= INDEX_WORTH_PAIRS && time_given(w->want) >= INDEX_WORTH_MS)
         git_index_commits(w->g, ids, w->live_count + 1);
     w->g->still = true;
     r = crew_run(w->open_count, try_pair, w);
     w->g->still = false;
     for (uint32_t i = 0; r < 0 && i < w->open_count; i++) {
         struct pair *p = &w->pairs[w->open[i]];
-        if (p->result < 0 && p->result != ERR_IO)
+        if (p->result < 0 && p->outcome != PAIR_NO_ANSWER)
             return err_set(err, r, "%s", err_text(&p->err));
     }
     return r;
@@ -338,7 +364,7 @@ static int settle(struct work *w, struct err *err) {
         const struct pair *x = &w->pairs[i];
         bool tried = x->outcome == PAIR_DONE || x->outcome == PAIR_NO_ANSWER;
         p->pairs_tried += tried;
-        p->pairs_left += !tried;
+        p->pairs_open += !tried;
         if (x->outcome == PAIR_DONE && x->file_total)
             r = add_conflict(w->box, x, err);
     }
@@ -361,8 +387,8 @@ static int find(struct work *w, struct err *err) {
     return r == 0 ? settle(w, err) : r;
 }
 
-int branches_conflicts(struct git *g, struct branches_box *box, const struct meeting *meetings,
-                       struct derived *known, unsigned ms, struct err *err) {
+int branches_conflicts(struct git *g, const struct branches_want *want, struct branches_box *box,
+                       const struct meeting *meetings, struct err *err) {
     struct touched touched[BRANCHES_LIVE_MAX] = {0};
     struct work *w = mem_zalloc(sizeof *w);
     if (!w)
@@ -370,10 +396,12 @@ int branches_conflicts(struct git *g, struct branches_box *box, const struct mee
     *w = (struct work){.g = g,
                        .box = box,
                        .meetings = meetings,
-                       // What a shallow clone lacks may come.
-                       .known = git_traits(g) & (GIT_SHALLOW | GIT_PARTIAL) ? NULL : known,
-                       .until_ns = env_now_mono_ns() + (uint64_t)ms * NS_PER_MS,
+                       .want = want,
+                       .partial = git_traits(g) & GIT_PARTIAL,
+                       .until_ns = env_now_mono_ns() + (uint64_t)time_given(want) * NS_PER_MS,
                        .touched = touched};
+    if (git_shallow_commits(g, &w->shallow) == 0)
+        w->known = want->known;
     box->pub.conflicts_known = true;
     for (uint32_t i = 0; i < box->pub.count && w->live_count < BRANCHES_LIVE_MAX; i++)
         if (box->pub.list[i].live)
@@ -383,6 +411,7 @@ int branches_conflicts(struct git *g, struct branches_box *box, const struct mee
         touched_done(&touched[i]);
     for (uint32_t i = 0; i < w->pair_count; i++)
         buf_done(&w->pairs[i].files);
+    buf_done(&w->shallow);
     mem_free(w->pairs);
     mem_free(w);
     return r;

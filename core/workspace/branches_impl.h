@@ -16,6 +16,6 @@ const char *branches_keep(struct branches_box *b, const char *s); // NULL when o
 struct meeting { // where a branch left the main line; "": at no single place
     char id[GIT_ID_CHARS_MAX + 1];
 };
-// Which live branches conflict, with the main line and with each other. `known` may be NULL.
-int branches_conflicts(struct git *g, struct branches_box *box, const struct meeting *meetings,
-                       struct derived *known, unsigned ms, struct err *err);
+// Which live branches conflict, with the main line and with each other.
+int branches_conflicts(struct git *g, const struct branches_want *want, struct branches_box *box,
+                       const struct meeting *meetings, struct err *err);

@@ -203,6 +203,12 @@ int git_line(struct git *g, const char *const *arguments, char *ret, size_t max,
 
 // --- facts
 
+int git_shallow_commits(struct git *g, struct buf *ret) {
+    AUTO_FREE char *path = git_join(g->common_dir, "shallow");
+    int r = path ? git_read_small(path, ret, NULL) : ERR_NOMEM;
+    return r == ERR_NOT_FOUND ? 0 : r;
+}
+
 unsigned git_traits(struct git *g) {
     static const char *const head[] = {"rev-parse", "--verify", "--quiet", "HEAD^{commit}", NULL};
     char id[GIT_ID_CHARS_MAX + 2];
@@ -211,10 +217,9 @@ unsigned git_traits(struct git *g) {
         g->traits &= ~(unsigned)GIT_UNBORN;
     else
         g->traits |= GIT_UNBORN;
-    AUTO_FREE char *shallow = git_join(g->common_dir, "shallow");
     AUTO_BUF text = BUF_INIT(0);
     g->traits &= ~(unsigned)GIT_SHALLOW;
-    int r = shallow ? git_read_small(shallow, &text, NULL) : ERR_NOMEM;
+    int r = git_shallow_commits(g, &text);
     if (r == ERR_LIMIT || (r == 0 && text.len > 0))
         g->traits |= GIT_SHALLOW;
     return g->traits;
@@ -627,5 +632,6 @@ int git_merge_conflicts(struct git *g, const char *id_a, const char *id_b, git_p
     if (r < 0)
         return r;
     // 0: clean, 1: conflicts; anything else is no answer.
-    return status <= 1 ? 0 : err_set(err, ERR_IO, "git could not try the merge (%d)", status);
+    return status <= 1 ? 0
+                       : err_set(err, ERR_NOT_FOUND, "git could not try the merge (%d)", status);
 }

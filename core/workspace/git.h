@@ -140,7 +140,8 @@ int git_range(struct git *g, const char *range, size_t n, struct git_range *keep
               struct git_diff_want *ret, struct err *err);
 
 // Would a merge of the two commits conflict? Files that do, sorted; an empty list: it merges.
-// ERR_UNSUPPORTED: git before 2.38.
+// ERR_UNSUPPORTED: git before 2.38. ERR_NOT_FOUND: git has no answer for these two (no common
+// ancestor, a missing object).
 typedef int git_path_fn(void *ctx, const char *path, struct err *err);
 int git_merge_conflicts(struct git *g, const char *id_a, const char *id_b, git_path_fn *fn,
                         void *ctx, struct err *err);

@@ -65,6 +65,9 @@ bool git_head_quick(struct git *g, char ret[GIT_ID_CHARS_MAX + 1]);
 // the private directory, if the repository has none. Best effort.
 void git_index_commits(struct git *g, const char *const *ids, size_t count);
 int git_version(struct git *g, struct err *err); // once: g->version
+// The commits whose parents a shallow clone lacks, as git lists them; empty for a full one.
+// ERR_LIMIT: more than GIT_SMALL_FILE_BYTES_MAX.
+int git_shallow_commits(struct git *g, struct buf *ret);
 bool git_is_id(const struct git *g, const char *id);
 // Runs and takes one line of at most `max` - 1 bytes. *ret_status as in git_run.
 int git_line(struct git *g, const char *const *arguments, char *ret, size_t max, int *ret_status,

@@ -44,9 +44,11 @@ static void view_free(struct workspace_view *v) {
 static void workspace_free(struct workspace *ws) {
     if (!ws)
         return;
+    workspace_branches_drop(ws);
     view_free(ws->view);
     workspace_history_drop(ws);
     workspace_lines_drop(ws);
+    (void)pthread_mutex_destroy(&ws->behind_lock);
     (void)pthread_mutex_destroy(&ws->lines_lock);
     (void)pthread_mutex_destroy(&ws->lines_work);
     (void)pthread_mutex_destroy(&ws->view_lock);
@@ -131,6 +133,7 @@ static int open_new(struct workspaces *w, const char *root, struct workspace **r
     if (!ws)
         return err_set(err, ERR_NOMEM, "out of memory");
     (void)pthread_mutex_init(&ws->view_lock, NULL);
+    (void)pthread_mutex_init(&ws->behind_lock, NULL);
     (void)pthread_mutex_init(&ws->history_lock, NULL);
     (void)pthread_mutex_init(&ws->history_work, NULL);
     (void)pthread_mutex_init(&ws->lines_lock, NULL);

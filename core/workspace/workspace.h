@@ -64,6 +64,15 @@ int workspace_view_search_past(struct workspace_view *v, const struct workspace_
 // The path below the workspace; NULL: outside of it.
 const char *workspace_below(const struct workspace_past *p, const char *path);
 
+// Its branches with their conflicts (branches.h), `base` as there. What cannot be tried in a moment
+// is tried by a thread behind it (at most two minutes; one for each workspace) and counted as
+// `pairs_open` until it is done: asked again then, the answer is whole.
+struct branches;
+int workspace_branches(struct workspace *ws, struct git *g, const char *base, int64_t now,
+                       struct branches **ret, struct err *err);
+// Begins with that alone, unless it is under way. ERR_NOMEM: no thread can be had, no repository.
+int workspace_branches_behind(struct workspace *ws, const char *base, int64_t now);
+
 // What follows what in the project's own code (core/code/follow.h), read once and kept.
 struct follow;
 struct workspace_lines;

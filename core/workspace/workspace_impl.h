@@ -17,6 +17,8 @@ struct workspace {
     struct workspace_history *history;
     pthread_mutex_t lines_lock, lines_work; // work: one reads, others do without
     struct workspace_lines *lines;
+    pthread_mutex_t behind_lock;
+    struct workspace_behind *behind; // tries merges; NULL: never yet
 };
 
 struct workspace_view {
@@ -33,3 +35,4 @@ void workspace_history_share(struct workspace_history *h); // one more holder
 void workspace_history_put(struct workspace_history *h);   // accepts NULL
 void workspace_searches_drop(struct workspace_view *v);    // when the view is freed
 void workspace_lines_drop(struct workspace *ws);           // when the workspace is freed
+void workspace_branches_drop(struct workspace *ws);        // the same; stops its thread
