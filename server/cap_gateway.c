@@ -31,39 +31,12 @@ static const struct field close_fields[] = {
     {0},
 };
 
-// Takes the values out of the arguments and wipes them there.
-static int take_keys(json_t *from, struct model_keys *keys, struct err *err) {
-    const char *name;
-    json_t *value;
-    int r = 0;
-    json_object_foreach(from, name, value) {
-        char *text = (char *)(uintptr_t)json_string_value(value);
-        size_t n = json_string_length(value);
-        struct model_key *key = &keys->items[keys->count];
-        bool fits = text && n <= BACKEND_KEY_BYTES_MAX && strlen(name) < sizeof key->name &&
-                    keys->count < sizeof keys->items / sizeof *keys->items;
-        if (r == 0 && !fits)
-            r = err_set(err, ERR_LIMIT, "keys: at most 16, of at most %d bytes",
-                        BACKEND_KEY_BYTES_MAX);
-        if (r == 0 && !(key->value = secret_alloc(n + 1)))
-            r = err_set(err, ERR_NOMEM, "out of memory");
-        if (r == 0) {
-            memcpy(key->name, name, strlen(name) + 1);
-            memcpy(key->value, text, n);
-            keys->count++;
-        }
-        if (text)
-            explicit_bzero(text, n);
-    }
-    return r;
-}
-
 static int run_open(struct call *call, const void *input, struct answer *answer, struct err *err) {
     const struct open_input *in = input;
     struct gateway *g = call->services->gateway;
     struct model_keys keys = {0};
     struct gateway_pass pass;
-    int r = take_keys(in->keys, &keys, err);
+    int r = models_take_keys(in->keys, &keys, err);
     if (r == 0 && in->kept && !conf_bool(call->services->conf, "gateway.enabled"))
         r = err_set(err, ERR_PERM,
                     "a pass that lasts needs the gateway to be on: paired config set "

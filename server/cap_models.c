@@ -4,6 +4,7 @@
 #include "server/cap_models.h"
 
 #include "core/base/mem.h"
+#include "core/crypto/secret.h"
 #include "server/cap_admin.h"
 #include "server/presets.h"
 
@@ -34,6 +35,32 @@ int models_copy(const char *field, struct text t, char *out, size_t size, struct
 
 json_t *models_text(const char *s) {
     return s && *s ? json_string(s) : json_null();
+}
+
+int models_take_keys(json_t *from, struct model_keys *keys, struct err *err) {
+    const char *name;
+    json_t *value;
+    int r = 0;
+    json_object_foreach(from, name, value) {
+        char *text = (char *)(uintptr_t)json_string_value(value);
+        size_t n = json_string_length(value);
+        struct model_key *key = &keys->items[keys->count];
+        bool fits = text && n <= BACKEND_KEY_BYTES_MAX && strlen(name) < sizeof key->name &&
+                    keys->count < sizeof keys->items / sizeof *keys->items;
+        if (r == 0 && !fits)
+            r = err_set(err, ERR_LIMIT, "keys: at most 16, of at most %d bytes",
+                        BACKEND_KEY_BYTES_MAX);
+        if (r == 0 && !(key->value = secret_alloc(n + 1)))
+            r = err_set(err, ERR_NOMEM, "out of memory");
+        if (r == 0) {
+            memcpy(key->name, name, strlen(name) + 1);
+            memcpy(key->value, text, n);
+            keys->count++;
+        }
+        if (text)
+            explicit_bzero(text, n);
+    }
+    return r;
 }
 
 // --- listing ------------------------------------------------------------------------------------
@@ -381,6 +408,10 @@ const struct capability capabilities_models[] = {
     ROW("backends presets", "Backends known by name", CAP_READ_ONLY | CAP_LOCAL, NULL, char,
         run_presets),
     ROW("backends add", "Name a model backend", 0, add_fields, struct add_input, run_add),
+    ROW("backends test", "Ask model backends whether they answer", CAP_LONG, backends_test_fields,
+        struct backends_test_input, models_backends_test),
+    ROW("backends find", "Look for model servers on this machine", CAP_LONG, backends_find_fields,
+        struct backends_find_input, models_backends_find),
     ROW("backends remove", "Forget a model backend, its key and its grants", CAP_DESTRUCTIVE,
         name_fields, struct name_input, run_remove),
     ROW("backends enable", "Use a model backend", 0, name_fields, struct name_input, run_enable),

@@ -4,6 +4,7 @@
 #include "core/base/fields.h"
 #include "core/store/consent.h"
 #include "server/dispatch.h"
+#include "server/models.h"
 
 // The origin that makes a repeated request apply once.
 struct origin models_origin(const struct call *call);
@@ -13,6 +14,22 @@ int models_reader(struct call *call, struct store **ret_store, struct db **ret_d
 int models_copy(const char *field, struct text t, char *out, size_t size, struct err *err);
 // A member's value, or NULL for an absent text.
 json_t *models_text(const char *s);
+
+// Takes the values of variables out of the arguments and wipes them there. ERR_LIMIT, ERR_NOMEM:
+// what was taken is still the caller's to free (model_keys_done).
+int models_take_keys(json_t *from, struct model_keys *keys, struct err *err);
+
+// cap_backends_test.c, cap_backends_find.c
+struct backends_test_input {
+    struct text name, model;
+    bool ask;
+    json_t *keys;
+};
+struct backends_find_input {
+    json_t *ports;
+};
+extern const struct field backends_test_fields[], backends_find_fields[];
+capability_fn models_backends_test, models_backends_find;
 
 // cap_models_consent.c
 struct consent_input {

@@ -31,8 +31,9 @@ cli_run_fn cli_run_doctor;
 // cli_demo.c
 cli_run_fn cli_run_demo;
 // cli_models.c
-cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add,
-    cli_run_backends_remove, cli_run_backends_enable, cli_run_backends_disable;
+cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add, cli_run_backends_test,
+    cli_run_backends_find, cli_run_backends_remove, cli_run_backends_enable,
+    cli_run_backends_disable;
 // cli_gateway.c
 cli_run_fn cli_run_gateway_run, cli_run_gateway_env;
 // cli_consent.c

@@ -16,49 +16,17 @@
 
 extern char **environ;
 
-static int call_engine(struct cli_engine *e, const char *capability, json_t *arguments,
-                       json_t **ret, struct err *err) {
-    json_t *answer = NULL;
-    int r = cli_engine_call(e, &(struct cli_call){.capability = capability, .arguments = arguments},
-                            &answer, err);
-    *ret = r == 0 ? json_incref(json_object_get(answer, "structured")) : NULL;
-    json_decref(answer);
-    return r;
-}
-
-// The values, as this environment has them, of the variables that backends' keys are named by.
-static int put_keys(struct cli_engine *e, json_t *arguments, struct err *err) {
-    json_t *found, *keys = json_object(), *name;
-    size_t i;
-    int r = call_engine(e, "gateway variables", NULL, &found, err);
-    json_array_foreach(json_object_get(found, "names"), i, name) {
-        const char *value = getenv(json_string_value(name));
-        if (value && *value)
-            (void)json_object_set_new(keys, json_string_value(name), json_string(value));
-    }
-    json_decref(found);
-    (void)json_object_set_new(arguments, "keys", keys);
-    return r;
-}
-
-static void wipe_keys(json_t *keys) {
-    const char *name;
-    json_t *value;
-    json_object_foreach(keys, name, value)
-        explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
-}
-
 static int open_pass(struct cli_engine *e, bool kept, json_t **ret, struct err *err) {
     json_t *arguments = json_pack("{sb}", "kept", (int)kept);
     if (!arguments)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int r = kept ? 0 : put_keys(e, arguments, err);
+    int r = kept ? 0 : cli_models_put_keys(e, arguments, err);
     json_t *keys = json_incref(json_object_get(arguments, "keys"));
     if (r == 0)
-        r = call_engine(e, "gateway open", arguments, ret, err);
+        r = cli_models_ask(e, "gateway open", arguments, ret, err);
     else
         json_decref(arguments);
-    wipe_keys(keys);
+    cli_models_wipe_keys(keys);
     json_decref(keys);
     return r;
 }
@@ -136,7 +104,7 @@ int cli_run_gateway_run(const struct cli_line *line) {
     }
     int code = set_variables(pass, false) ? run_program(line) : CLI_FAILED;
     json_t *token = json_incref(json_object_get(pass, "token"));
-    (void)call_engine(e, "gateway close", json_pack("{so}", "token", token), &closed, NULL);
+    (void)cli_models_ask(e, "gateway close", json_pack("{so}", "token", token), &closed, NULL);
     json_decref(closed);
     json_decref(pass);
     cli_engine_close(e);

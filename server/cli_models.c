@@ -72,9 +72,40 @@ bool cli_models_option(const struct cli_line *line, const char *option, const ch
     return true;
 }
 
+int cli_models_ask(struct cli_engine *e, const char *capability, json_t *arguments, json_t **ret,
+                   struct err *err) {
+    json_t *answer = NULL;
+    int r = cli_engine_call(e, &(struct cli_call){.capability = capability, .arguments = arguments},
+                            &answer, err);
+    *ret = r == 0 ? json_incref(json_object_get(answer, "structured")) : NULL;
+    json_decref(answer);
+    return r;
+}
+
+int cli_models_put_keys(struct cli_engine *e, json_t *arguments, struct err *err) {
+    json_t *found, *keys = json_object(), *name;
+    size_t i;
+    int r = cli_models_ask(e, "gateway variables", NULL, &found, err);
+    json_array_foreach(json_object_get(found, "names"), i, name) {
+        const char *value = getenv(json_string_value(name));
+        if (value && *value)
+            (void)json_object_set_new(keys, json_string_value(name), json_string(value));
+    }
+    json_decref(found);
+    (void)json_object_set_new(arguments, "keys", keys);
+    return r;
+}
+
+void cli_models_wipe_keys(json_t *keys) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(keys, name, value)
+        explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
+}
+
 // --- listing ------------------------------------------------------------------------------------
 
-static void put_text(const char *text) {
+void cli_models_put(const char *text) {
     cli_out_text(text, strlen(text));
 }
 
@@ -86,7 +117,7 @@ static void put_key(const json_t *b) {
         const char *value = getenv(name);
         bool set = value && *value;
         cli_out("  key      ");
-        put_text(name);
+        cli_models_put(name);
         cli_out(" of the environment, %s%s%s\n", cli_style(set ? CLI_GREEN : CLI_YELLOW),
                 set ? "set here" : "not set here", cli_style(CLI_RESET));
     } else if (strcmp(source, "store") == 0) {
@@ -103,10 +134,10 @@ static void put_models(const json_t *b) {
     json_t *models = json_object_get(b, "models");
     json_array_foreach(models, i, m) {
         cli_out(i ? ", " : "  models   ");
-        put_text(cli_models_word(m, "name"));
+        cli_models_put(cli_models_word(m, "name"));
         if (*cli_models_word(m, "price")) {
             cli_out(" (priced as ");
-            put_text(cli_models_word(m, "price"));
+            cli_models_put(cli_models_word(m, "price"));
             cli_out(")");
         }
     }
@@ -122,8 +153,8 @@ static void put_granted(const json_t *b) {
         if (json_is_true(json_object_get(g, "expired")))
             continue;
         cli_out(standing++ ? "           " : "  granted  ");
-        put_text(*cli_models_word(g, "workspace") ? cli_models_word(g, "workspace")
-                                                  : "any workspace");
+        cli_models_put(*cli_models_word(g, "workspace") ? cli_models_word(g, "workspace")
+                                                        : "any workspace");
         cli_models_when(cli_models_number(g, "expires_ms"), false, until);
         if (cli_models_number(g, "expires_ms"))
             cli_out(" until %s", until);
@@ -131,7 +162,7 @@ static void put_granted(const json_t *b) {
     }
     if (!standing) {
         cli_out("  granted  nothing: paired consent grant ");
-        put_text(cli_models_word(b, "name"));
+        cli_models_put(cli_models_word(b, "name"));
         cli_out("\n");
     }
 }
@@ -139,14 +170,14 @@ static void put_granted(const json_t *b) {
 static void put_backend(const json_t *b) {
     bool on = json_is_true(json_object_get(b, "enabled"));
     cli_out("%s", cli_style(CLI_BOLD));
-    put_text(cli_models_word(b, "name"));
+    cli_models_put(cli_models_word(b, "name"));
     cli_out("%s  %s%s%s  %s  ", cli_style(CLI_RESET), cli_style(on ? CLI_GREEN : CLI_YELLOW),
             on ? "on" : "off", cli_style(CLI_RESET), cli_models_word(b, "family"));
-    put_text(cli_models_word(b, "url"));
+    cli_models_put(cli_models_word(b, "url"));
     cli_out("%s\n", json_is_true(json_object_get(b, "local")) ? "  (this machine)" : "");
     if (*cli_models_word(b, "account")) {
         cli_out("  account  ");
-        put_text(cli_models_word(b, "account"));
+        cli_models_put(cli_models_word(b, "account"));
         cli_out("\n");
     }
     put_key(b);
@@ -197,83 +228,8 @@ int cli_run_backends_presets(const struct cli_line *line) {
     return CLI_OK;
 }
 
-// --- changing -----------------------------------------------------------------------------------
-
-static json_t *add_arguments(const struct cli_line *line) {
-    static const char *const texts[][2] = {{"preset", "preset"},
-                                           {"family", "family"},
-                                           {"url", "url"},
-                                           {"account", "account"},
-                                           {"key-env", "key_env"}};
-    json_t *arguments = json_pack("{ss}", "name", line->operands[0]);
-    json_t *models = json_array();
-    bool good = arguments != NULL;
-    for (size_t i = 0; good && i < sizeof texts / sizeof texts[0]; i++)
-        if (cli_given(line, texts[i][0]))
-            good = json_object_set_new(arguments, texts[i][1],
-                                       json_string(cli_value(line, texts[i][0]))) == 0;
-    for (size_t i = 0; good && i < line->given_count; i++)
-        if (strcmp(line->given[i].option->name, "model") == 0)
-            good = json_array_append_new(models, json_string(line->given[i].value)) == 0;
-    if (good && json_array_size(models))
-        (void)json_object_set(arguments, "models", models);
-    if (good && cli_given(line, "replace"))
-        (void)json_object_set_new(arguments, "replace", json_true());
-    json_decref(models);
-    if (good)
-        return arguments;
-    json_decref(arguments);
-    cli_error("an argument is not valid UTF-8");
-    return NULL;
-}
-
-static int add_with_key(const struct cli_line *line, json_t *arguments, json_t **ret) {
-    char key[CLI_SECRET_BYTES_MAX];
-    struct err err = {0};
-    json_t *kept = NULL;
-    if (cli_given(line, "key-stdin")) {
-        int r = cli_read_secret("Key", false, key, &err);
-        if (r < 0) {
-            json_decref(arguments);
-            return cli_fail(r, &err, line->json);
-        }
-        kept = json_string(key);
-        explicit_bzero(key, sizeof key);
-        if (!kept) {
-            json_decref(arguments);
-            cli_error("the key is not valid UTF-8");
-            return CLI_FAILED;
-        }
-        (void)json_object_set(arguments, "key", kept);
-    }
-    int code = cli_models_call(line, "backends add", arguments, ret);
-    if (kept)
-        explicit_bzero((char *)json_string_value(kept), json_string_length(kept));
-    json_decref(kept);
-    return code;
-}
-
-int cli_run_backends_add(const struct cli_line *line) {
-    json_t *arguments = add_arguments(line), *found = NULL;
-    if (!arguments)
-        return CLI_USAGE;
-    int code = add_with_key(line, arguments, &found);
-    if (code >= 0)
-        return code;
-    if (line->json) {
-        cli_out_json(found);
-        return CLI_OK;
-    }
-    const char *env = cli_models_word(json_object_get(found, "key"), "env");
-    const char *value = *env ? getenv(env) : NULL;
-    cli_note("%s is at %s; nothing goes there until: paired consent grant %s",
-             cli_models_word(found, "name"), cli_models_word(found, "url"),
-             cli_models_word(found, "name"));
-    if (*env && !(value && *value))
-        cli_note("its key comes from %s, which is not set here", env);
-    json_decref(found);
-    return CLI_OK;
-}
+// --- changing
+// --------------------------------------------------------------------------------------
 
 static int by_name(const struct cli_line *line, const char *capability, const char *done) {
     json_t *arguments = json_pack("{ss}", "name", line->operands[0]);

@@ -108,6 +108,17 @@ static const struct cli_option backend_options[] = {
     {"replace", 0, NULL, "Change the one that has this name; what is not said stays."},
     {0},
 };
+static const struct cli_option test_options[] = {
+    {"ask", 0, NULL,
+     "Also ask for one token, which shows key and credit, and costs next to nothing."},
+    {"model", 'm', "MODEL", "Ask this model for one token."},
+    {0},
+};
+static const struct cli_option find_options[] = {
+    {"add", 0, NULL, "Name what was found; nothing goes there until you grant it."},
+    {"port", 0, "PORT", "Look at this port instead; may be repeated."},
+    {0},
+};
 static const struct cli_option grant_options[] = {
     {"any", 0, NULL, "For every workspace, and for requests without one."},
     {"expires", 0, "DAYS", "Until then; else until it is revoked."},
@@ -285,7 +296,8 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .help = "Name a backend; some are known by name.",
      .details = "A key is never given as an argument: it stays in a variable of your clients' "
-                "environment, or is kept sealed in the encrypted store.",
+                "environment, or is kept sealed in the encrypted store. For a provider that is "
+                "known by name, the key is all that is asked.",
      .options = backend_options,
      .examples = "  paired backends add anthropic\n"
                  "  paired backends add ollama --model qwen3\n"
@@ -294,6 +306,24 @@ const struct cli_command cli_commands[] = {
     {.name = "backends presets",
      .run = cli_run_backends_presets,
      .help = "List the providers that are known by name."},
+    {.name = "backends test",
+     .run = cli_run_backends_test,
+     .operands = "[NAME]",
+     .operands_max = 1,
+     .help = "Ask each backend whether it answers, and say what to do where it does not.",
+     .details = "Asks for its list of models, which is free; for one token where it has none. No "
+                "text of yours goes there, only the key to the place that it was given for, so no "
+                "grant is needed. Exit status 3: one of them has a problem.",
+     .options = test_options,
+     .examples = "  paired backends test\n"
+                 "  paired backends test anthropic --ask\n"},
+    {.name = "backends find",
+     .run = cli_run_backends_find,
+     .help = "Look for model servers on this machine, at their usual ports.",
+     .details = "Only when you say so, and only at 127.0.0.1: Ollama, LM Studio, llama.cpp, vLLM "
+                "and others.",
+     .options = find_options,
+     .examples = "  paired backends find --add\n"},
     {.name = "backends remove",
      .run = cli_run_backends_remove,
      .operands = "NAME",

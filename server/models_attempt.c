@@ -1,6 +1,7 @@
 // One attempt at one backend: bytes out, and what comes back. Nothing is handed on before the
 // answer has content, so that until then another backend can take over unseen.
 #include "core/base/mem.h"
+#include "server/models_http.h"
 #include "server/models_impl.h"
 
 #include <stdio.h>
@@ -221,14 +222,8 @@ static void on_done(void *ctx, const struct http_answer *answer) {
 static int put_url(const struct model_run *run, const struct backend *b, struct buf *out) {
     AUTO_BUF path = {0};
     int r = wire_path(family_of(run), run->model, run->read.stream, &path);
-    if (r < 0)
+    if (r < 0 || (r = model_put_url(b->url, path.data, out)) < 0)
         return r;
-    (void)buf_puts(out, b->url);
-    // People give base URLs with and without the version that the path begins with.
-    size_t version = path.data[0] == '/' ? 1 + strcspn(path.data + 1, "/") : 0;
-    bool twice = out->len >= version && version > 1 &&
-                 memcmp(out->data + out->len - version, path.data, version) == 0;
-    (void)buf_puts(out, path.data + (twice ? version : 0));
     if (run->query && *run->query && is_raw(run))
         (void)buf_printf(out, "?%s", run->query);
     return out->failed ? ERR_NOMEM : 0;
@@ -247,14 +242,7 @@ static size_t put_headers(const struct model_run *run, const struct model_offer 
     }
     if (offer->backend->family == BACKEND_ANTHROPIC && !version)
         out[n++] = (struct http_header){"anthropic-version", "2023-06-01"};
-    if (!offer->key)
-        return n;
-    if (offer->backend->family == BACKEND_ANTHROPIC)
-        out[n++] = (struct http_header){"x-api-key", offer->key};
-    else if (offer->backend->family == BACKEND_GEMINI)
-        out[n++] = (struct http_header){"x-goog-api-key", offer->key};
-    else if (buf_printf(bearer, "Bearer %s", offer->key) == 0)
-        out[n++] = (struct http_header){"authorization", bearer->data};
+    n += model_put_key(offer->backend->family, offer->key, bearer, out + n);
     return n;
 }
 
@@ -274,8 +262,8 @@ static int start_call(struct model_run *run, const struct model_offer *offer, st
                                    .header_count = put_headers(run, offer, &bearer, headers),
                                    .body = run->out,
                                    .connect_ms = offer->local ? 2000 : 10000,
-                                   .proxy = offer->local ? NULL : getenv("HTTPS_PROXY"),
-                                   .no_proxy = getenv("NO_PROXY")};
+                                   .proxy = model_proxy(offer->local),
+                                   .no_proxy = model_no_proxy()};
     run->out_bytes = run->out.len;
     r = http_start(run->m->http, &request, &events, run, &run->call, err);
     if (r == 0)

@@ -40,6 +40,10 @@ struct model_plan { // built on a worker, then constant
 // On a worker. `keys` as model_ask has them.
 int model_plan_new(struct services *services, const char *workspace, const struct model_keys *keys,
                    struct model_plan **ret, struct err *err);
+// secret_alloc memory, or NULL when the backend takes no key. ERR_NOT_FOUND: there should be one
+// and is none. On a worker.
+int model_find_key(struct store *s, const struct backend *b, const struct model_keys *keys,
+                   char **ret, struct err *err);
 void model_plan_unref(struct model_plan *p); // accepts NULL
 bool model_plan_stands(struct store *s, const struct model_plan *p, int64_t now_ms);
 
@@ -173,6 +177,11 @@ void model_send(struct model_run *run);                                  // what
 void model_attempt_over(struct model_run *run, bool ok, bool cancelled); // frees what it used
 // Calls events.done and frees.
 void model_finish(struct model_run *run, enum route_fault fault, const char *message);
+
+// models_price.c
+// Millionths of a dollar that a request cost, by the price of the backend's model.
+int64_t model_cost(const struct route_catalogue *c, const struct backend *b, const char *name,
+                   bool local, const struct wire_usage *u);
 
 // models_settle.c
 void model_settle(struct model_run *run, bool ok, bool cancelled);

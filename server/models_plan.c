@@ -47,9 +47,8 @@ static const char *named_value(const struct model_keys *keys, const char *name) 
     return getenv(name); // an engine that a service manager gave it to
 }
 
-// ERR_NOT_FOUND: there should be a key and is none.
-static int find_key(struct store *s, const struct backend *b, const struct model_keys *keys,
-                    char **ret, struct err *err) {
+int model_find_key(struct store *s, const struct backend *b, const struct model_keys *keys,
+                   char **ret, struct err *err) {
     *ret = NULL;
     if (b->key == BACKEND_KEY_NONE)
         return 0;
@@ -96,7 +95,7 @@ static int consider(struct store *s, struct model_plan *p, const struct backend 
     if (r == 0)
         r = consent_check(s, &what, &offer->pass, &why);
     if (r == 0)
-        r = find_key(s, b, keys, &offer->key, &why);
+        r = model_find_key(s, b, keys, &offer->key, &why);
     if (r == ERR_NOMEM || r == ERR_LOCKED || r == ERR_BUSY) {
         if (err)
             *err = why;

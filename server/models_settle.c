@@ -6,7 +6,6 @@
 #include "core/store/usage.h"
 #include "server/models_impl.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,25 +99,6 @@ static void start_settling(struct models *m) {
     m->settling = true;
 }
 
-// Millionths of a dollar.
-static int64_t cost_of(struct models *m, const struct backend *b, const char *name, bool local,
-                       const struct wire_usage *u) {
-    const char *price = name;
-    struct route_model unlisted;
-    for (size_t i = 0; i < b->model_count; i++)
-        if (strcmp(b->models[i].name, name) == 0 && b->models[i].price[0])
-            price = b->models[i].price;
-    const struct route_model *model = local ? NULL : route_catalogue_find(m->catalogue, price);
-    if (!model) {
-        route_catalogue_unlisted(m->catalogue, price, local, &unlisted);
-        model = &unlisted;
-    }
-    const struct route_prices *p = &model->prices; // dollars per million: millionths per token
-    double cost = (double)u->input * p->input + (double)u->cached * p->cached +
-                  (double)u->cache_write * p->write + (double)u->output * p->output;
-    return cost > 0 && cost < 1e12 ? (int64_t)llround(cost) : 0;
-}
-
 static void on_settle_time(void *ctx) {
     struct models *m = ctx;
     m->settle_timer = NULL;
@@ -188,7 +168,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     }
     e->requests++;
     e->failed += ok ? 0 : 1;
-    e->cost += cost_of(m, offer->backend, run->model, offer->local, &run->usage);
+    e->cost += model_cost(m->catalogue, offer->backend, run->model, offer->local, &run->usage);
     add_usage(&e->usage, &run->usage);
     if (run->lease)
         model_lease_end(run, model_now_ms());

@@ -46,11 +46,15 @@ class Backend:
     """`plan`: a list of faults, one taken for each request; when it is empty the request is answered.
 
     Faults: an HTTP status, (status, headers, body), "reset", "cut" (in the middle of the text), "cut-early" (before
-    any content), "stall" (no first byte), "garbage", "overloaded" (an error event after a 200), "slow"."""
+    any content), "stall" (no first byte), "garbage", "overloaded" (an error event after a 200), "slow".
+
+    `gets`: what GET answers, path → an object, or (status, headers, object), or one of the faults above, or a function
+    of the request's headers that gives one of these; other paths are 404."""
 
     def __init__(self, text="hello from the backend", plan=(), tool=None):
         self.text, self.tool = text, tool
         self.plan = list(plan)
+        self.gets = {}
         self.requests, self.lock = [], threading.Lock()
         self.closed = threading.Event()
         outer = self
@@ -67,6 +71,15 @@ class Backend:
                     outer.requests.append({"path": self.path, "headers": dict(self.headers.items()), "body": body})
                     fault = outer.plan.pop(0) if outer.plan else None
                 outer.answer(self, json.loads(body), fault)
+
+            def do_GET(self):
+                with outer.lock:
+                    outer.requests.append({"path": self.path, "headers": dict(self.headers.items()), "body": None})
+                found = outer.gets.get(self.path.split("?")[0], 404)
+                found = found(self.headers) if callable(found) else found
+                if isinstance(found, dict):
+                    found = (200, {}, found)
+                outer.answer(self, {}, found)
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
