@@ -359,10 +359,10 @@ static void judge(const struct test *t, size_t i, const char *proxy, bool networ
         f.fault = ROUTE_FAULT_AUTH;
         f.failure = HTTP_OK;
     } else if (p->failure == HTTP_OK && p->status / 100 != 2) {
-        f.fault = route_limits_fault(&limits, p->status, p->answer.data, p->answer.len,
-                                     env_now_wall_ms());
         wire_read_fault((enum wire_family)s->backend->family, p->status, p->answer.data,
                         p->answer.len, &said, &text);
+        f.fault = route_limits_judge(&limits, said.fault, said.retry_after_ms, said.resets_at_s,
+                                     env_now_wall_ms());
         f.said = text.data ? text.data : "";
     } else if (p->body) {
         read_answer(s, p, &seen);
