@@ -335,7 +335,7 @@ def at_terminal(env, typed, *argv):
         if not piece:
             break
         said += piece
-        if not asked and said.endswith(b": "):
+        if not asked and said.endswith(b"): "):
             asked = True
             os.write(ours, typed)
     p.wait(60)
