@@ -214,6 +214,18 @@ int when_parse(const char *text, size_t n, int64_t now_ms, bool end, int64_t *re
     return 0;
 }
 
+// Decimal, with zeros in front up to `width`; formatted output of the library takes ten times as
+// long, and a page of notes has five numbers in each of its dates.
+static void put_number(struct buf *out, int64_t n, size_t width) {
+    char digits[20];
+    size_t at = sizeof digits;
+    for (uint64_t rest = (uint64_t)n; rest || width; rest /= 10) {
+        digits[--at] = (char)('0' + rest % 10);
+        width -= width > 0;
+    }
+    (void)buf_append(out, digits + at, sizeof digits - at);
+}
+
 int when_put(struct buf *out, int64_t ms, int64_t now_ms) {
     static const struct {
         int64_t unit, until;
@@ -224,16 +236,29 @@ int when_put(struct buf *out, int64_t ms, int64_t now_ms) {
         {30 * DAY, 730 * DAY, "month"}, {365 * DAY, INT64_MAX, "year"},
     };
     struct tm tm = utc(ms);
-    (void)buf_printf(out, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    if (tm.tm_year < -1900) { // before the year 0: no note, and no width fits
+        (void)buf_printf(out, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    } else {
+        put_number(out, tm.tm_year + 1900, 4);
+        (void)buf_putc(out, '-');
+        put_number(out, tm.tm_mon + 1, 2);
+        (void)buf_putc(out, '-');
+        put_number(out, tm.tm_mday, 2);
+    }
     int64_t gap = now_ms > ms ? now_ms - ms : ms - now_ms;
     if (gap < MINUTE)
         return buf_puts(out, " (just now)");
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         if (gap >= steps[i].until)
             continue;
-        long long count = gap / steps[i].unit;
-        return buf_printf(out, now_ms > ms ? " (%lld %s%s ago)" : " (in %lld %s%s)", count,
-                          steps[i].name, count == 1 ? "" : "s");
+        int64_t count = gap / steps[i].unit;
+        (void)buf_puts(out, now_ms > ms ? " (" : " (in ");
+        put_number(out, count, 1);
+        (void)buf_putc(out, ' ');
+        (void)buf_puts(out, steps[i].name);
+        (void)buf_puts(out, count == 1 ? "" : "s");
+        (void)buf_puts(out, now_ms > ms ? " ago)" : ")");
+        break;
     }
-    return 0;
+    return out->failed ? ERR_NOMEM : 0;
 }

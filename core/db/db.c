@@ -171,6 +171,8 @@ static int open_handle(const char *path, const char *vfs_name, unsigned flags, s
         rc = sqlite3_busy_timeout(h, DB_BUSY_MS);
     if (rc == SQLITE_OK)
         rc = db_ids_register(h);
+    if (rc == SQLITE_OK)
+        rc = db_visit_register(h);
     if (rc == SQLITE_OK && (flags & DB_READ_ONLY))
         rc = sqlite3_exec(h, "PRAGMA query_only=ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
@@ -314,6 +316,8 @@ static int bind_one(sqlite3_stmt *stmt, int i, const struct db_value *v) {
         return sqlite3_bind_blob64(stmt, i, v->bytes, v->len, SQLITE_STATIC);
     case DB_IDS:
         return db_ids_bind(stmt, i, v->bytes);
+    case DB_VISITOR:
+        return db_visit_bind(stmt, i, v->bytes);
     }
     return SQLITE_MISUSE;
 }
@@ -343,6 +347,13 @@ int db_rows_next(struct db_rows *rows, struct err *err) {
     if (rc == SQLITE_DONE)
         return 0;
     return fail(rows->db, rc, err);
+}
+
+int db_rows_visit(struct db_rows *rows, struct db_visitor *v, struct err *err) {
+    v->err = err;
+    v->result = 0;
+    int r = db_rows_next(rows, err);
+    return r == 1 && v->result < 0 ? v->result : r;
 }
 
 void db_rows_close(struct db_rows *rows) {

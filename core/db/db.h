@@ -24,7 +24,7 @@ int db_open(struct vfs *v, unsigned flags, struct db **ret, struct err *err);
 int db_open_plain(const char *path, unsigned flags, struct db **ret, struct err *err);
 void db_close(struct db *db); // accepts NULL
 
-enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BLOB, DB_IDS };
+enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BLOB, DB_IDS, DB_VISITOR };
 struct db_value {
     enum db_type type;
     int64_t integer;
@@ -50,14 +50,31 @@ static inline struct db_value db_text(const char *s) {
 static inline struct db_value db_blob(const void *p, size_t n) {
     return (struct db_value){.type = DB_BLOB, .bytes = p, .len = n};
 }
-// For `… FROM ids(?1) AS i CROSS JOIN t ON t.id = i.value`: the rows of t with these ids, in their
-// order. The list is borrowed and must not change until db_rows_close.
+// For `… FROM ids(?1) AS i CROSS JOIN t ON t.id = i.rowid`: the rows of t with these ids, in their
+// order; i.place counts them from 0. The list is borrowed and must not change until db_rows_close;
+// with `next` it is asked for each id as it is needed, which may depend on the rows before.
 struct db_ids {
     const int64_t *items;
     size_t count;
+    bool (*next)(void *ctx, int64_t *ret_id); // false: there are no more
+    void *ctx;
 };
 static inline struct db_value db_list(const struct db_ids *list) {
     return (struct db_value){.type = DB_IDS, .bytes = list};
+}
+// For `SELECT 1 FROM … WHERE visit(?2, a, b)`: hands the values of each row to `fn` while the
+// statement goes on, at less than half the cost of a step and its columns. Borrowed until
+// db_rows_close. `fn` may run other statements of the connection.
+struct db_cells; // one row's values; borrowed until fn returns
+typedef int db_visit_fn(void *ctx, const struct db_cells *row, struct err *err);
+struct db_visitor {
+    db_visit_fn *fn; // 0 goes on, 1 stops behind this row, ERR_*
+    void *ctx;
+    struct err *err; // these two are db_rows_visit's
+    int result;
+};
+static inline struct db_value db_visit(struct db_visitor *v) {
+    return (struct db_value){.type = DB_VISITOR, .bytes = v};
 }
 
 // Runs one statement to its end, ignoring rows. `n` values bind ?1 … ?n.
@@ -70,6 +87,11 @@ struct db_rows; // an open cursor
 int db_rows_open(struct db *db, const char *sql, const struct db_value *values, size_t n,
                  struct db_rows **ret, struct err *err);
 int db_rows_next(struct db_rows *rows, struct err *err); // 1 a row, 0 the end, ERR_*
+// Instead of db_rows_next: 1 `fn` stopped it (the next call goes on behind that row), 0 the end,
+// ERR_*.
+int db_rows_visit(struct db_rows *rows, struct db_visitor *v, struct err *err);
+int64_t db_cell_int(const struct db_cells *row, int i); // i counts from 0, behind the visitor
+const void *db_cell_blob(const struct db_cells *row, int i, size_t *ret_len); // NULL: NULL or empty
 void db_rows_close(struct db_rows *rows); // accepts NULL; the statement goes back to the cache
 int64_t db_col_int(struct db_rows *rows, int col);
 double db_col_real(struct db_rows *rows, int col);

@@ -5,13 +5,15 @@
 #include <sqlite3.h>
 #include <string.h>
 
-enum { COLUMN_VALUE, COLUMN_LIST };
+enum { COLUMN_PLACE, COLUMN_LIST };
 static const char pointer_type[] = "db_ids"; // only db_value can bind one: no SQL text can make it
 
 struct ids_cursor {
     sqlite3_vtab_cursor base;
     const struct db_ids *list;
     size_t at;
+    int64_t id; // number `at` of the list
+    bool end;
 };
 
 int db_ids_bind(struct sqlite3_stmt *stmt, int i, const void *list) {
@@ -22,7 +24,7 @@ int db_ids_bind(struct sqlite3_stmt *stmt, int i, const void *list) {
 static int ids_connect(sqlite3 *handle, void *aux, int argc, const char *const *argv,
                        sqlite3_vtab **ret, char **ret_err) {
     (void)aux, (void)argc, (void)argv, (void)ret_err;
-    int rc = sqlite3_declare_vtab(handle, "CREATE TABLE x (value INTEGER, list HIDDEN)");
+    int rc = sqlite3_declare_vtab(handle, "CREATE TABLE x (place INTEGER, list HIDDEN)");
     if (rc != SQLITE_OK)
         return rc;
     (void)sqlite3_vtab_config(handle, SQLITE_VTAB_DIRECTONLY); // not for views and triggers
@@ -72,34 +74,49 @@ static int ids_close(sqlite3_vtab_cursor *base) {
     return SQLITE_OK;
 }
 
+static void ids_load(struct ids_cursor *c) {
+    const struct db_ids *list = c->list;
+    if (!list)
+        c->end = true;
+    else if (list->next)
+        c->end = !list->next(list->ctx, &c->id);
+    else if (c->at < list->count)
+        c->id = list->items[c->at];
+    else
+        c->end = true;
+}
+
 static int ids_filter(sqlite3_vtab_cursor *base, int number, const char *text, int argc,
                       sqlite3_value **argv) {
     (void)number, (void)text;
     struct ids_cursor *c = cursor_of(base);
     c->list = argc > 0 ? sqlite3_value_pointer(argv[0], pointer_type) : NULL;
     c->at = 0;
+    c->end = false;
+    ids_load(c);
     return SQLITE_OK;
 }
 
 static int ids_next(sqlite3_vtab_cursor *base) {
-    cursor_of(base)->at++;
+    struct ids_cursor *c = cursor_of(base);
+    c->at++;
+    ids_load(c);
     return SQLITE_OK;
 }
 
 static int ids_eof(sqlite3_vtab_cursor *base) {
-    const struct ids_cursor *c = cursor_of(base);
-    return !c->list || c->at >= c->list->count;
+    return cursor_of(base)->end;
 }
 
 static int ids_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int column) {
-    const struct ids_cursor *c = cursor_of(base);
-    if (column == COLUMN_VALUE)
-        sqlite3_result_int64(result, c->list->items[c->at]);
+    if (column == COLUMN_PLACE)
+        sqlite3_result_int64(result, (sqlite3_int64)cursor_of(base)->at);
     return SQLITE_OK;
 }
 
+// The id itself: SQLite asks for a rowid with less ado than for a column.
 static int ids_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret) {
-    *ret = (sqlite3_int64)cursor_of(base)->at;
+    *ret = cursor_of(base)->id;
     return SQLITE_OK;
 }
 

@@ -25,3 +25,6 @@ struct vfs *db_vfs(struct db *db); // NULL for a plain connection
 // db_ids.c: the function ids() of a connection, and its argument. SQLite's results.
 int db_ids_register(struct sqlite3 *handle);
 int db_ids_bind(struct sqlite3_stmt *stmt, int i, const void *list);
+// db_visit.c: the function visit() of a connection, and its argument.
+int db_visit_register(struct sqlite3 *handle);
+int db_visit_bind(struct sqlite3_stmt *stmt, int i, const void *visitor);

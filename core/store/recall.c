@@ -163,7 +163,7 @@ static int rank_docs(struct search *s, struct ranking *ret, struct err *err) {
         return err_set(err, ERR_NOMEM, "out of memory");
     size_t n = 0, seen = 0;
     for (size_t i = 0; i < s->docs.count; i++)
-        if (s->docs.items[i].shown && s->docs.items[i].score > 0)
+        if (s->docs.items[i].shown && s->docs.items[i].score > 0) // a spare one has no score
             order[n++] = &s->docs.items[i];
     const struct recall_query *q = s->scope->query;
     docs_order(order, n, q->offset + q->limit + 1); // one more tells whether there are more
@@ -218,8 +218,8 @@ static int fetch(struct db *db, const struct ranking *ranking, struct recall_res
     for (size_t i = 0; i < ranking->count; i++)
         wanted[i] = ranking->items[i].id;
     int r = db_rows_open(db,
-                         "SELECT " NOTE_COLUMNS ", i.rowid FROM ids(?1) AS i "
-                         "CROSS JOIN note AS n ON n.id = i.value "
+                         "SELECT " NOTE_COLUMNS ", i.place FROM ids(?1) AS i "
+                         "CROSS JOIN note AS n ON n.id = i.rowid "
                          "JOIN workspace AS w ON w.id = n.workspace",
                          (struct db_value[]){db_list(&ids)}, 1, &rows, err);
     while (r >= 0 && (r = db_rows_next(rows, err)) == 1) {

@@ -8,7 +8,6 @@
 
 enum {
     WALK_STEPS_MAX = 800, // notes that filters may pass over in search of those they let through
-    NEIGHBOURS_MAX = 64,  // notes whose neighbours are read, the most promising ones
     SURE = 48             // candidates that are read whatever they are known to have
 };
 static const float hopeless = 0.4F; // of what a good candidate is known to have
@@ -25,7 +24,7 @@ static size_t id_slot(int64_t id, size_t slots) {
     return (size_t)(h >> 40) & (slots - 1);
 }
 
-struct doc *docs_find(const struct docs *d, int64_t id) {
+static struct doc *find_any(const struct docs *d, int64_t id) {
     if (!d->slot_count || !id)
         return NULL;
     size_t k = id_slot(id, d->slot_count);
@@ -36,6 +35,11 @@ struct doc *docs_find(const struct docs *d, int64_t id) {
         k = (k + 1) & (d->slot_count - 1);
     }
     return NULL;
+}
+
+struct doc *docs_find(const struct docs *d, int64_t id) {
+    struct doc *doc = find_any(d, id);
+    return doc && !doc->spare ? doc : NULL;
 }
 
 static bool docs_grow(struct docs *d) {
@@ -74,78 +78,122 @@ static struct doc *docs_add(struct docs *d, int64_t id) {
     return doc;
 }
 
+static void docs_lead(struct docs *d, int64_t id) {
+    if (d->leading_count < DOCS_LEADING_MAX)
+        d->leading[d->leading_count++] = id;
+}
+
 // --- reading -------------------------------------------------------------------------------------
-#define RANK_COLUMNS                                                                               \
-    "k.id, k.state, k.created_ms, k.expires_ms, k.thread, k.prev_id, k.next_id, k.words"
+enum cell {
+    CELL_ID,
+    CELL_STATE,
+    CELL_CREATED,
+    CELL_EXPIRES,
+    CELL_THREAD,
+    CELL_PREV,
+    CELL_NEXT,
+    CELL_WORDS
+};
+// The visitor is ?1; what follows is the statement's own.
+#define VISIT_RANK                                                                                 \
+    "visit(?1, k.id, k.state, k.created_ms, k.expires_ms, k.thread, k.prev_id, k.next_id, "        \
+    "k.words)"
+static const char rows_of_ids[] =
+    "SELECT 1 FROM ids(?2) AS i CROSS JOIN note_rank AS k ON k.id = i.rowid WHERE " VISIT_RANK;
+
+struct reader {
+    struct docs *docs;
+    const struct question *question;
+    const struct recall_query *query;
+};
 
 // One pass over the note's words: how often each concept occurs, and how often two stand as far
 // from each other as in the question.
 static void read_words(struct doc *doc, const struct words_packed *words,
                        const struct question *q) {
-    size_t place = 0, last_place = 0;
+    size_t place = 0, last_place = 0, last_at = 0;
     uint32_t last = CONCEPTS_MAX;
     for (size_t i = 0; i < words->total; i++) {
         uint32_t value = words_at(words, i);
-        if (!(value & WORD_EXTRA))
-            place++;
-        if (i == words->head)
-            last = CONCEPTS_MAX; // the text does not go on where the tags end
+        place += !(value & WORD_EXTRA);
+        if (!question_may_have(q, value))
+            continue;
         const struct lookup_slot *slot = question_find(q, value & ~(uint32_t)WORD_FLAGS);
         if (!slot)
             continue;
+        bool goes_on = last_at >= words->head || i < words->head; // not where the tags end
         doc->tf[slot->concept] += slot->weight;
-        if (last != CONCEPTS_MAX && last != slot->concept &&
+        if (last != CONCEPTS_MAX && last != slot->concept && goes_on &&
             place - last_place == q->concepts[slot->concept].place - q->concepts[last].place)
             doc->near++;
         last = slot->concept;
         last_place = place;
+        last_at = i;
     }
     doc->words = (float)(place + 1);
     doc->source = words->source;
 }
 
-static int read_row(struct db_rows *rows, struct docs *d, const struct question *q,
-                    const struct recall_query *query, struct err *err) {
-    struct doc *doc = docs_add(d, db_col_int(rows, 0));
+static int read_row(const struct reader *r, const struct db_cells *row, struct doc **ret,
+                    struct err *err) {
+    struct doc *doc = docs_add(r->docs, db_cell_int(row, CELL_ID));
     if (!doc)
         return err_set(err, ERR_NOMEM, "out of memory");
-    doc->state = (unsigned)db_col_int(rows, 1);
-    doc->created_ms = db_col_int(rows, 2);
-    doc->thread = db_col_int(rows, 4);
-    doc->prev_id = db_col_int(rows, 5);
-    doc->next_id = db_col_int(rows, 6);
+    doc->state = (unsigned)db_cell_int(row, CELL_STATE);
+    doc->created_ms = db_cell_int(row, CELL_CREATED);
+    doc->thread = db_cell_int(row, CELL_THREAD);
+    doc->prev_id = db_cell_int(row, CELL_PREV);
+    doc->next_id = db_cell_int(row, CELL_NEXT);
     const struct rank_state state = {.id = doc->id,
                                      .created_ms = doc->created_ms,
-                                     .expires_ms = db_col_int(rows, 3),
+                                     .expires_ms = db_cell_int(row, CELL_EXPIRES),
                                      .state = doc->state};
-    doc->shown = rank_passes(&state, query);
+    doc->shown = rank_passes(&state, r->query);
     size_t n = 0;
-    const void *blob = db_col_blob(rows, 7, &n);
+    const void *blob = db_cell_blob(row, CELL_WORDS, &n);
     struct words_packed words;
     if (!words_unpack(blob, n, &words))
         return err_set(err, ERR_CORRUPT, "a note's words are damaged; restore a backup");
-    read_words(doc, &words, q);
-    d->words += (double)doc->words;
+    read_words(doc, &words, r->question);
+    *ret = doc;
     return 0;
+}
+
+static int visit_all(void *ctx, const struct db_cells *row, struct err *err) {
+    const struct reader *reader = ctx;
+    struct doc *doc;
+    int r = read_row(reader, row, &doc, err);
+    if (r == 0)
+        docs_lead(reader->docs, doc->id);
+    return r;
+}
+
+// All rows of a statement that begins with VISIT_RANK's visitor.
+static int visit_rows(struct db *db, const char *sql, struct db_visitor *visitor,
+                      const struct db_value *values, size_t n, struct err *err) {
+    struct db_value all[4] = {db_visit(visitor)};
+    struct db_rows *rows = NULL;
+    for (size_t i = 0; i < n; i++)
+        all[i + 1] = values[i];
+    int r = db_rows_open(db, sql, all, n + 1, &rows, err);
+    if (r == 0)
+        r = db_rows_visit(rows, visitor, err);
+    db_rows_close(rows);
+    return r < 0 ? r : 0;
 }
 
 int docs_scan(struct db *db, const struct scope *scope, const struct question *q, struct docs *d,
               struct err *err) {
+    struct reader reader = {.docs = d, .question = q, .query = scope->query};
+    struct db_visitor visitor = {.fn = visit_all, .ctx = &reader};
     int r = 0;
-    for (size_t i = 0; r == 0 && i < scope->count; i++) {
-        struct db_rows *rows = NULL;
-        r = db_rows_open(
-            db, "SELECT " RANK_COLUMNS " FROM note_rank AS k WHERE k.id BETWEEN ?1 AND ?2",
+    for (size_t i = 0; r == 0 && i < scope->count; i++)
+        r = visit_rows(
+            db, "SELECT 1 FROM note_rank AS k WHERE k.id BETWEEN ?2 AND ?3 AND " VISIT_RANK,
+            &visitor,
             (struct db_value[]){db_int(scope->ranges[i].first), db_int(scope->ranges[i].last)}, 2,
-            &rows, err);
-        while (r >= 0 && (r = db_rows_next(rows, err)) == 1 &&
-               (r = read_row(rows, d, q, scope->query, err)) == 0)
-            continue;
-        db_rows_close(rows);
-    }
-    if (r < 0)
-        return r;
-    return 0;
+            err);
+    return r;
 }
 
 void docs_idf(const struct docs *d, struct question *q) {
@@ -155,14 +203,6 @@ void docs_idf(const struct docs *d, struct question *q) {
             df += d->items[i].tf[c] > 0;
         concept_set_df(&q->concepts[c], df, (int64_t)d->count);
     }
-}
-
-// The notes of the list that are still there, in its order, by one statement.
-static int rows_of(struct db *db, const struct db_ids *ids, struct db_rows **ret, struct err *err) {
-    return db_rows_open(db,
-                        "SELECT " RANK_COLUMNS " FROM ids(?1) AS i "
-                        "CROSS JOIN note_rank AS k ON k.id = i.value",
-                        (struct db_value[]){db_list(ids)}, 1, ret, err);
 }
 
 // Its labels are looked up only for a note that passes everything else.
@@ -176,58 +216,154 @@ static int check_labels(struct db *db, const struct scope *scope, struct doc *do
     return r < 0 ? r : 0;
 }
 
-int docs_load_neighbours(struct db *db, const struct scope *scope, const struct question *q,
-                         struct docs *d, struct err *err) {
-    int64_t around[2 * NEIGHBOURS_MAX];
-    struct db_ids ids = {.items = around};
-    size_t own = d->count < NEIGHBOURS_MAX ? d->count : NEIGHBOURS_MAX;
-    for (size_t i = 0; i < own; i++) {
-        const int64_t both[] = {d->items[i].prev_id, d->items[i].next_id};
-        for (size_t k = 0; k < COUNT_OF(both); k++)
-            if (both[k] && !docs_find(d, both[k]))
-                around[ids.count++] = both[k];
+// --- the best of the pool ------------------------------------------------------------------------
+// Neighbours mostly lie beside their note, and what lies beside the row that was read last costs a
+// fraction of any other: so they are read on the way. The note behind is one once the note says so;
+// the note before comes first, and is guessed to be one if that was so the last time.
+struct gathering {
+    struct reader reader;
+    struct db *db;
+    const struct scope *scope;
+    const struct pool *pool;
+    size_t at, end; // of the pool's items: next, and those worth reading
+    size_t shown, max;
+    int64_t behind;      // id to read next, 0: none
+    bool spare;          // what is read now is no candidate
+    bool guess, guessed; // the note before the next candidate, read already
+    struct err *err;
+    int result;
+};
+
+// A candidate is there. 1: these are enough.
+static int take(struct gathering *g, struct doc *doc, struct err *err) {
+    int r = check_labels(g->db, g->scope, doc, err);
+    if (r < 0)
+        return r;
+    g->shown += doc->shown;
+    return g->shown >= g->max;
+}
+
+static void lead(struct gathering *g, struct doc *doc) {
+    struct docs *d = g->reader.docs;
+    doc->spare = false;
+    if (d->leading_count == DOCS_LEADING_MAX)
+        return;
+    docs_lead(d, doc->id);
+    g->guess = doc->prev_id && doc->prev_id == doc->id - 1;
+    g->behind = doc->next_id == doc->id + 1 && !find_any(d, doc->next_id) ? doc->next_id : 0;
+}
+
+static bool guess_before(const struct gathering *g, int64_t id) {
+    const struct docs *d = g->reader.docs;
+    return g->guess && !g->guessed && d->leading_count < DOCS_LEADING_MAX && id > 1 &&
+           !find_any(d, id - 1);
+}
+
+static bool next_id(void *ctx, int64_t *ret_id) {
+    struct gathering *g = ctx;
+    for (;;) {
+        g->spare = true;
+        if (g->behind) {
+            *ret_id = g->behind;
+            g->behind = 0;
+            return true;
+        }
+        if (g->at == g->end || g->result)
+            return false;
+        int64_t id = g->pool->items[g->at].id;
+        struct doc *known = find_any(g->reader.docs, id);
+        if (!known && guess_before(g, id)) {
+            g->guessed = true;
+            *ret_id = id - 1;
+            return true;
+        }
+        g->at++;
+        g->guessed = false;
+        g->spare = false;
+        if (!known) {
+            *ret_id = id;
+            return true;
+        }
+        if (known->spare) // otherwise the walk has met it already
+            lead(g, known);
+        g->result = take(g, known, g->err);
     }
-    struct db_rows *rows = NULL;
-    int r = ids.count ? rows_of(db, &ids, &rows, err) : 0;
-    while (r >= 0 && rows && (r = db_rows_next(rows, err)) == 1) {
-        if (docs_find(d, db_col_int(rows, 0)))
-            continue; // a neighbour on both sides
-        r = read_row(rows, d, q, scope->query, err);
-        if (r == 0)
-            r = check_labels(db, scope, &d->items[d->count - 1], err);
-    }
-    db_rows_close(rows);
-    return r < 0 ? r : 0;
+}
+
+static int visit_gathered(void *ctx, const struct db_cells *row, struct err *err) {
+    struct gathering *g = ctx;
+    struct doc *doc;
+    int r = read_row(&g->reader, row, &doc, err);
+    if (r < 0)
+        return r;
+    doc->spare = g->spare;
+    if (g->spare)
+        return 0;
+    lead(g, doc);
+    return take(g, doc, err);
 }
 
 int docs_load(struct db *db, const struct scope *scope, const struct question *q,
               const struct pool *pool, size_t max, struct docs *d, struct err *err) {
-    int64_t wanted[POOL_ORDERED];
-    struct db_ids ids = {.items = wanted};
-    size_t shown = 0;
-    for (; ids.count < pool->ordered && ids.count < POOL_ORDERED; ids.count++) {
-        const struct candidate *c = &pool->items[ids.count];
-        if (ids.count >= SURE && c->rough < hopeless * pool->items[SURE / 2].rough)
+    struct gathering g = {.reader = {.docs = d, .question = q, .query = scope->query},
+                          .db = db,
+                          .scope = scope,
+                          .pool = pool,
+                          .max = max,
+                          .err = err};
+    for (; g.end < pool->ordered && g.end < POOL_ORDERED; g.end++)
+        if (g.end >= SURE && pool->items[g.end].rough < hopeless * pool->items[SURE / 2].rough)
             break;
-        wanted[ids.count] = c->id;
-    }
-    struct db_rows *rows = NULL;
-    int r = ids.count ? rows_of(db, &ids, &rows, err) : 0;
-    while (r >= 0 && rows && shown < max && (r = db_rows_next(rows, err)) == 1) {
-        int64_t id = db_col_int(rows, 0);
-        struct doc *doc = docs_find(d, id); // the walk may have met it already
-        if (!doc) {
-            r = read_row(rows, d, q, scope->query, err);
-            doc = docs_find(d, id);
-        }
-        if (r >= 0 && doc)
-            r = check_labels(db, scope, doc, err);
-        shown += doc && doc->shown;
-    }
-    db_rows_close(rows);
-    return r < 0 ? r : 0;
+    if (!g.end || !max)
+        return 0;
+    const struct db_ids ids = {.next = next_id, .ctx = &g};
+    struct db_visitor visitor = {.fn = visit_gathered, .ctx = &g};
+    int r = visit_rows(db, rows_of_ids, &visitor, (struct db_value[]){db_list(&ids)}, 1, err);
+    return r < 0 ? r : g.result < 0 ? g.result : 0;
 }
 
+struct beside {
+    struct reader reader;
+    struct db *db;
+    const struct scope *scope;
+};
+
+static int visit_beside(void *ctx, const struct db_cells *row, struct err *err) {
+    const struct beside *b = ctx;
+    struct doc *doc;
+    if (find_any(b->reader.docs, db_cell_int(row, CELL_ID)))
+        return 0; // a neighbour on both sides
+    int r = read_row(&b->reader, row, &doc, err);
+    return r < 0 ? r : check_labels(b->db, b->scope, doc, err);
+}
+
+int docs_load_neighbours(struct db *db, const struct scope *scope, const struct question *q,
+                         struct docs *d, struct err *err) {
+    int64_t around[2 * DOCS_LEADING_MAX];
+    struct db_ids ids = {.items = around};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < d->leading_count; i++) {
+        const struct doc *doc = docs_find(d, d->leading[i]);
+        const int64_t both[] = {doc->prev_id, doc->next_id};
+        for (size_t k = 0; r == 0 && k < COUNT_OF(both); k++) {
+            struct doc *known = find_any(d, both[k]);
+            if (!known && both[k])
+                around[ids.count++] = both[k];
+            if (!known || !known->spare)
+                continue;
+            known->spare = false;
+            r = check_labels(db, scope, known, err);
+        }
+    }
+    if (r < 0 || !ids.count)
+        return r;
+    struct beside beside = {
+        .reader = {.docs = d, .question = q, .query = scope->query}, .db = db, .scope = scope};
+    struct db_visitor visitor = {.fn = visit_beside, .ctx = &beside};
+    return visit_rows(db, rows_of_ids, &visitor, (struct db_value[]){db_list(&ids)}, 1, err);
+}
+
+// --- the newest of a scope -----------------------------------------------------------------------
 // Of the newest notes of the scope that pass its filters at most `max`; *ret_end: there are no
 // others.
 static int walk_ids(struct db *db, const struct scope *scope, size_t max, int64_t *ids,
@@ -252,13 +388,10 @@ int docs_walk(struct db *db, const struct scope *scope, const struct question *q
         return err_set(err, ERR_NOMEM, "out of memory");
     int r = walk_ids(db, scope, max, found, &ids.count, &whole, err);
     ids.items = found;
-    struct db_rows *rows = NULL;
-    if (r == 0)
-        r = rows_of(db, &ids, &rows, err);
-    while (r >= 0 && rows && (r = db_rows_next(rows, err)) == 1 &&
-           (r = read_row(rows, d, q, scope->query, err)) == 0)
-        continue;
-    db_rows_close(rows);
+    struct reader reader = {.docs = d, .question = q, .query = scope->query};
+    struct db_visitor visitor = {.fn = visit_all, .ctx = &reader};
+    if (r == 0 && ids.count)
+        r = visit_rows(db, rows_of_ids, &visitor, (struct db_value[]){db_list(&ids)}, 1, err);
     if (r < 0)
         return r;
     *ret_whole = whole;

@@ -8,18 +8,21 @@ struct doc {
     uint32_t source; // hash of the source's first term
     unsigned state;  // enum note_state
     bool shown;      // passes the query's filters; else it only lends its words to neighbours
+    bool spare;      // read because it lay beside another; as good as not there until it is needed
     float words;     // length
     float near;      // pairs of concepts that stand as in the question
     float tf[CONCEPTS_MAX];
     float own;   // score of its own words and those beside it
     float score; // the final one
 };
+enum { DOCS_LEADING_MAX = 64 };
 struct docs {
     struct doc *items;
     size_t count, cap;
     uint32_t *slots; // open addressing over items, index + 1
     size_t slot_count;
-    double words; // of all
+    int64_t leading[DOCS_LEADING_MAX]; // the most promising ones: their neighbours are read too
+    size_t leading_count;
 };
 
 void docs_done(struct docs *d);                          // accepts a zeroed one

@@ -147,14 +147,19 @@ static int pool_add(struct pool *p, int64_t id, uint32_t bit, struct err *err) {
     return 0;
 }
 
-static const char postings_sql[] = "SELECT rowid FROM note_fts WHERE note_fts MATCH ?1 AND "
-                                   "rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC";
+static const char postings_sql[] =
+    "SELECT 1 FROM note_fts WHERE note_fts MATCH ?1 AND rowid BETWEEN ?2 AND ?3 AND "
+    "visit(?4, rowid) ORDER BY rowid DESC";
 
 // --- streams of postings -------------------------------------------------------------------------
 struct stream {
     struct db_rows *rows;
     char *match; // borrowed by rows
     size_t range;
+    struct db_visitor visitor; // of rows
+    struct pool *pool;
+    uint32_t bit;   // of the concept
+    int64_t wanted; // postings to follow before it pauses
     int64_t pulled, last;
     int64_t run, run_first; // of them, those of the workspace that `last` is in; the first id
     double older;           // how dense it is in the older half; 0: not looked at
@@ -181,64 +186,87 @@ static char *match_make(const struct concept *c) {
     return buf_take(&b);
 }
 
-static int stream_open(struct gather *g, struct stream *s, struct err *err) {
-    const struct id_range *range = &g->scope->ranges[s->range];
-    return db_rows_open(
-        g->db,
-        "SELECT rowid FROM note_fts WHERE note_fts MATCH ?1 AND "
-        "rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC",
-        (struct db_value[]){db_text(s->match), db_int(range->first), db_int(range->last)}, 3,
-        &s->rows, err);
+static int postings_open(struct db *db, const char *match, struct id_range range,
+                         struct db_visitor *visitor, struct db_rows **ret, struct err *err) {
+    return db_rows_open(db, postings_sql,
+                        (struct db_value[]){db_text(match), db_int(range.first), db_int(range.last),
+                                            db_visit(visitor)},
+                        4, ret, err);
+}
+
+static int on_posting(void *ctx, const struct db_cells *row, struct err *err) {
+    struct stream *s = ctx;
+    int64_t id = db_cell_int(row, 0);
+    if (!s->run || note_workspace(id) != note_workspace(s->last)) {
+        s->run = 0;
+        s->run_first = id;
+    }
+    s->last = id;
+    s->run++;
+    s->pulled++;
+    s->wanted--;
+    int r = pool_add(s->pool, id, s->bit, err);
+    return r < 0 ? r : s->wanted == 0;
+}
+
+// Ready to be followed from its newest posting.
+static int stream_set(struct gather *g, size_t i, struct err *err) {
+    struct stream *s = &g->streams[i];
+    *s = (struct stream){.match = match_make(&g->q->concepts[i]),
+                         .visitor = {.fn = on_posting, .ctx = s},
+                         .pool = g->pool,
+                         .bit = (uint32_t)1 << i};
+    return s->match ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 // Follows the postings of concept i by at most n notes.
 static int stream_pull(struct gather *g, size_t i, int64_t n, struct err *err) {
     struct stream *s = &g->streams[i];
-    while (n > 0 && !s->done) {
-        int r = s->rows ? 0 : stream_open(g, s, err);
+    int64_t before = s->pulled;
+    int r = 0;
+    s->wanted = n;
+    while (r == 0 && s->wanted > 0 && !s->done) {
+        if (!s->rows)
+            r = postings_open(g->db, s->match, g->scope->ranges[s->range], &s->visitor, &s->rows,
+                              err);
         if (r == 0)
-            r = db_rows_next(s->rows, err);
-        if (r < 0)
-            return r;
-        if (r == 0) {
-            db_rows_close(s->rows);
-            s->rows = NULL;
-            s->done = ++s->range == g->scope->count;
-            continue;
-        }
-        int64_t id = db_col_int(s->rows, 0);
-        if (!s->run || note_workspace(id) != note_workspace(s->last)) {
-            s->run = 0;
-            s->run_first = id;
-        }
-        s->last = id;
-        s->run++;
-        s->pulled++;
-        g->postings++;
-        n--;
-        r = pool_add(g->pool, s->last, (uint32_t)1 << i, err);
-        if (r < 0)
-            return r;
+            r = db_rows_visit(s->rows, &s->visitor, err);
+        if (r != 0)
+            break; // as many as were wanted, or an error
+        db_rows_close(s->rows);
+        s->rows = NULL;
+        s->done = ++s->range == g->scope->count;
     }
-    return 0;
+    g->postings += s->pulled - before;
+    return r < 0 ? r : 0;
+}
+
+struct probe {
+    int64_t found, last;
+};
+
+static int on_probe(void *ctx, const struct db_cells *row, struct err *err) {
+    struct probe *p = ctx;
+    (void)err;
+    p->last = db_cell_int(row, 0);
+    return ++p->found == PROBE;
 }
 
 // How dense the concept is in the older half of the workspace that the stream has come to: words
 // come in bursts, and the newest notes alone would make a word of last week a frequent one.
 static int probe_older(struct gather *g, struct stream *s, struct err *err) {
     int64_t first = note_id_first(note_workspace(s->last));
-    int64_t middle = first + (s->last - first) / 2, last = middle, found = 0;
+    int64_t middle = first + (s->last - first) / 2;
+    struct probe probe = {.last = middle};
+    struct db_visitor visitor = {.fn = on_probe, .ctx = &probe};
     struct db_rows *rows = NULL;
-    int r = db_rows_open(g->db, postings_sql,
-                         (struct db_value[]){db_text(s->match), db_int(first), db_int(middle)}, 3,
-                         &rows, err);
-    while (r >= 0 && found < PROBE && (r = db_rows_next(rows, err)) == 1) {
-        last = db_col_int(rows, 0);
-        found++;
-    }
+    int r = postings_open(g->db, s->match, (struct id_range){.first = first, .last = middle},
+                          &visitor, &rows, err);
+    if (r == 0)
+        r = db_rows_visit(rows, &visitor, err);
     db_rows_close(rows);
-    double seen = (double)(found == PROBE ? middle - last + 1 : middle - first + 1);
-    s->older = found ? (double)found / seen : 0.5 / seen;
+    double seen = (double)(probe.found == PROBE ? middle - probe.last + 1 : middle - first + 1);
+    s->older = probe.found ? (double)probe.found / seen : 0.5 / seen;
     return r < 0 ? r : 0;
 }
 
@@ -328,6 +356,18 @@ static bool all_followed(const struct gather *g, const size_t *set, size_t n) {
     return true;
 }
 
+struct together {
+    struct pool *pool;
+    uint32_t mask;
+    int64_t left;
+};
+
+static int on_together(void *ctx, const struct db_cells *row, struct err *err) {
+    struct together *t = ctx;
+    int r = pool_add(t->pool, db_cell_int(row, 0), t->mask, err);
+    return r < 0 ? r : --t->left == 0;
+}
+
 // The newest notes that have all of the given concepts, however far back: the index leaps from one
 // to the other. Between two hits it cannot be stopped, not even by a range of ids: what would cost
 // too much is left out beforehand. `set` are the concepts' numbers; *budget is in postings.
@@ -351,17 +391,14 @@ static int pull_all_of(struct gather *g, const size_t *set, size_t n, double *bu
     if (cost > *budget)
         return 0;
     *budget -= cost;
-    int64_t left = TOGETHER_NOTES;
+    struct together together = {.pool = g->pool, .mask = mask, .left = TOGETHER_NOTES};
+    struct db_visitor visitor = {.fn = on_together, .ctx = &together};
     int r = 0;
-    for (size_t i = 0; r >= 0 && i < g->scope->count && left > 0; i++) {
-        const struct id_range *range = &g->scope->ranges[i];
+    for (size_t i = 0; r == 0 && i < g->scope->count; i++) {
         struct db_rows *rows = NULL;
-        r = db_rows_open(g->db, postings_sql,
-                         (struct db_value[]){db_text_n(match.data, match.len), db_int(range->first),
-                                             db_int(range->last)},
-                         3, &rows, err);
-        while (r >= 0 && left-- > 0 && (r = db_rows_next(rows, err)) == 1)
-            r = pool_add(g->pool, db_col_int(rows, 0), mask, err);
+        r = postings_open(g->db, match.data, g->scope->ranges[i], &visitor, &rows, err);
+        if (r == 0)
+            r = db_rows_visit(rows, &visitor, err);
         db_rows_close(rows);
     }
     return r < 0 ? r : 0;
@@ -450,18 +487,16 @@ static int pull_expanded(struct gather *g, size_t i, struct err *err) {
     int r = question_expand(g->db, g->q, i, err);
     if (r <= 0)
         return r;
-    struct stream *s = &g->streams[i];
-    mem_free(s->match);
-    *s = (struct stream){.match = match_make(&g->q->concepts[i])};
-    return s->match ? stream_pull(g, i, FIRST_PULL, err) : err_set(err, ERR_NOMEM, "out of memory");
+    mem_free(g->streams[i].match);
+    r = stream_set(g, i, err);
+    return r < 0 ? r : stream_pull(g, i, FIRST_PULL, err);
 }
 
 static int first_pull(struct gather *g, struct err *err) {
     for (size_t i = 0; i < g->q->count; i++) {
-        g->streams[i].match = match_make(&g->q->concepts[i]);
-        if (!g->streams[i].match)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        int r = stream_pull(g, i, FIRST_PULL, err);
+        int r = stream_set(g, i, err);
+        if (r == 0)
+            r = stream_pull(g, i, FIRST_PULL, err);
         if (r == 0 && !g->streams[i].pulled)
             r = pull_expanded(g, i, err);
         if (r == 0)

@@ -38,6 +38,7 @@ void question_add(struct question *q, size_t i, const char *term, size_t n, floa
         k++;
     q->slots[k & (LOOKUP_SLOTS - 1)] =
         (struct lookup_slot){.hash = hash, .weight = weight, .concept = (uint32_t)i};
+    q->may_have[hash >> 2 & (FILTER_SLOTS - 1)] = true;
 }
 
 static void cue(struct question *q, const struct word *w) {

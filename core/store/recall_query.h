@@ -7,7 +7,8 @@
 enum {
     CONCEPTS_MAX = 32,
     ALTERNATIVES_MAX = 8, // of one concept, the term itself among them
-    LOOKUP_SLOTS = 1024   // power of two, over 2 * CONCEPTS_MAX * ALTERNATIVES_MAX
+    LOOKUP_SLOTS = 1024,  // power of two, over 2 * CONCEPTS_MAX * ALTERNATIVES_MAX
+    FILTER_SLOTS = 1024   // power of two
 };
 
 struct alternative {
@@ -36,6 +37,7 @@ struct question {
     struct concept concepts[CONCEPTS_MAX];
     size_t count;
     unsigned cues;
+    bool may_have[FILTER_SLOTS]; // by some bits of each hash that is in slots
     struct lookup_slot slots[LOOKUP_SLOTS];
 };
 
@@ -46,6 +48,11 @@ void question_add(struct question *q, size_t concept, const char *term, size_t n
 
 // Sets df and, from it, idf as in BM25 (never negative).
 void concept_set_df(struct concept *c, int64_t df, int64_t notes);
+
+// False for nearly every hash that is not looked for; its low bits (WORD_FLAGS) do not matter.
+static inline bool question_may_have(const struct question *q, uint32_t hash) {
+    return q->may_have[hash >> 2 & (FILTER_SLOTS - 1)];
+}
 
 static inline const struct lookup_slot *question_find(const struct question *q, uint32_t hash) {
     for (size_t k = hash >> 2;; k++) {

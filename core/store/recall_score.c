@@ -30,7 +30,7 @@ struct scorer {
 
 static bool is_source(const struct docs *d, uint32_t hash) {
     for (size_t i = 0; i < d->count; i++)
-        if (d->items[i].source == hash)
+        if (d->items[i].source == hash && !d->items[i].spare)
             return true;
     return false;
 }
@@ -142,20 +142,34 @@ static double final_score(const struct scorer *s, const struct threads *t, const
     return score;
 }
 
+static double mean_words(const struct docs *d) {
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->items[i].spare)
+            continue;
+        sum += (double)d->items[i].words;
+        n++;
+    }
+    return n ? sum / (double)n : 1;
+}
+
 int docs_score(struct docs *d, const struct question *q, const struct recall_query *query,
                struct err *err) {
     if (!d->count)
         return 0;
-    struct scorer s = {.docs = d, .q = q, .mean_words = d->words / (double)d->count};
+    struct scorer s = {.docs = d, .q = q, .mean_words = mean_words(d)};
     dates_parse(query->text, query->text_bytes, query->now_ms, &s.dates);
     weigh_concepts(&s);
     for (size_t i = 0; i < d->count; i++)
-        d->items[i].own = (float)own_score(&s, &d->items[i]);
+        if (!d->items[i].spare)
+            d->items[i].own = (float)own_score(&s, &d->items[i]);
     struct threads threads = {0};
     if (!threads_fill(&threads, d))
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < d->count; i++)
-        d->items[i].score = (float)final_score(&s, &threads, &d->items[i]);
+        if (!d->items[i].spare)
+            d->items[i].score = (float)final_score(&s, &threads, &d->items[i]);
     mem_free(threads.slots);
     return 0;
 }
