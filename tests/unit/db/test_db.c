@@ -70,8 +70,8 @@ static void values_come_back_as_they_went_in(void **state) {
     db_rows_close(r);
 }
 
-static const char of_list[] = "SELECT t.id, i.rowid FROM ids(?1) AS i "
-                              "CROSS JOIN t ON t.id = i.value";
+static const char of_list[] = "SELECT t.id, i.place FROM ids(?1) AS i "
+                              "CROSS JOIN t ON t.id = i.rowid";
 
 static void a_list_gives_its_rows_in_its_order(void **state) {
     struct db *db = *state;
@@ -101,10 +101,90 @@ static void only_a_list_is_a_list(void **state) {
     assert_int_equal(db_script(db, "INSERT INTO t (id) VALUES (1)", &err), 0);
     assert_int_equal(db_one_int(db, of_list, (struct db_value[]){db_int(1)}, 1, &n, &err), 0);
     assert_int_equal(db_one_int(db, of_list, (struct db_value[]){db_text("1")}, 1, &n, &err), 0);
-    assert_true(db_one_int(db, "SELECT value FROM ids", NULL, 0, &n, &err) < 0);
+    assert_true(db_one_int(db, "SELECT place FROM ids", NULL, 0, &n, &err) < 0);
     // A schema must not reach it.
-    assert_true(db_script(db, "CREATE VIEW v AS SELECT value FROM ids(1); SELECT * FROM v", &err) <
+    assert_true(db_script(db, "CREATE VIEW v AS SELECT place FROM ids(1); SELECT * FROM v", &err) <
                 0);
+}
+
+struct visited {
+    struct db *db;
+    int64_t ids[8], sum;
+    size_t count, pause_at; // pauses behind so many rows
+    int fail;
+};
+
+static int on_visit(void *ctx, const struct db_cells *row, struct err *e) {
+    struct visited *v = ctx;
+    size_t n = 0;
+    const char *blob = db_cell_blob(row, 1, &n);
+    v->ids[v->count++] = db_cell_int(row, 0);
+    assert_int_equal(n, blob ? 3 : 0);
+    assert_true(!blob || memcmp(blob, "abc", 3) == 0);
+    if (v->db) // other statements of the connection run meanwhile
+        assert_int_equal(db_one_int(v->db, "SELECT sum(id) FROM t", NULL, 0, &v->sum, e), 1);
+    if (v->fail)
+        return err_set(e, v->fail, "enough");
+    return v->count == v->pause_at;
+}
+
+static bool odd_ids(void *ctx, int64_t *ret_id) {
+    int64_t *id = ctx;
+    *ret_id = *id += 2;
+    return *id < 100;
+}
+
+static const char visited_sql[] = "SELECT 1 FROM ids(?1) AS i CROSS JOIN t ON t.id = i.rowid "
+                                  "WHERE visit(?2, t.id, t.a)";
+
+static void a_visitor_sees_each_row_and_may_pause(void **state) {
+    struct db *db = *state;
+    int64_t last = -1;
+    const struct db_ids ids = {.next = odd_ids, .ctx = &last};
+    struct visited seen = {.db = db, .pause_at = 2};
+    struct db_visitor visitor = {.fn = on_visit, .ctx = &seen};
+    struct db_rows *r = NULL;
+    assert_int_equal(
+        db_script(db, "INSERT INTO t (id, a) VALUES (1, x'616263'), (4, NULL), (5, NULL), (9, x'')",
+                  &err),
+        0);
+    assert_int_equal(db_rows_open(db, visited_sql,
+                                  (struct db_value[]){db_list(&ids), db_visit(&visitor)}, 2, &r,
+                                  &err),
+                     0);
+    assert_int_equal(db_rows_visit(r, &visitor, &err), 1);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(db_rows_visit(r, &visitor, &err), 0);
+    db_rows_close(r);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.ids[0], 1);
+    assert_int_equal(seen.ids[1], 5);
+    assert_int_equal(seen.ids[2], 9);
+    assert_int_equal(seen.sum, 19);
+}
+
+static void a_visitors_error_is_the_statements(void **state) {
+    struct db *db = *state;
+    static const int64_t items[] = {1, 2};
+    const struct db_ids ids = {.items = items, .count = 2};
+    struct visited seen = {.fail = ERR_LIMIT};
+    struct db_visitor visitor = {.fn = on_visit, .ctx = &seen};
+    struct db_rows *r = NULL;
+    assert_int_equal(db_script(db, "INSERT INTO t (id) VALUES (1), (2)", &err), 0);
+    assert_int_equal(db_rows_open(db, visited_sql,
+                                  (struct db_value[]){db_list(&ids), db_visit(&visitor)}, 2, &r,
+                                  &err),
+                     0);
+    assert_int_equal(db_rows_visit(r, &visitor, &err), ERR_LIMIT);
+    assert_string_equal(err_text(&err), "enough");
+    assert_int_equal(seen.count, 1);
+    db_rows_close(r);
+    err = (struct err){0};
+    // What is no visitor sees nothing, and a schema must not reach it.
+    int64_t n = 42;
+    assert_int_equal(db_one_int(db, "SELECT id FROM t WHERE visit(1, id)", NULL, 0, &n, &err), 0);
+    assert_true(
+        db_script(db, "CREATE VIEW w AS SELECT visit(1, id) FROM t; SELECT * FROM w", &err) < 0);
 }
 
 static void one_int_tells_none_from_zero(void **state) {
@@ -289,6 +369,8 @@ int main(void) {
         TEST(values_come_back_as_they_went_in),
         TEST(a_list_gives_its_rows_in_its_order),
         TEST(only_a_list_is_a_list),
+        TEST(a_visitor_sees_each_row_and_may_pause),
+        TEST(a_visitors_error_is_the_statements),
         TEST(one_int_tells_none_from_zero),
         TEST(a_statement_in_use_does_not_disturb_itself),
         TEST(the_cache_compares_the_text_too),
