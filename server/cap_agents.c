@@ -5,7 +5,7 @@
 #include "core/base/mem.h"
 #include "core/workspace/workspace.h"
 #include "server/asked.h"
-#include "server/dispatch.h"
+#include "server/team_impl.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -89,13 +89,12 @@ static bool job_gone(void *ctx) {
     return job_cancelled(ctx);
 }
 
-static int run_capability(struct call *call, const struct agent_capability *c, json_t *arguments,
-                          struct answer *answer, struct err *err) {
+int agents_call(struct call *call, const struct agent_capability *c, json_t *arguments,
+                struct report_answer *ret, struct err *err) {
     if (!call->caller->workspace)
         return err_set(err, ERR_INVAL,
                        "no workspace is known: start paired in the folder of the repository, or "
                        "let the client name its roots");
-    struct report_answer made = {0};
     struct agent_call agent = {.workspaces = call->services->workspaces,
                                .root = call->caller->workspace,
                                .store = call->services->store(call->services, NULL),
@@ -109,18 +108,29 @@ static int run_capability(struct call *call, const struct agent_capability *c, j
         agent.store = NULL;
     int r = workspaces_get(agent.workspaces, agent.root, &agent.ws, err);
     if (r == 0)
-        r = agent_run(&agent, c, arguments, &made, err);
+        r = agent_run(&agent, c, arguments, ret, err);
     workspace_put(agent.ws);
+    return r;
+}
+
+void agents_asked(struct call *call, const char *title, const json_t *arguments) {
+    asked_note(&(struct asked_by){.face = call->caller->face,
+                                  .session = call->caller->session,
+                                  .client = call->caller->client,
+                                  .root = call->caller->workspace},
+               title, arguments, call->now_ms);
+}
+
+static int run_capability(struct call *call, const struct agent_capability *c, json_t *arguments,
+                          struct answer *answer, struct err *err) {
+    struct report_answer made = {0};
+    int r = agents_call(call, c, arguments, &made, err);
     if (r < 0)
         return r;
     buf_done(&answer->text);
     answer->text = made.text;
     answer->structured = made.structured;
-    asked_note(&(struct asked_by){.face = call->caller->face,
-                                  .session = call->caller->session,
-                                  .client = call->caller->client,
-                                  .root = call->caller->workspace},
-               c->title, arguments, call->now_ms);
+    agents_asked(call, c->title, arguments);
     // A mute, a baseline: editors look again at what they show.
     answer->changed = c->flags & AGENT_WRITES ? json_pack("[s, s]", ASKED_URI, "paired://findings")
                                               : json_pack("[s]", ASKED_URI);
@@ -179,6 +189,17 @@ static int run_tool(struct call *call, const void *input, struct answer *answer,
     return r;
 }
 
+static int run_question(struct call *call, const void *input, struct answer *answer,
+                        struct err *err) {
+    bool tool = (call->capability->flags & CAP_TOOL) != 0;
+    int r = team_ask(call, input, tool ? run_tool : run_agent, answer, err);
+    if (tool && r == 0) { // as run_tool
+        json_decref(answer->structured);
+        answer->structured = NULL;
+    }
+    return r;
+}
+
 // --- making the rows ---------------------------------------------------------------------------
 
 static void add_field(struct field *fields, size_t *count, const struct field *f, bool required) {
@@ -206,6 +227,11 @@ static bool left_out(const struct tool *t, const char *name) {
         if (strcmp(t->leave_out[i], name) == 0)
             return true;
     return false;
+}
+
+static void ask_by_model(struct capability *row) {
+    row->run = run_question;
+    row->deadline_ms = (TEAM_SECONDS_MAX + 60) * 1000;
 }
 
 static void make_tool(size_t i, struct capability *row) {
@@ -239,6 +265,8 @@ static void make_tool(size_t i, struct capability *row) {
                                .input_size = (TOOL_FIELDS_MAX + 1) * SLOT_BYTES,
                                .run = run_tool,
                                .example = t->example};
+    if (strcmp(t->name, "ask") == 0)
+        ask_by_model(row);
     if (!views)
         row->name = NULL;
 }
@@ -263,6 +291,8 @@ static void make_rows(void) {
                                           .run = run_agent,
                                           .example = c->example,
                                           .operand = c->operand};
+            if (agents[a] == &agent_team)
+                ask_by_model(&rows[n]);
         }
 }
 

@@ -4,6 +4,7 @@
 #include "core/base/utf.h"
 #include "server/cli_ask.h"
 #include "server/cli_commands.h"
+#include "server/cli_models.h"
 #include "server/cli_print.h"
 
 #include <errno.h>
@@ -125,6 +126,40 @@ static int put_operands(const struct cli_line *line, json_t *arguments) {
     return put_one(arguments, a, a->operand, text.data ? text.data : "");
 }
 
+static bool is_question(const struct cli_agent *a) {
+    return strcmp(a->capability, "team.ask") == 0;
+}
+
+// A model may be asked: keys that this environment holds go along, and it may take its time.
+int cli_put_question(const struct cli_line *line, json_t *arguments, json_t **ret) {
+    struct cli_engine *e = NULL;
+    struct err err = {0};
+    int r = cli_engine_open(line, true, &e, &err);
+    if (r == 0)
+        r = cli_models_put_keys(e, arguments, &err);
+    json_t *keys = json_incref(json_object_get(arguments, "keys"));
+    const struct cli_call call = {.capability = "team.ask",
+                                  .arguments = json_incref(arguments),
+                                  .deadline_ms = CLI_CALL_LONG_MS};
+    if (r == 0)
+        r = cli_engine_call(e, &call, ret, &err);
+    else
+        json_decref(arguments);
+    cli_models_wipe_keys(keys);
+    json_decref(keys);
+    json_decref(arguments);
+    cli_engine_close(e);
+    return r < 0 ? cli_fail(r, &err, line->json) : -1;
+}
+
+void cli_show_answer(const struct cli_line *line, const json_t *answer) {
+    const json_t *text = json_object_get(answer, "text");
+    if (line->json)
+        cli_out_json(json_incref(json_object_get(answer, "structured")));
+    else
+        cli_out_lines(json_string_value(text), json_string_length(text));
+}
+
 int cli_run_agent(const struct cli_line *line) {
     const struct cli_agent *a = line->command->agent;
     json_t *arguments = json_object(), *answer = NULL;
@@ -139,16 +174,12 @@ int cli_run_agent(const struct cli_line *line) {
         json_decref(arguments);
         return code;
     }
-    code =
-        cli_carry_out(line, (struct cli_call){.capability = a->capability, .arguments = arguments},
-                      "yes", &answer);
+    struct cli_call call = {.capability = a->capability, .arguments = arguments};
+    code = is_question(a) ? cli_put_question(line, arguments, &answer)
+                          : cli_carry_out(line, call, "yes", &answer);
     if (code >= 0)
         return code;
-    const json_t *text = json_object_get(answer, "text");
-    if (line->json)
-        cli_out_json(json_incref(json_object_get(answer, "structured")));
-    else
-        cli_out_lines(json_string_value(text), json_string_length(text));
+    cli_show_answer(line, answer);
     json_decref(answer);
     return CLI_OK;
 }

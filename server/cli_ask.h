@@ -21,3 +21,8 @@ int cli_read_secret(const char *prompt, bool twice, char out[CLI_SECRET_BYTES_MA
 // goes wrong and returns its exit code, or -1 with *ret.
 int cli_carry_out(const struct cli_line *line, struct cli_call call, const char *word,
                   json_t **ret);
+
+// A question in words to the agents. Takes arguments; prints what goes wrong and returns its exit
+// code, or -1 with *ret. (cli_agent.c)
+int cli_put_question(const struct cli_line *line, json_t *arguments, json_t **ret);
+void cli_show_answer(const struct cli_line *line, const json_t *answer);

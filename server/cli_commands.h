@@ -12,6 +12,9 @@ cli_run_fn cli_run_remember, cli_run_recall, cli_run_list, cli_run_show, cli_run
     cli_run_tags, cli_run_handoff, cli_run_resume;
 // cli_agent.c
 cli_run_fn cli_run_agent;
+// cli_sessions.c
+cli_run_fn cli_run_sessions_list, cli_run_sessions_show, cli_run_sessions_resume,
+    cli_run_sessions_forget;
 // cli_call.c
 cli_run_fn cli_run_call;
 // cli_config.c

@@ -31,6 +31,7 @@ struct active { // one accepted call
     struct env_timer *timer; // deadline, then grace
     enum ending ending;
     bool told;    // `done` has been called
+    bool waiting; // run() returned CALL_WAIT and was not resumed: no job has it
     bool started; // run() was entered (written by the worker, read after its completion)
     int result;
     struct err err;
@@ -39,6 +40,7 @@ struct active { // one accepted call
     uint64_t progress_at_ns;  // worker only
     void (*render)(struct answer *answer);
     void (*on_progress)(void *ctx, double done, double total, const char *message);
+    void (*on_said)(void *ctx, const char *text, size_t n);
     void (*done)(void *ctx, int r, struct answer *answer, const struct err *err);
     void *ctx;
 };
@@ -118,18 +120,32 @@ static void maybe_free(struct dispatch *d) {
     mem_free(d);
 }
 
+static void finish(struct active *a);
+static void on_stopped(void *ctx);
+
 static void stop(struct active *a, enum ending ending) {
     if (a->ending == RUNNING)
         a->ending = ending;
-    job_cancel(a->job);
+    if (a->job)
+        job_cancel(a->job);
+    if (!a->waiting)
+        return;
+    a->waiting = false;
+    a->call.pause.stop(a->call.pause.state);
+    env_timer_cancel(a->dispatch->env, a->timer);
+    a->timer = a->dispatch->closing ? NULL : env_timer_start(a->dispatch->env, 0, on_stopped, a);
+    if (!a->timer) // there is no later
+        finish(a);
 }
 
 void dispatch_free(struct dispatch *d) {
     if (!d)
         return;
     d->closing = true;
-    for (struct active *a = d->first; a; a = a->next)
+    for (struct active *a = d->first, *next; a; a = next) {
+        next = a->next;
         stop(a, CANCELLED);
+    }
     maybe_free(d);
 }
 
@@ -190,6 +206,8 @@ static void active_free(struct active *a) {
     if (a->input && a->capability->input)
         fields_release(a->capability->input, a->input);
     mem_free(a->input);
+    if (a->call.pause.drop)
+        a->call.pause.drop(a->call.pause.state);
     json_decref(a->arguments);
     mem_free(a->client);
     mem_free(a->workspace);
@@ -214,7 +232,7 @@ static void run(void *ctx, struct job *job) { // on a worker
         a->render(&a->answer);
 }
 
-static int outcome(struct active *a) {
+static int outcome(struct active *a) { // CALL_WAIT: it was stopped meanwhile
     // What was finished before it could be stopped counts as done: a write has happened.
     if (a->started && a->result == 0 && !a->answer.text.failed)
         return 0;
@@ -225,21 +243,40 @@ static int outcome(struct active *a) {
                        a->capability->name);
     if (!a->started) // only the pool's end cancels behind our back
         return err_set(&a->err, ERR_CANCELLED, "cancelled");
-    if (a->result == 0)
+    if (a->result >= 0)
         return err_set(&a->err, ERR_NOMEM, "out of memory");
     a->err.code = a->result;
     return a->result;
+}
+
+static void finish(struct active *a) {
+    struct dispatch *d = a->dispatch;
+    int r = outcome(a);
+    tell(a, r, &a->err);
+    if (r == 0 && d->config.changed && !d->closing && (a->answer.changed || a->answer.list_changed))
+        d->config.changed(d->config.ctx, a->answer.changed, a->answer.list_changed);
+    active_free(a);
+}
+
+static void on_stopped(void *ctx) { // while it waited
+    struct active *a = ctx;
+    struct dispatch *d = a->dispatch;
+    a->timer = NULL;
+    finish(a);
+    maybe_free(d);
 }
 
 static void on_finished(void *ctx, bool cancelled) {
     struct active *a = ctx;
     struct dispatch *d = a->dispatch;
     (void)cancelled; // `ending` knows why
-    int r = outcome(a);
-    tell(a, r, &a->err);
-    if (r == 0 && d->config.changed && !d->closing && (a->answer.changed || a->answer.list_changed))
-        d->config.changed(d->config.ctx, a->answer.changed, a->answer.list_changed);
-    active_free(a);
+    a->job = NULL;
+    if (a->started && a->result == CALL_WAIT && a->ending == RUNNING && !d->closing) {
+        a->waiting = true;
+        a->call.pause.begin(a->call.pause.state, &a->call);
+        return;
+    }
+    finish(a);
     maybe_free(d);
 }
 
@@ -258,7 +295,10 @@ static void on_grace_over(void *ctx) {
 static void on_deadline(void *ctx) {
     struct active *a = ctx;
     a->timer = NULL;
+    bool waits = a->waiting;
     stop(a, TIMED_OUT);
+    if (waits) // nothing runs: it ends by itself, and may have
+        return;
     a->timer = env_timer_start(a->dispatch->env, DISPATCH_GRACE_MS, on_grace_over, a);
     if (!a->timer)
         on_grace_over(a);
@@ -290,6 +330,7 @@ static int fill(struct active *a, const struct dispatch_request *req, struct err
     a->caller.workspace = a->workspace;
     a->render = req->render;
     a->on_progress = req->progress;
+    a->on_said = req->said;
     a->done = req->done;
     a->ctx = req->ctx;
     a->call = (struct call){
@@ -305,15 +346,18 @@ static int fill(struct active *a, const struct dispatch_request *req, struct err
     return decode(a, err);
 }
 
+static enum pool_priority priority_of(const struct active *a) {
+    return a->capability->flags & CAP_LONG        ? POOL_BACKGROUND
+           : a->capability->flags & CAP_READ_ONLY ? POOL_INTERACTIVE
+                                                  : POOL_NORMAL;
+}
+
 static int start(struct active *a, uint64_t deadline_ms, struct err *err) {
     struct dispatch *d = a->dispatch;
-    enum pool_priority prio = a->capability->flags & CAP_LONG        ? POOL_BACKGROUND
-                              : a->capability->flags & CAP_READ_ONLY ? POOL_INTERACTIVE
-                                                                     : POOL_NORMAL;
     a->timer = env_timer_start(d->env, deadline_ms, on_deadline, a);
     int r = a->timer ? take_slot(d, a) : ERR_NOMEM;
     if (r == 0) {
-        r = pool_submit(d->config.pool, prio, run, on_finished, a, &a->job);
+        r = pool_submit(d->config.pool, priority_of(a), run, on_finished, a, &a->job);
         if (r < 0) {
             d->slots[a->handle & SLOTS_MAX].active = NULL;
             a->handle = 0;
@@ -346,7 +390,11 @@ int64_t dispatch_call(struct dispatch *d, const struct dispatch_request *req, st
     a->capability = c;
     int r = fill(a, req, err);
     if (r == 0)
-        r = start(a, req->deadline_ms ? req->deadline_ms : DISPATCH_DEADLINE_MS, err);
+        r = start(a,
+                  req->deadline_ms ? req->deadline_ms
+                  : c->deadline_ms ? c->deadline_ms
+                                   : DISPATCH_DEADLINE_MS,
+                  err);
     if (r < 0) {
         active_free(a);
         return r;
@@ -358,6 +406,33 @@ void dispatch_cancel(struct dispatch *d, int64_t handle) {
     struct active *a = find_handle(d, handle);
     if (a)
         stop(a, CANCELLED);
+}
+
+// --- waiting in between
+
+void call_resume(struct call *c) {
+    struct active *a = c->progress_ctx;
+    struct dispatch *d = a->dispatch;
+    if (!a->waiting)
+        return;
+    a->waiting = false;
+    if (pool_submit(d->config.pool, priority_of(a), run, on_finished, a, &a->job) == 0)
+        return;
+    a->job = NULL;
+    a->result = err_set(&a->err, ERR_BUSY, "too many requests are waiting; try again in a moment");
+    finish(a);
+    maybe_free(d);
+}
+
+struct env *call_env(const struct call *c) {
+    const struct active *a = c->progress_ctx;
+    return a->dispatch->env;
+}
+
+void call_say(struct call *c, const char *text, size_t n) {
+    struct active *a = c->progress_ctx;
+    if (a->on_said && !a->told && a->ending == RUNNING && n)
+        a->on_said(a->ctx, text, n);
 }
 
 // --- progress

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+struct call;
 struct gateway;
 struct workspaces;
 
@@ -61,7 +62,18 @@ struct services { // what a capability may use; filled by the engine, read-only 
     void *engine;
 };
 
-struct call { // handed to run(); lives until run returns
+// How a run() goes on that has to wait for what only the loop can do (a model's answer): it sets
+// `pause` and returns CALL_WAIT, and its worker is free. begin() starts it on the loop; after
+// call_resume() run() is called again, on a worker, with the same call.
+enum { CALL_WAIT = 1 };
+struct call_pause {
+    void *state;                                   // the capability's own
+    void (*begin)(void *state, struct call *call); // may resume within
+    void (*stop)(void *state);                     // nobody waits any more: resume no more
+    void (*drop)(void *state);                     // frees it, at the end, on the loop
+};
+
+struct call { // handed to run(); lives until run returns, or as long as it waits
     struct services *services;
     const struct caller *caller;
     const struct capability *capability; // the row that runs
@@ -71,9 +83,15 @@ struct call { // handed to run(); lives until run returns
     bool as_text;       // the structure is wanted as text: answer->json may hold it
     int64_t now_ms;     // wall clock at dispatch
     void *progress_ctx; // for call_progress
+    struct call_pause pause;
 };
 // From run(): at most ten a second reach the client. total < 0: unknown.
 void call_progress(struct call *c, double done, double total, const char *message);
+
+// On the loop, while the call waits: a piece of the answer as it comes, none is left out.
+void call_say(struct call *c, const char *text, size_t n);
+void call_resume(struct call *c);           // on the loop, once for each CALL_WAIT
+struct env *call_env(const struct call *c); // the loop's
 
 typedef int capability_fn(struct call *call, const void *input, struct answer *answer,
                           struct err *err);
@@ -88,8 +106,9 @@ struct capability {
     size_t input_size;
     const struct field *output;
     capability_fn *run;
-    const char *example; // valid arguments, for faces to show with a refusal; may be NULL
-    const char *operand; // field that bare words of a command line fill; NULL: none
+    const char *example;  // valid arguments, for faces to show with a refusal; may be NULL
+    const char *operand;  // field that bare words of a command line fill; NULL: none
+    uint64_t deadline_ms; // when the caller names none; 0 = DISPATCH_DEADLINE_MS
 };
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
@@ -124,14 +143,16 @@ struct dispatch_request {
     const char *capability;
     json_t *arguments;    // object or NULL (= {}); kept by reference, not to be changed meanwhile
     struct caller caller; // copied
-    uint64_t deadline_ms; // 0 = 60 s. Then the job is cancelled; one that does not stop within
-                          // DISPATCH_GRACE_MS is answered for (ERR_TIMEOUT), and left to itself
+    uint64_t deadline_ms; // 0 = the capability's, or 60 s. Then the job is cancelled; one that does
+                          // not stop within DISPATCH_GRACE_MS is answered for (ERR_TIMEOUT), and
+                          // left to itself
     bool confirmed;
     // On the WORKER, after run() succeeded and asked nothing: makes answer->rendered, so that the
     // loop has only to send it. May be NULL; then the structure comes as a tree.
     void (*render)(struct answer *answer);
     void (*progress)(void *ctx, double done, double total,
-                     const char *message); // on the loop; may be NULL
+                     const char *message);               // on the loop; may be NULL
+    void (*said)(void *ctx, const char *text, size_t n); // likewise: the answer as it is made
     // Exactly once, on the loop. r < 0: err says why (ERR_INVAL: arguments; ERR_NOT_FOUND: no such
     // capability only when dispatch_call itself returned it). The answer is borrowed.
     void (*done)(void *ctx, int r, struct answer *answer, const struct err *err);

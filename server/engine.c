@@ -8,6 +8,7 @@
 #include "core/workspace/workspace.h"
 #include "server/engine_parts.h"
 #include "server/gateway.h"
+#include "server/team.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -326,10 +327,11 @@ static int make_gateway(struct engine *e, struct err *err) {
 }
 
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *tables[8];
+    static const struct capability *tables[9];
     const struct capability *const all[] = {
-        capabilities_memory,   capabilities_admin,  capabilities_mcp,     capabilities_acp,
-        capabilities_agents(), capabilities_models, capabilities_gateway, NULL};
+        capabilities_memory,  capabilities_admin,    capabilities_mcp,
+        capabilities_acp,     capabilities_agents(), capabilities_models,
+        capabilities_gateway, capabilities_sessions, NULL};
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
                                     .conf = e->conf,
@@ -391,8 +393,8 @@ static void stop(struct engine *e) {
     session_bury_all(e);
     listener_close(e->listener);
     engine_socket_unlink(&e->socket);
+    dispatch_free(e->dispatch); // first: what waits for a model takes its request back
     gateway_stop(e->services.gateway);
-    dispatch_free(e->dispatch);
     pool_free(e->pool);
     gateway_done(e->services.gateway);
     workspaces_free(e->services.workspaces); // before the store that its indexes write to

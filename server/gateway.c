@@ -302,11 +302,18 @@ void gateway_list(struct gateway *g, struct http_exchange *x, const struct gatew
 
 // --- life and death
 
+struct models *gateway_models_of(struct gateway *g, struct err *err) {
+    if (!g->models && !g->stopped)
+        (void)models_new(g->loop, g->pool, g->services, &g->models, err);
+    return g->models;
+}
+
 int gateway_listen(struct gateway *g, struct err *err) {
     static const struct http_server_events events = {on_head, on_request, on_gone, on_drained};
+    struct err why = {0};
     if (g->server)
         return 0;
-    int r = g->models ? 0 : models_new(g->loop, g->pool, g->services, &g->models, err);
+    int r = gateway_models_of(g, &why) ? 0 : err_set(err, why.code, "%s", err_text(&why));
     if (r == 0)
         r = http_server_new(g->loop, g->port, &events, g, &g->server, err);
     if (r == 0)

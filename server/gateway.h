@@ -21,6 +21,8 @@ void gateway_stop(struct gateway *g); // before the pool; accepts NULL
 void gateway_done(struct gateway *g); // after the pool; accepts NULL
 // So many requests are being answered; for the engine's idle time.
 size_t gateway_busy(const struct gateway *g);
+// The router that it asks, for others who do: made when first needed. NULL + err.
+struct models *gateway_models_of(struct gateway *g, struct err *err);
 // Takes the passes that were kept for programs outside of `gateway run`, then listens; what goes
 // wrong is logged. Once.
 void gateway_serve(struct gateway *g);

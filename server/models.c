@@ -4,6 +4,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/crypto/secret.h"
 #include "server/models_impl.h"
 
 #include <stdio.h>
@@ -42,6 +43,7 @@ void model_bury(struct model_run *run) {
     buf_done(&run->headers);
     mem_free(run->workspace);
     mem_free(run->query);
+    model_keys_done(&run->own_keys);
     mem_free(run);
 }
 
@@ -62,6 +64,9 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
                                   .model = run->model,
                                   .usage = run->usage,
                                   .attempts = run->attempts};
+    if (b)
+        result.cost = model_cost(run->m->catalogue, b, run->model,
+                                 run->plan->offers[run->offer].local, &run->usage);
     (void)snprintf(result.message, sizeof result.message, "%s", message);
     run->over = true;
     run->events.done(run->ctx, &result);
@@ -287,9 +292,26 @@ static int copy_headers(struct model_run *run, const struct model_ask *ask) {
     return 0;
 }
 
+static int copy_keys(struct model_run *run, const struct model_keys *keys) {
+    struct model_keys *own = &run->own_keys;
+    for (size_t i = 0; i < keys->count; i++) {
+        size_t n = strlen(keys->items[i].value) + 1;
+        struct model_key *key = &own->items[own->count];
+        if (!(key->value = secret_alloc(n)))
+            return ERR_NOMEM;
+        memcpy(key->name, keys->items[i].name, sizeof key->name);
+        memcpy(key->value, keys->items[i].value, n);
+        own->count++;
+    }
+    run->keys = own;
+    return 0;
+}
+
 static int copy_ask(struct model_run *run, const struct model_ask *ask) {
     run->family = ask->family;
     run->keys = ask->keys;
+    if (ask->keys && ask->copy_keys && copy_keys(run, ask->keys) < 0)
+        return ERR_NOMEM;
     (void)snprintf(run->purpose, sizeof run->purpose, "%s", ask->purpose);
     (void)snprintf(run->agent, sizeof run->agent, "%s", ask->agent);
     (void)snprintf(run->session, sizeof run->session, "%s", ask->session);

@@ -53,6 +53,7 @@ struct model_ask {
     const char *agent;                             // who asks, for the figures
     const char *session;                           // one conversation, "" unknown
     const struct model_keys *keys;                 // lives until `done`; NULL none
+    bool copy_keys;                                // … or is copied
     struct http_header forward[MODEL_FORWARD_MAX]; // copied
     size_t forward_count;
 };
@@ -68,6 +69,7 @@ struct model_result {
     size_t body_bytes;
     const char *backend, *model; // who answered, "" nobody
     struct wire_usage usage;
+    int64_t cost; // of it, in millionths of a dollar; 0 also when no price is known
     unsigned attempts;
 };
 struct model_events {

@@ -114,6 +114,7 @@ struct model_run {
     char *workspace, *query; // NULL none
     char purpose[32], agent[32], session[64];
     const struct model_keys *keys;
+    struct model_keys own_keys;
     struct http_header forward[MODEL_FORWARD_MAX]; // owned
     size_t forward_count;
 

@@ -12,7 +12,7 @@ static const char *const agent_names[] = {"sherlock", "leonardo", "edison", "mar
 
 struct ask_input {
     struct agent_page page;
-    struct text question, what;
+    struct text question, what, session;
     json_t *with;
     int agent;
     uint64_t present;
@@ -39,6 +39,11 @@ static const struct field ask_fields[] = {
      .type = FIELD_JSON,
      .offset = offsetof(struct ask_input, with),
      .description = "its arguments, an object"},
+    {.name = "session", // of a model: server/team.c
+     .type = FIELD_STRING,
+     .offset = offsetof(struct ask_input, session),
+     .description = "conversation to go on with",
+     .max = NAME_BYTES_MAX},
     AGENT_PAGE_FIELDS,
     {0},
 };
@@ -155,7 +160,8 @@ static const struct agent_capability capabilities[] = {
     {.name = "ask",
      .title = "Ask the agents a question in plain words",
      .description = "The agent whose work it is (or the one named) picks its own analyses for the "
-                    "question and answers from them, without a model. `do` runs one by name.",
+                    "question and answers from them; a model words the answer where one was "
+                    "granted. `do` runs one by name.",
      .flags = AGENT_OWN_PAGES,
      .operand = "question",
      .input = ask_fields,
