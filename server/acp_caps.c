@@ -7,6 +7,7 @@
 #include "core/workspace/beneath.h"
 #include "core/workspace/workspace.h"
 #include "server/acp_kept.h"
+#include "server/team.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -92,7 +93,12 @@ static int choose(const struct plan_input *in, struct text focus, struct choices
 static int run_plan(struct call *call, const void *input, struct answer *answer, struct err *err) {
     const struct plan_input *in = input;
     struct choices c = {0};
-    (void)call;
+    char why[400];
+    bool none = false;
+    if (team_has_model(call, why, &none)) {
+        answer->structured = json_pack("{s:b}", "model", 1);
+        return answer->structured ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    }
     int r = choose(in, (struct text){0}, &c, err);
     if (r == 0 && in->focus.len && !names_a_place(&c) && means_before(in->question)) {
         ask_choices_done(c.list, c.count);
@@ -114,6 +120,8 @@ static int run_plan(struct call *call, const void *input, struct answer *answer,
     }
     ask_choices_done(c.list, c.count);
     answer->structured = json_pack("{s:o}", "steps", steps);
+    if (!none && answer->structured)
+        (void)json_object_set_new(answer->structured, "without_model", json_string(why));
     return answer->structured ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 

@@ -66,6 +66,7 @@ struct acp_chat {
     char focus[ACP_PATH_BYTES_MAX]; // file or symbol that was spoken of last; "" none
     json_t *more;                   // next page of the last answer: {"row", "arguments"}, or NULL
     unsigned allowed, refused;      // what the user decided once and for all, here (acp_ask.c)
+    bool told_why;                  // … no model is asked
     char question[ACP_QUESTION_ID_BYTES]; // request of ours that is open; "" none
     struct acp_turn *turn;                // NULL: nothing is being answered
     struct {                              // of the prompt that is, or was, answered

@@ -95,6 +95,12 @@ static void step_done(struct acp_turn *t, int r, struct answer *answer, const st
     s->status = ACP_COMPLETED;
     acp_say_call_update(t->chat, call, s, answer->structured,
                         answer->text.data ? answer->text.data : "", headline(&answer->text));
+    const json_t *checks = json_object_get(answer->structured, "checks");
+    if (t->by_model && json_is_string(checks)) { // its words have been said
+        buf_clear(&answer->text);
+        (void)buf_append(&answer->text, json_string_value(checks), json_string_length(checks));
+        acp_turn_say(t, "\n\n", 2);
+    }
     acp_step_say(t, answer);
     note_more(t->chat, s, answer->structured);
     acp_step_end(t);
@@ -181,9 +187,39 @@ static int add_step(struct acp_turn *t, const char *row, json_t *arguments) {
     return 0;
 }
 
+// A model may be asked: one step, with the words of the question.
+static void plan_by_model(struct acp_turn *t, size_t from) {
+    const struct agent *agent = t->chat->agent;
+    AUTO_BUF question = BUF_INIT(ACP_QUESTION_BYTES_MAX);
+    if (t->prompt.text.len > from)
+        (void)buf_append(&question, t->prompt.text.data + from, t->prompt.text.len - from);
+    for (size_t i = 0; i < t->prompt.path_count; i++)
+        (void)buf_printf(&question, "\n`%s`", t->prompt.paths[i]);
+    json_t *arguments =
+        question.failed
+            ? NULL
+            : json_pack("{s:o, s:s, s:s*}", "question", acp_string(question.data, question.len),
+                        "session", t->chat->id, "agent", agent == &agent_team ? NULL : agent->name);
+    t->by_model = add_step(t, "team.ask", arguments) == 0;
+    json_decref(arguments);
+}
+
+static void say_without_model(struct acp_turn *t, const char *why) {
+    AUTO_BUF text = BUF_INIT(2048);
+    (void)buf_printf(&text, "_Without a model: %s._\n\n", why);
+    if (!text.failed && !t->chat->told_why)
+        acp_turn_say(t, text.data, text.len);
+    t->chat->told_why = true;
+}
+
 static void planned(struct acp_turn *t, int r, struct answer *answer, const struct err *err) {
     size_t i;
     const json_t *step;
+    const char *without = json_string_value(json_object_get(answer->structured, "without_model"));
+    if (json_is_true(json_object_get(answer->structured, "model")))
+        plan_by_model(t, t->from);
+    if (without)
+        say_without_model(t, without);
     json_array_foreach(json_object_get(answer->structured, "steps"), i, step) {
         const char *row = json_string_value(json_object_get(step, "capability"));
         if (row)
@@ -198,6 +234,7 @@ static void planned(struct acp_turn *t, int r, struct answer *answer, const stru
 
 static void plan_question(struct acp_turn *t, size_t from) {
     const struct agent *agent = t->chat->agent;
+    t->from = from;
     struct err err = {0};
     const char *text = t->prompt.text.data ? t->prompt.text.data + from : "";
     json_t *paths = json_array();

@@ -90,6 +90,24 @@ static void on_done(void *ctx, int r, struct answer *answer, const struct err *e
         t->done(t, r, answer, err);
 }
 
+static void on_said(void *ctx, const char *text, size_t n) {
+    struct acp_turn *t = ctx;
+    if (t->chat && t->by_model)
+        acp_turn_say(t, text, n);
+}
+
+static void on_progress(void *ctx, double done, double total, const char *message) {
+    struct acp_turn *t = ctx;
+    char thought[MESSAGE_BYTES];
+    (void)done;
+    (void)total;
+    if (!t->chat || !t->by_model || !message || t->unkept.len)
+        return; // what is said already shows that it goes on
+    (void)snprintf(thought, sizeof thought, "thought-%llu", (unsigned long long)t->seq);
+    acp_say(t->chat, "agent_thought_chunk", thought, message, strlen(message));
+    acp_say(t->chat, "agent_thought_chunk", thought, "\n", 1);
+}
+
 int acp_turn_run(struct acp_turn *t, const char *capability, json_t *arguments, acp_done_fn *done,
                  struct err *err) {
     struct session *session = t->chat->face->session;
@@ -100,6 +118,8 @@ int acp_turn_run(struct acp_turn *t, const char *capability, json_t *arguments, 
                    .seq = t->seq * ACP_PARTS_PER_PROMPT + t->at * ACP_PARTS_PER_STEP + t->part,
                    .client = session_client(session),
                    .workspace = t->chat->root},
+        .progress = on_progress,
+        .said = on_said,
         .done = on_done,
         .ctx = t};
     (void)snprintf(d.caller.session, sizeof d.caller.session, "%s", session_id(session));

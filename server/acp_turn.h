@@ -55,6 +55,8 @@ struct acp_turn {
         bool known, changed; // since the first look
     } wait;
     unsigned part; // of origins
+    size_t from;   // of the prompt's text: where a question begins
+    bool by_model; // the step is a question that a model may answer: it is said as it comes
 };
 
 // --- waiting (acp_turn.c)

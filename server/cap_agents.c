@@ -69,7 +69,7 @@ static const struct tool tools[] = {
     {.name = "ask",
      .title = "Ask the agents",
      .description =
-         "A question in words to one of the agents, or to whom it concerns. Or `do` (with "
+         "A question to an agent, or to whom it concerns. Or `do` (with "
          "`with`): "
          "fix, scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
          "blockers, retro, a11y, strings, cli_ux, flows.",

@@ -83,16 +83,17 @@ static struct team *team_new(struct call *call) {
     struct team *t = mem_zalloc(sizeof *t);
     if (!t)
         return NULL;
-    *t = (struct team){.call = call,
-                       .agent = agent_named(call->arguments),
-                       .question = json_string_value(question),
-                       .question_bytes = json_string_length(question),
-                       .tokens_max = conf_int(conf, "ask.tokens"),
-                       .cost_max = conf_int(conf, "ask.cents") * 10000,
-                       .turns_max = conf_int(conf, "ask.turns"),
-                       .until_ns = env_now_mono_ns() +
-                                   (uint64_t)conf_int(conf, "ask.seconds") * 1000000000U,
-                       .tools = json_array()};
+    *t =
+        (struct team){.call = call,
+                      .agent = agent_named(call->arguments),
+                      .question = json_string_value(question),
+                      .question_bytes = json_string_length(question),
+                      .budget = {.tokens_max = conf_int(conf, "ask.tokens"),
+                                 .cost_max = conf_int(conf, "ask.cents") * 10000,
+                                 .turns_max = conf_int(conf, "ask.turns"),
+                                 .until_ns = env_now_mono_ns() +
+                                             (uint64_t)conf_int(conf, "ask.seconds") * 1000000000U},
+                      .tools = json_array()};
     call->pause = (struct call_pause){t, team_wait_begin, team_wait_stop, team_drop};
     return t;
 }
@@ -104,7 +105,7 @@ static void put_count(struct buf *out, const char *what, unsigned n) {
 }
 
 // What was checked, and by what it was made: for the reader to judge.
-static void put_checks(const struct team *t, const struct team_verdict *v, struct buf *out) {
+static void put_checks(const struct team_verdict *v, struct buf *out) {
     size_t i;
     const json_t *one;
     unsigned places = v->checked + v->unchecked;
@@ -134,12 +135,11 @@ static void put_checks(const struct team *t, const struct team_verdict *v, struc
     if (v->uncited_count > json_array_size(v->uncited))
         (void)buf_printf(out, "- and %u more\n",
                          v->uncited_count - (unsigned)json_array_size(v->uncited));
-    (void)t;
 }
 
 static void put_bill(const struct team *t, struct buf *out) {
     (void)buf_printf(out, "%s (%s): ", t->backend, t->model);
-    put_count(out, "request", (unsigned)t->turns);
+    put_count(out, "request", (unsigned)t->budget.turns);
     (void)buf_puts(out, ", ");
     put_count(out, "tool call", (unsigned)t->calls);
     if (t->usage.known) {
@@ -149,8 +149,8 @@ static void put_bill(const struct team *t, struct buf *out) {
             (void)buf_printf(out, " (%lld from its cache)", (long long)t->usage.cached);
         (void)buf_printf(out, ", %lld out", (long long)t->usage.output);
     }
-    if (t->cost)
-        (void)buf_printf(out, ", $%.4f", (double)t->cost / 1e6);
+    if (t->budget.cost)
+        (void)buf_printf(out, ", $%.4f", (double)t->budget.cost / 1e6);
     (void)buf_printf(out, ". Conversation %s.\n", t->id);
 }
 
@@ -160,9 +160,9 @@ static json_t *answer_json(const struct team *t, const struct team_verdict *v, c
         json_pack("{s:I, s:I, s:I, s:I}", "input", (json_int_t)t->usage.input, "cached",
                   (json_int_t)t->usage.cached, "cache_write", (json_int_t)t->usage.cache_write,
                   "output", (json_int_t)t->usage.output);
-    json_t *model =
-        json_pack("{s:s, s:s, s:I, s:o, s:f}", "backend", t->backend, "name", t->model, "requests",
-                  (json_int_t)t->turns, "usage", usage, "cost_usd", (double)t->cost / 1e6);
+    json_t *model = json_pack("{s:s, s:s, s:I, s:o, s:f}", "backend", t->backend, "name", t->model,
+                              "requests", (json_int_t)t->budget.turns, "usage", usage, "cost_usd",
+                              (double)t->budget.cost / 1e6);
     json_t *ret = json_pack(
         "{s:s, s:s, s:s%, s:O, s:O, s:i, s:O, s:o, s:s%}", "title", "Answered by a model",
         "session", t->id, "answer", v->text.data ? v->text.data : "", v->text.len, "citations",
@@ -182,7 +182,7 @@ static int finish(struct team *t, const char *stopped, struct answer *answer, st
     if (r == 0) {
         if (stopped)
             (void)buf_printf(&checks, "\nStopped before the end: %s.\n", stopped);
-        put_checks(t, &v, &checks);
+        put_checks(&v, &checks);
         put_bill(t, &checks);
         buf_done(&answer->text);
         (void)buf_append(&answer->text, v.text.data ? v.text.data : "", v.text.len);
@@ -262,37 +262,22 @@ static int run_calls(struct team *t, struct err *err) {
 
 // --- turns ---------------------------------------------------------------------------------------
 
-// What the budget has against one more request; NULL nothing.
-static const char *over_budget(const struct team *t, int64_t coming, char why[160]) {
-    if (t->turns >= t->turns_max)
-        (void)snprintf(why, 160, "the budget of %lld requests (ask.turns) is used up",
-                       (long long)t->turns_max);
-    else if (t->tokens + coming > t->tokens_max)
-        (void)snprintf(why, 160, "the budget of %lld tokens (ask.tokens) is used up",
-                       (long long)t->tokens_max);
-    else if (t->turns && t->cost > 0 && t->cost + t->cost / t->turns > t->cost_max)
-        (void)snprintf(why, 160, "the budget of %lld cents (ask.cents) is used up",
-                       (long long)(t->cost_max / 10000));
-    else if (env_now_mono_ns() >= t->until_ns)
-        (void)snprintf(why, 160, "the time of a question (ask.seconds) is over");
-    else
-        return NULL;
-    return why;
-}
-
 // CALL_WAIT; 0 with *ret_why: the budget does not allow it.
-static int next_turn(struct team *t, char why[160], const char **ret_why, struct err *err) {
+static int next_turn(struct team *t, char why[TEAM_WHY_BYTES], const char **ret_why,
+                     struct err *err) {
     int r = team_talk_body(t, TEAM_ANSWER_TOKENS, &t->body, err);
     if (r < 0)
         return r;
-    int64_t coming = (int64_t)tokens_estimate(t->body.data, t->body.len) / (t->turns ? 10 : 1) +
-                     TEAM_ANSWER_TOKENS / 4;
-    *ret_why = over_budget(t, coming, why);
+    int64_t coming =
+        (int64_t)tokens_estimate(t->body.data, t->body.len) / (t->budget.turns ? 10 : 1) +
+        TEAM_ANSWER_TOKENS / 4;
+    *ret_why = team_budget_against(&t->budget, coming, env_now_mono_ns(), why);
     if (*ret_why) {
         buf_done(&t->body);
         return 0;
     }
-    call_progress(t->call, ++t->ticks, -1, t->turns ? "asking the model again" : "asking a model");
+    call_progress(t->call, ++t->ticks, -1,
+                  t->budget.turns ? "asking the model again" : "asking a model");
     return CALL_WAIT;
 }
 
@@ -306,16 +291,17 @@ static int begin(struct team *t, struct err *err) {
 
 // Counts it. Tokens of a cache weigh what they cost beside others.
 static void count_turn(struct team *t, size_t sent) {
-    t->turns++;
-    t->tokens = t->usage.input + t->usage.cache_write + t->usage.cached / 10 + t->usage.output;
+    t->budget.turns++;
+    t->budget.tokens =
+        t->usage.input + t->usage.cache_write + t->usage.cached / 10 + t->usage.output;
     if (!t->usage.known)
-        t->tokens += (int64_t)(sent / 4 + t->reply.text.len / 4);
+        t->budget.tokens += (int64_t)(sent / 4 + t->reply.text.len / 4);
 }
 
 // Something stopped it: what the model has said so far is the answer, or the tools' own.
 static int give_up(struct team *t, const void *input, capability_fn *plain, const char *why,
                    struct answer *answer, struct err *err) {
-    if (t->turns == 0 && !t->reply.text.len)
+    if (t->budget.turns == 0 && !t->reply.text.len)
         return answer_plainly(t->call, input, plain, why, answer, err);
     if (t->reply.text.len) {
         int r = t->reply.whole ? 0 : team_talk_reply(t, NULL, err);
@@ -337,7 +323,7 @@ static int take_reply(struct team *t, struct err *err) {
 static int go_on(struct team *t, const void *input, capability_fn *plain, struct answer *answer,
                  struct err *err) {
     const char *why = NULL;
-    char text[160];
+    char text[TEAM_WHY_BYTES];
     int r = 0;
     if (t->run_over) { // a reply is there
         count_turn(t, t->sent);

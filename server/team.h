@@ -17,7 +17,7 @@ enum {                                // of one answer
     TEAM_MAP_TOKENS = 800,            // of the map, once for a conversation
     TEAM_ANSWER_TOKENS = 2000,        // of one answer of the model
     TEAM_TALK_BYTES_MAX = 200 * 1024, // of a conversation that is kept
-    TEAM_COMPACT_TOKENS = 24 * 1000,  // longer ones lose old results at the next task
+    TEAM_COMPACT_TOKENS = 40 * 1000,  // longer ones lose old results at the next task
     TEAM_DAYS_MAX = 90,               // then a conversation that nobody went on with goes
     TEAM_SECONDS_MAX = 600
 };

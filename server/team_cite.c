@@ -139,8 +139,11 @@ static bool is_letter(char c) {
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
+static bool is_of(char c, const char *set) {
+    return c && strchr(set, c);
+}
 static bool in_path(char c) {
-    return is_letter(c) || is_digit(c) || (c && strchr("_./-+@$", c));
+    return is_letter(c) || is_digit(c) || is_of(c, "_./-+@$");
 }
 
 struct place_in {
@@ -215,11 +218,11 @@ static unsigned words_in(const char *text, size_t n) {
 // A sentence without a place is one that nobody can look up, unless it states nothing.
 static int judge_statement(struct verdict *v, const char *text, size_t n) {
     struct place_in place;
-    while (n && strchr(" \t\r\n*_#>-", text[0])) {
+    while (n && is_of(text[0], " \t\r\n*_#>-")) {
         text++;
         n--;
     }
-    while (n && strchr(" \t\r\n*_", text[n - 1]))
+    while (n && is_of(text[n - 1], " \t\r\n*_"))
         n--;
     if (!n || text[n - 1] == '?' || text[n - 1] == ':' || words_in(text, n) < WORDS_MIN ||
         next_place(text, n, 0, &place))
@@ -241,10 +244,10 @@ static int judge_paragraph(struct verdict *v, const char *text, size_t n) {
     size_t begin = 0;
     int r = 0;
     for (size_t i = 0; r == 0 && i + 1 < n; i++) {
-        if (!strchr(".!?", text[i]))
+        if (!is_of(text[i], ".!?"))
             continue;
         size_t end = i + 1;
-        while (end < n && strchr(")\"'`*_", text[end]))
+        while (end < n && is_of(text[end], ")\"'`*_"))
             end++;
         if (end < n && text[end] != ' ' && text[end] != '\n')
             continue;
@@ -260,11 +263,18 @@ static int judge_paragraph(struct verdict *v, const char *text, size_t n) {
     return r == 0 ? judge_statement(v, text + begin, n - begin) : r;
 }
 
+static bool is_blank(const char *line, size_t n) {
+    size_t i = 0;
+    while (i < n && is_of(line[i], " \t\r"))
+        i++;
+    return i == n;
+}
+
 static bool begins_item(const char *line, size_t n) {
     size_t i = 0;
     while (i < n && line[i] == ' ')
         i++;
-    if (i < n && strchr("-*+|>", line[i]))
+    if (i < n && is_of(line[i], "-*+|>"))
         return true;
     size_t digits = i;
     while (digits < n && is_digit(line[digits]))
@@ -276,7 +286,7 @@ static size_t after_bullet(const char *line, size_t n) {
     size_t i = 0;
     while (i < n && (line[i] == ' ' || is_digit(line[i])))
         i++;
-    return i < n && strchr("-*+|>.)", line[i]) ? i + 1 : 0;
+    return i < n && is_of(line[i], "-*+|>.)") ? i + 1 : 0;
 }
 
 // Paragraphs and items of lists; headings and code state nothing.
@@ -288,7 +298,7 @@ static int judge_text(struct verdict *v, const char *text, size_t n) {
         const char *eol = at < n ? memchr(text + at, '\n', n - at) : NULL;
         size_t end = eol ? (size_t)(eol - text) : n, length = end - at;
         bool fence = length >= 3 && memcmp(text + at, "```", 3) == 0;
-        bool blank = strspn(text + at, " \t\r") >= length;
+        bool blank = is_blank(text + at, length);
         bool item = begins_item(text + at, length), heading = length && text[at] == '#';
         if (held && (fence || blank || item || heading || end == n + 1)) {
             r = judge_paragraph(v, text + begin, held - begin);
@@ -331,7 +341,7 @@ static int mark_places(struct verdict *v, const char *text, size_t n) {
         bool shown = team_seen_holds(v->seen, text + p.at, p.path_bytes, p.from, p.to);
         r = put_citation(v, text, &p, shown);
         size_t end = p.end;
-        while (end < n && strchr("`*)]", text[end]))
+        while (end < n && is_of(text[end], "`*)]"))
             end++;
         if (!shown) {
             (void)buf_append(out, text + done, end - done);

@@ -5,6 +5,7 @@
 #include "core/agents/agents.h"
 #include "server/models.h"
 #include "server/team.h"
+#include "server/team_budget.h"
 #include "server/team_cite.h"
 
 enum { TEAM_ID_BYTES = 32, TEAM_NAME_BYTES = 64, TEAM_TOOLS_MAX = 24 };
@@ -38,9 +39,8 @@ struct team { // one question
     size_t question_bytes;
 
     // what it may take, and has
-    int64_t tokens_max, cost_max, turns_max;
-    uint64_t until_ns;
-    int64_t tokens, cost, turns, calls;
+    struct team_budget budget;
+    int64_t calls; // of tools
     struct wire_usage usage;
     char backend[65], model[129];
     json_t *tools; // [{"name", "arguments"}], in order

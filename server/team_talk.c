@@ -64,7 +64,7 @@ int team_talk_reply(struct team *t, json_t *results, struct err *err) {
         answers, json_pack("{s:s, s:O, s:O, s:O*}", "type", "tool_result", "tool_use_id",
                            json_object_get(one, "id"), "content", json_object_get(one, "content"),
                            "is_error", json_object_get(one, "error")));
-    if (answers && t->turns + 1 >= t->turns_max) {
+    if (answers && t->budget.turns + 1 >= t->budget.turns_max) {
         static const char last[] =
             "This is the last turn that the user's budget allows. Answer now "
             "from what you have seen, and say what is missing.";
@@ -176,7 +176,7 @@ static bool begins_task(const json_t *message) {
 static void compact(struct team *t) {
     json_t *messages = messages_of(t);
     size_t tokens, bytes = length_of(messages, &tokens);
-    if (tokens <= TEAM_COMPACT_TOKENS && bytes <= TEAM_TALK_BYTES_MAX / 2)
+    if (tokens <= TEAM_COMPACT_TOKENS && bytes <= TEAM_TALK_BYTES_MAX * 3 / 4)
         return;
     clear_results(messages);
     bytes = length_of(messages, &tokens);
@@ -203,7 +203,6 @@ int team_talk_question(struct team *t, struct err *err) {
         (void)json_object_set_new(t->talk, "map",
                                   json_stringn(shown.data ? shown.data : "", shown.len));
     }
-    compact(t);
     int r = team_look(t, "pack", json_pack("{s:s%}", "text", t->question, t->question_bytes),
                       TEAM_PACK_TOKENS, &pack, err);
     if (r < 0) {
@@ -252,6 +251,7 @@ int team_talk_open(struct team *t, struct text session, struct err *err) {
 void team_talk_keep(struct team *t, const char *said, size_t n) {
     json_t *seen = team_seen_json(&t->seen);
     struct err err = {0};
+    compact(t); // a task ends here, and what is kept is what the next one begins with
     (void)json_object_set_new(t->talk, "agent", json_string(t->agent->name));
     if (seen && json_object_set_new(t->talk, "seen", seen) == 0)
         (void)team_sessions_keep(t->call, t->id, t->agent->name, t->talk,

@@ -114,7 +114,7 @@ static void on_done(void *ctx, const struct model_result *result) {
     t->usage.cache_write += result->usage.cache_write;
     t->usage.output += result->usage.output;
     t->usage.known = result->usage.known;
-    t->cost += result->cost;
+    t->budget.cost += result->cost;
     if (result->backend[0]) {
         (void)snprintf(t->backend, sizeof t->backend, "%s", result->backend);
         (void)snprintf(t->model, sizeof t->model, "%s", result->model);
@@ -161,7 +161,7 @@ void team_wait_begin(void *state, struct call *call) {
         go_on(t);
         return;
     }
-    uint64_t ms = now < t->until_ns ? (t->until_ns - now) / 1000000 : 0;
+    uint64_t ms = now < t->budget.until_ns ? (t->budget.until_ns - now) / 1000000 : 0;
     t->timer = env_timer_start(t->env, ms, on_late, t);
     if (!t->timer)
         on_late(t);

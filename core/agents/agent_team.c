@@ -38,11 +38,11 @@ static const struct field ask_fields[] = {
     {.name = "with",
      .type = FIELD_JSON,
      .offset = offsetof(struct ask_input, with),
-     .description = "its arguments, an object"},
+     .description = "arguments, an object"},
     {.name = "session", // of a model: server/team.c
      .type = FIELD_STRING,
      .offset = offsetof(struct ask_input, session),
-     .description = "conversation to go on with",
+     .description = "conversation to continue",
      .max = NAME_BYTES_MAX},
     AGENT_PAGE_FIELDS,
     {0},

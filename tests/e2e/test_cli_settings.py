@@ -4,9 +4,11 @@ import json
 import os
 import re
 import socket
+import subprocess
 import urllib.request
 
-from process_lib import World, main, wait_until
+from model_script import Model
+from process_lib import PAIRED, World, main, wait_until
 from test_cli import data, run
 from test_cli_store import remember
 
@@ -124,6 +126,55 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def asked(w, model, *settings):
+    """The answer to a question with these settings; the model has the last word, or never has."""
+    for key, value in settings:
+        run(w, "config", "set", key, value)
+    run(w, "stop")
+    if not w.__dict__.get("asked"):
+        w.asked = os.path.join(w.dir, "asked")
+        os.makedirs(w.asked)
+        with open(os.path.join(w.asked, "till.c"), "w") as f:
+            f.write("int total(void) { return 1; }\n")
+    r = subprocess.run([PAIRED, "backends", "add", "b0", "--replace", "--family", "anthropic", "--url", model.url,
+                        "--key-stdin", "--model", "m"], env=w.env, cwd=w.asked, input=b"k\n", stdout=subprocess.DEVNULL)
+    assert r.returncode == 0
+    for argv in (["consent", "grant", "b0", "--yes"], ["ask", "--json", "what is total?"]):
+        r = subprocess.run([PAIRED, *argv], env=w.env, cwd=w.asked, stdout=subprocess.PIPE, timeout=60)
+        assert r.returncode == 0, argv
+    return json.loads(r.stdout)
+
+
+def ever_on(n, _request):
+    return "So far.", [("read", {"path": "till.c"})]
+
+
+def effect_ask_model(w):
+    m = Model(lambda n, r: ("See till.c:1.", []))
+    assert asked(w, m)["model"]["requests"] == 1
+    assert "ask.model" in asked(w, m, ("ask.model", "false"))["without_model"] and m.answered == 1
+
+
+def effect_ask_turns(w):
+    a = asked(w, Model(ever_on), ("ask.turns", "2"))
+    assert a["model"]["requests"] == 2 and "ask.turns" in a["stopped"], a
+
+
+def effect_ask_tokens(w):
+    a = asked(w, Model(ever_on), ("ask.tokens", "2500"), ("ask.turns", "64"))
+    assert "ask.tokens" in a.get("stopped", a.get("without_model")), a
+
+
+def effect_ask_seconds(w):
+    a = asked(w, Model(lambda n, r: ("One.\nTwo.\nThree.\nFour.\n", []), plan=["hang"]), ("ask.seconds", "1"))
+    assert "ask.seconds" in a["stopped"], a
+
+
+def effect_ask_cents(w):  # what runs on this machine costs nothing; the sum: tests/unit/server/test_team_cite.c
+    run(w, "config", "set", "ask.cents", "7")
+    assert run(w, "config", "get", "ask.cents")[0].strip() == "7"
 
 
 def effect_gateway_enabled(w):

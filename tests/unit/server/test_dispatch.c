@@ -108,6 +108,39 @@ static int run_progress(struct call *call, const void *input, struct answer *ans
     return 0;
 }
 
+// Waits twice for the loop, and says "a" there each time.
+struct waits {
+    int times, begun, stopped, dropped;
+    bool hang;
+};
+static struct waits waits;
+
+static void waits_begin(void *state, struct call *call) {
+    struct waits *w = state;
+    w->begun++;
+    call_say(call, "a", 1);
+    if (!w->hang)
+        call_resume(call);
+    else
+        (void)sem_post(&started);
+}
+static void waits_stop(void *state) {
+    ((struct waits *)state)->stopped++;
+}
+static void waits_drop(void *state) {
+    ((struct waits *)state)->dropped++;
+}
+
+static int run_waits(struct call *call, const void *input, struct answer *answer, struct err *err) {
+    (void)input;
+    (void)err;
+    call->pause = (struct call_pause){&waits, waits_begin, waits_stop, waits_drop};
+    if (waits.times++ < 2)
+        return CALL_WAIT;
+    (void)buf_printf(&answer->text, "begun %d", waits.begun);
+    return 0;
+}
+
 static const struct capability first_table[] = {
     {.name = "echo",
      .flags = CAP_READ_ONLY | CAP_TOOL,
@@ -124,6 +157,7 @@ static const struct capability second_table[] = {
     {.name = "deaf", .run = run_deaf},
     {.name = "progress", .flags = CAP_LONG, .run = run_progress},
     {.name = "keys", .flags = CAP_CLI_ONLY, .run = run_write},
+    {.name = "waits", .flags = CAP_READ_ONLY, .run = run_waits, .deadline_ms = 50},
     {0},
 };
 static const struct capability *const tables[] = {first_table, second_table, NULL};
@@ -149,6 +183,7 @@ struct outcome { // of one call
     int progressed, changes_before;
     double last, total;
     int64_t handle;
+    char said[16];
 };
 
 static void on_changed(void *ctx, json_t *uris, bool list_changed) {
@@ -200,6 +235,11 @@ static void on_progress(void *ctx, double done, double total, const char *messag
     (void)message;
 }
 
+static void on_said(void *ctx, const char *text, size_t n) {
+    struct outcome *o = ctx;
+    (void)strncat(o->said, text, n);
+}
+
 static void on_done(void *ctx, int r, struct answer *answer, const struct err *err) {
     struct outcome *o = ctx;
     o->done++;
@@ -227,6 +267,7 @@ static int64_t call_full(struct bench *b, struct outcome *o, const char *name, c
         .deadline_ms = deadline_ms,
         .confirmed = confirmed,
         .progress = on_progress,
+        .said = on_said,
         .done = on_done,
         .ctx = o,
     };
@@ -259,7 +300,8 @@ static void rows_are_found_by_name_and_in_order(void **state) {
         assert_ptr_equal(dispatch_at(b->dispatch, i), &first_table[i]);
         assert_ptr_equal(dispatch_at(b->dispatch, 4 + i), &second_table[i]);
     }
-    assert_null(dispatch_at(b->dispatch, 8));
+    assert_ptr_equal(dispatch_at(b->dispatch, 8), &second_table[4]);
+    assert_null(dispatch_at(b->dispatch, 9));
 }
 
 static void a_call_runs_with_its_arguments_and_caller(void **state) {
@@ -501,6 +543,78 @@ static void every_failed_allocation_is_a_clean_refusal(void **state) {
     assert_true(failures >= 5);
 }
 
+static void a_call_waits_in_between_without_a_worker(void **state) {
+    struct bench *b = *state;
+    struct outcome o;
+    waits = (struct waits){0};
+    assert_true(call_full(b, &o, "waits", NULL, 10000, false, NULL) > 0);
+    run_loop(b);
+    assert_int_equal(o.r, 0);
+    assert_string_equal(o.text, "begun 2");
+    assert_string_equal(o.said, "aa");
+    assert_int_equal(waits.stopped, 0);
+    assert_int_equal(waits.dropped, 1);
+}
+
+static void a_call_that_waits_is_stopped_by_its_own_deadline(void **state) {
+    struct bench *b = *state;
+    struct outcome o;
+    waits = (struct waits){.hang = true};
+    assert_true(call_full(b, &o, "waits", NULL, 0, false, NULL) > 0); // 50 ms: the row's
+    run_loop(b);
+    assert_int_equal(o.r, ERR_TIMEOUT);
+    assert_int_equal(o.done, 1);
+    assert_int_equal(waits.stopped, 1);
+    assert_int_equal(waits.dropped, 1);
+    assert_int_equal(pool_busy(b->pool), 0);
+}
+
+static void cancel_waiting(void *ctx) {
+    struct outcome *o = ctx;
+    assert_int_equal(o->done, 0);
+    dispatch_cancel(o->bench->dispatch, o->handle);
+    assert_int_equal(o->done, 0); // later, from the loop
+}
+
+static void a_call_that_waits_is_cancelled(void **state) {
+    struct bench *b = *state;
+    struct outcome o;
+    struct loop_timer *soon;
+    waits = (struct waits){.hang = true};
+    assert_true(call_full(b, &o, "waits", NULL, 60000, false, NULL) > 0);
+    assert_int_equal(loop_timer_new(b->loop, cancel_waiting, &o, &soon), 0);
+    loop_timer_start(soon, 100, 0);
+    run_loop(b);
+    assert_int_equal(o.r, ERR_CANCELLED);
+    assert_int_equal(waits.begun, 1);
+    assert_int_equal(waits.stopped, 1);
+    assert_int_equal(waits.dropped, 1);
+    loop_timer_free(soon);
+}
+
+static void stop_soon(void *ctx) {
+    loop_stop(((struct bench *)ctx)->loop);
+}
+
+static void freeing_takes_back_what_waits(void **state) {
+    struct bench *b = *state;
+    struct outcome o;
+    struct loop_timer *soon;
+    waits = (struct waits){.hang = true};
+    assert_true(call_full(b, &o, "waits", NULL, 60000, false, NULL) > 0);
+    assert_int_equal(loop_timer_new(b->loop, stop_soon, b, &soon), 0);
+    while (!waits.begun) {
+        loop_timer_start(soon, 10, 0);
+        run_loop(b);
+    }
+    dispatch_free(b->dispatch);
+    b->dispatch = NULL;
+    assert_int_equal(o.r, ERR_CANCELLED);
+    assert_int_equal(waits.stopped, 1);
+    assert_int_equal(waits.dropped, 1);
+    loop_timer_free(soon);
+}
+
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -524,6 +638,10 @@ int main(void) {
         WITH_BENCH(freeing_completes_what_is_open),
         WITH_BENCH(many_calls_at_once_all_get_their_own_answer),
         WITH_BENCH(every_failed_allocation_is_a_clean_refusal),
+        WITH_BENCH(a_call_waits_in_between_without_a_worker),
+        WITH_BENCH(a_call_that_waits_is_stopped_by_its_own_deadline),
+        WITH_BENCH(a_call_that_waits_is_cancelled),
+        WITH_BENCH(freeing_takes_back_what_waits),
     };
     return cmocka_run_group_tests_name("server/dispatch", tests, NULL, NULL);
 }
