@@ -1,6 +1,5 @@
 #include "protocol/framing.h"
 
-#include "core/base/buf.h"
 #include "core/base/mem.h"
 
 #include <assert.h>
@@ -268,7 +267,11 @@ static int feed_body(struct framing *f, const char *p, size_t n, size_t *ret_use
     size_t missing = f->want - f->held.len;
     if (n < missing) {
         *ret_used = n;
-        return hold(f, p, n, err); // memory grows with what has come, not to what was announced
+        // Memory grows with what has come, not to what was announced.
+        int held = hold(f, p, n, err);
+        return held == 0 && f->events.part && f->held.len >= FRAMING_PART_BYTES
+                   ? f->events.part(f->ctx, f->held.data, f->held.len, f->want, err)
+                   : held;
     }
     *ret_used = missing;
     f->state = IN_HEADER;
@@ -313,6 +316,14 @@ int framing_feed(struct framing *f, const void *bytes, size_t n, struct err *err
         return n ? feed_content_length(f, p, p + n, err) : 0;
     }
     return ERR_INVAL;
+}
+
+bool framing_take(struct framing *f, struct buf *ret) {
+    if (f->held.len == 0)
+        return false;
+    *ret = f->held;
+    f->held = BUF_INIT(ret->max);
+    return true;
 }
 
 int framing_end(struct framing *f, struct err *err) {

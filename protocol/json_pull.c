@@ -28,12 +28,12 @@ static const char *skip_string(const char *p, const char *end) {
 }
 
 // At a value's first byte; gives the place behind it.
-static const char *skip_value(const char *p, const char *end) {
+static const char *skip_value(const char *p, const char *end, struct span known) {
     size_t depth = 0;
     while (p < end) {
         switch (*p) {
         case '"':
-            p = skip_string(p, end);
+            p = p == known.data ? p + known.len : skip_string(p, end);
             break;
         case '{':
         case '[':
@@ -70,20 +70,23 @@ static const char *skip_value(const char *p, const char *end) {
     return end;
 }
 
-bool json_pull_members(struct span object, const char *const *names, struct span *ret, size_t n) {
+bool json_pull_members_past(struct span object, struct span known, const char *const *names,
+                            struct span *ret, size_t n) {
     const char *p = object.data, *end = p + object.len;
     if (!p || p >= end || *p != '{')
         return false;
     for (p = skip_space(p + 1, end); p < end && *p == '"';) {
         const char *name = p + 1;
         p = skip_string(p, end);
+        if (p == end) // cut
+            return true;
         size_t len = (size_t)(p - 1 - name);
         p = skip_space(p, end);
         if (p >= end || *p != ':')
             return true;
         p = skip_space(p + 1, end);
         const char *value = p;
-        p = skip_value(p, end);
+        p = skip_value(p, end, known);
         for (size_t i = 0; i < n; i++)
             if (strncmp(names[i], name, len) == 0 && names[i][len] == '\0')
                 ret[i] = (struct span){value, (size_t)(p - value)};
@@ -92,6 +95,10 @@ bool json_pull_members(struct span object, const char *const *names, struct span
             p = skip_space(p + 1, end);
     }
     return true;
+}
+
+bool json_pull_members(struct span object, const char *const *names, struct span *ret, size_t n) {
+    return json_pull_members_past(object, (struct span){0}, names, ret, n);
 }
 
 bool json_pull_each(struct span array, size_t *at, struct span *ret) {
@@ -104,54 +111,13 @@ bool json_pull_each(struct span array, size_t *at, struct span *ret) {
     if (p >= end || *p == ']')
         return false;
     const char *value = p;
-    p = skip_value(p, end);
+    p = skip_value(p, end, (struct span){0});
     *ret = (struct span){value, (size_t)(p - value)};
     *at = (size_t)(p - array.data);
     return true;
 }
 
-static uint32_t read_hex4(const char *p) {
-    uint32_t code = 0;
-    for (int i = 0; i < 4; i++)
-        code = code << 4 | chars_hex_value(p[i]);
-    return code;
-}
-
-static size_t put_code_point(char *out, uint32_t c) {
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xC0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3F));
-        return 2;
-    }
-    size_t n = c < 0x10000 ? 3 : 4;
-    out[0] = (char)(n == 3 ? 0xE0 | c >> 12 : 0xF0 | c >> 18);
-    for (size_t i = 1; i < n; i++)
-        out[i] = (char)(0x80 | (c >> (6 * (n - 1 - i)) & 0x3F));
-    return n;
-}
-
-// At the digits of \uXXXX; gives the place behind what it read.
-static const char *read_unicode(const char *p, const char *end, uint32_t *ret) {
-    uint32_t code = read_hex4(p);
-    p += 4;
-    if (code >= 0xD800 && code <= 0xDBFF && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-        uint32_t low = read_hex4(p + 2);
-        if (low >= 0xDC00 && low <= 0xDFFF) {
-            *ret = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-            return p + 6;
-        }
-    }
-    *ret = code >= 0xD800 && code <= 0xDFFF ? 0xFFFD : code;
-    return p;
-}
-
 int json_pull_string(struct span value, struct buf *out) {
-    static const char plain[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
     if (!value.data || value.len < 2 || *value.data != '"')
         return ERR_INVAL;
     const char *p = value.data + 1, *end = value.data + value.len - 1;
@@ -160,21 +126,9 @@ int json_pull_string(struct span value, struct buf *out) {
     if (r < 0)
         return r;
     char *to = out->data + out->len;
-    while (p < end) {
-        const char *slash = memchr(p, '\\', (size_t)(end - p));
-        size_t n = (size_t)((slash ? slash : end) - p);
-        memcpy(to, p, n);
-        to += n;
-        if (!slash)
-            break;
-        p = slash + 2;
-        if (slash[1] == 'u') {
-            uint32_t code;
-            p = read_unicode(p, end, &code);
-            to += put_code_point(to, code);
-        } else {
-            *to++ = plain[(unsigned char)slash[1]];
-        }
+    while ((p = chars_copy_to_slash(&to, p, end)) < end) {
+        while (p < end && *p == '\\') // they stand in runs where letters are escaped
+            p = chars_put_escape(&to, p, end);
     }
     *to = '\0';
     out->len = (size_t)(to - out->data);

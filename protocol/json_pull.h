@@ -13,6 +13,10 @@
 // Values of an object's members by name, in one pass; absent ones are left as they are. Of a name
 // that stands twice the last one counts. Names with escapes are not found. false: not an object.
 bool json_pull_members(struct span object, const char *const *names, struct span *ret, size_t n);
+// The same. `known`: a string in it whose end is known (jsonrpc_message.longest), or none. The
+// object may be cut (jsonrpc_read_head): then a value that reaches to its end is cut too.
+bool json_pull_members_past(struct span object, struct span known, const char *const *names,
+                            struct span *ret, size_t n);
 // The next element of an array: *at begins with 0. false: no more, or not an array.
 bool json_pull_each(struct span array, size_t *at, struct span *ret);
 // Appends the string's value. Half a surrogate pair becomes U+FFFD; NUL stays. ERR_INVAL: not a

@@ -41,6 +41,10 @@ struct scan {
     const char *current_begin;
     bool duplicate;
     bool batch;
+    struct span longest; // of the strings
+    struct buf *decoded; // for the text, or NULL
+    struct span text;
+    bool at_text;    // the value that is due is that of "text"
     size_t elements; // of the outermost array
 };
 
@@ -108,9 +112,15 @@ static int read_escape(struct scan *s, struct err *err) {
     return 0;
 }
 
+static void note_string(struct scan *s, const char *begin) {
+    size_t n = (size_t)(s->p - begin);
+    if (n >= JSONRPC_LONG_BYTES && n > s->longest.len)
+        s->longest = (struct span){begin, n};
+}
+
 // At the opening quote; leaves p behind the closing one.
 static int read_string(struct scan *s, struct err *err) {
-    s->p++;
+    const char *begin = s->p++;
     for (;;) {
         s->p = chars_skip_plain(s->p, s->end);
         if (s->p >= s->end)
@@ -118,6 +128,7 @@ static int read_string(struct scan *s, struct err *err) {
         unsigned char c = (unsigned char)*s->p;
         if (c == '"') {
             s->p++;
+            note_string(s, begin);
             return 0;
         }
         if (c == '\\') {
@@ -136,6 +147,61 @@ static int read_string(struct scan *s, struct err *err) {
             s->p += step;
         }
     }
+}
+
+// An escape or two within the text.
+static int copy_escape(struct scan *s, char **to, struct err *err) {
+    const char *begin = s->p;
+    int r = read_escape(s, err);
+    bool high =
+        r == 0 && begin[1] == 'u' && (begin[2] | 0x20) == 'd' && chars_hex_value(begin[3]) >= 8;
+    if (high && s->p < s->end && *s->p == '\\') {
+        const char *next = s->p; // it may be the other half of a surrogate pair
+        r = read_escape(s, err);
+        if (r == 0 && next[1] != 'u')
+            s->p = next;
+    }
+    if (r == 0)
+        s->p = chars_put_escape(to, begin, s->p);
+    return r;
+}
+
+// read_string() for the text, which is decoded on the way.
+static int read_text(struct scan *s, struct err *err) {
+    const char *begin = s->p;
+    // Neither a sequence nor an escape is shorter than what it stands for.
+    if (buf_reserve(s->decoded, (size_t)(s->end - s->p)) < 0)
+        return read_string(s, err); // whoever needs it asks again, and may say so
+    char *to = s->decoded->data;
+    for (s->p++;;) {
+        s->p = chars_copy_plain(&to, s->p, s->end);
+        if (s->p >= s->end)
+            return bad(s, err, "");
+        unsigned char c = (unsigned char)*s->p;
+        if (c == '"')
+            break;
+        if (c == '\\') {
+            int r = copy_escape(s, &to, err);
+            if (r < 0)
+                return r;
+            continue;
+        }
+        if (c < 0x20)
+            return bad(s, err, "control character in a string");
+        while (s->p < s->end && (unsigned char)*s->p >= 0x80) {
+            size_t step = sequence_bytes(s->p, s->end);
+            if (!step)
+                return bad(s, err, "not UTF-8");
+            for (size_t i = 0; i < step; i++)
+                *to++ = *s->p++;
+        }
+    }
+    s->p++;
+    *to = '\0';
+    s->decoded->len = (size_t)(to - s->decoded->data);
+    s->text = (struct span){begin, (size_t)(s->p - begin)};
+    note_string(s, begin);
+    return 0;
 }
 
 static int read_digits(struct scan *s, struct err *err) {
@@ -178,7 +244,7 @@ static int read_word(struct scan *s, const char *word, size_t n, struct err *err
 static int read_scalar(struct scan *s, struct err *err) {
     switch (*s->p) {
     case '"':
-        return read_string(s, err);
+        return s->at_text && !s->text.data ? read_text(s, err) : read_string(s, err);
     case 't':
         return read_word(s, "true", 4, err);
     case 'f':
@@ -267,6 +333,7 @@ static int read_key(struct scan *s, struct err *err) {
         return r;
     if (s->depth == 1)
         s->current = find_member(key, (size_t)(s->p - 1 - key));
+    s->at_text = s->decoded && s->p - key == 5 && memcmp(key, "text", 4) == 0;
     skip_space(s);
     if (s->p >= s->end || *s->p != ':')
         return bad(s, err, "a colon is missing after a member's name");
@@ -309,6 +376,7 @@ static int read_after_value(struct scan *s, struct err *err) {
 // At a bracket. 1: its first value is due; 0: it is empty and closed.
 static int read_open(struct scan *s, struct err *err) {
     bool array = *s->p == '[';
+    s->at_text = false;
     int r = open_bracket(s, err);
     if (r < 0)
         return r;
@@ -449,9 +517,10 @@ static int classify(const struct scan *s, struct jsonrpc_message *m) {
     return 0;
 }
 
-int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct jsonrpc_message *ret,
-                       struct err *err) {
+int jsonrpc_read_text(const char *bytes, size_t n, size_t members_max, struct jsonrpc_message *ret,
+                      struct buf *text, struct err *err) {
     struct scan s = scan_begin(bytes, n);
+    s.decoded = text;
     s.members_max = members_max;
     *ret = (struct jsonrpc_message){.kind = JSONRPC_INVALID};
     bool object = s.p < s.end && *s.p == '{';
@@ -468,6 +537,8 @@ int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct j
         return r;
     }
     ret->members = s.members;
+    ret->longest = s.longest;
+    ret->text = s.text;
     if (s.batch) {
         if (s.elements == 0)
             return invalid(ret, "an empty batch");
@@ -475,6 +546,11 @@ int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct j
         return 0;
     }
     return object ? classify(&s, ret) : invalid(ret, "a message must be an object");
+}
+
+int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct jsonrpc_message *ret,
+                       struct err *err) {
+    return jsonrpc_read_text(bytes, n, members_max, ret, NULL, err);
 }
 
 int jsonrpc_read(const char *bytes, size_t n, struct jsonrpc_message *ret, struct err *err) {
@@ -488,6 +564,20 @@ struct span jsonrpc_find_id(const char *head, size_t n) {
     if (s.duplicate || !id_kind_ok(id) || id.len > JSONRPC_ID_BYTES_MAX)
         return (struct span){0};
     return id;
+}
+
+bool jsonrpc_read_head(const char *head, size_t n, struct jsonrpc_message *ret) {
+    struct scan s = scan_begin(head, n);
+    s.members_max = JSONRPC_MEMBERS_PULL_MAX;
+    *ret = (struct jsonrpc_message){.kind = JSONRPC_INVALID};
+    // A scan that was cut short stands at the end of the bytes; one that met a fault stands on it.
+    // An escape or a sequence of UTF-8 that is cut counts as a fault here.
+    if (scan_value(&s, NULL) >= 0 || s.p < s.end || s.batch || s.depth < 2 ||
+        s.current != ENVELOPE_PARAMS)
+        return false;
+    s.value[ENVELOPE_PARAMS] = (struct span){s.current_begin, (size_t)(s.end - s.current_begin)};
+    (void)classify(&s, ret);
+    return ret->kind == JSONRPC_NOTIFICATION || ret->kind == JSONRPC_REQUEST;
 }
 
 int jsonrpc_each(const char *batch, size_t n, int (*fn)(void *ctx, const char *element, size_t n),

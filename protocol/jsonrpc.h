@@ -4,6 +4,7 @@
 // allocation, no I/O. Any thread. Source: JSON-RPC 2.0, sections 4-6.
 #pragma once
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@ enum {
     // … where they are taken one by one (json_pull.h): LSP sends all edits of "replace all" at once
     JSONRPC_MEMBERS_PULL_MAX = 2000000,
     JSONRPC_ID_BYTES_MAX = 1024,
+    JSONRPC_LONG_BYTES = 4096,
     JSONRPC_METHOD_BYTES_MAX = 128 // of one with escapes
 };
 enum {
@@ -49,6 +51,10 @@ struct jsonrpc_message {
     struct span result, error;
     const char *why; // JSONRPC_INVALID: static text
     size_t members;  // members and elements
+    // The longest string value or name, with its quotes, of those of JSONRPC_LONG_BYTES and more:
+    // who looks for something behind it need not read it again.
+    struct span longest;
+    struct span text; // jsonrpc_read_text
     char plain[JSONRPC_METHOD_BYTES_MAX];
 };
 
@@ -63,6 +69,17 @@ int jsonrpc_read_up_to(const char *bytes, size_t n, size_t members_max, struct j
 // Best effort on a cut-off head (a message over the size limit): top-level id if it stands before
 // the cut.
 struct span jsonrpc_find_id(const char *head, size_t n);
+
+// With the value of the first member "text", at whatever depth, decoded into `text` (empty before)
+// on the way, if it is a string: an opened document is read once. ret->text is where it stands;
+// unset when there is none or no memory for it. On failure of the whole, `text` may hold some.
+int jsonrpc_read_text(const char *bytes, size_t n, size_t members_max, struct jsonrpc_message *ret,
+                      struct buf *text, struct err *err);
+
+// What the head of a message says of it, where it ends within "params" (an object) and all before
+// was right: kind is NOTIFICATION or REQUEST, by whether an id stands before params; params go to
+// the cut, and may be wrong behind it. false: the head does not say it.
+bool jsonrpc_read_head(const char *head, size_t n, struct jsonrpc_message *ret);
 
 // Calls fn for each element of a batch. Stops at a negative return.
 int jsonrpc_each(const char *batch, size_t n, int (*fn)(void *ctx, const char *element, size_t n),

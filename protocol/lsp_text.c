@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/utf.h"
+#include "protocol/chars.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -212,7 +213,7 @@ static int reserve_lines(struct lsp_text *t, uint32_t n) {
 static uint32_t find_lines(int before, const char *text, size_t n, int after, uint32_t base,
                            uint32_t *ret) {
     uint32_t count = 0;
-    const char *p = text, *end = n ? text + n : text, *lf = NULL, *cr = NULL;
+    const char *p = text, *end = n ? text + n : text;
     int now = n ? (unsigned char)*text : after;
     if (before == '\n' || (before == '\r' && now != '\n')) {
         if (ret)
@@ -220,16 +221,7 @@ static uint32_t find_lines(int before, const char *text, size_t n, int after, ui
         count++;
     }
     while (p < end) {
-        // Each of the two is looked for again only when it has been passed.
-        if (!lf || lf < p)
-            lf = memchr(p, '\n', (size_t)(end - p));
-        if (!lf)
-            lf = end;
-        if (!cr || cr < p)
-            cr = memchr(p, '\r', (size_t)(end - p));
-        if (!cr)
-            cr = end;
-        p = lf < cr ? lf : cr;
+        p = chars_find_break(p, end);
         if (p++ == end)
             break;
         now = p < end ? (unsigned char)*p : after;
@@ -335,6 +327,32 @@ int lsp_text_new(const char *text, size_t n, struct lsp_text **ret, struct err *
     return 0;
 }
 
+// Of a text that is the first one, in one pass: the array grows as they come.
+static int index_lines(struct lsp_text *t, const char *text, size_t n) {
+    const char *p = text, *end = text + n;
+    while ((p = chars_find_break(p, end)) < end) {
+        p++;
+        if (p[-1] == '\r' && p < end && *p == '\n')
+            p++;
+        if (t->lines_gap_start == t->lines_gap_end &&
+            reserve_lines(t, t->lines_gap_start / 2 + SPARE_LINES) < 0)
+            return ERR_NOMEM;
+        t->lines[t->lines_gap_start++] = (uint32_t)(p - text);
+    }
+    return 0;
+}
+
+// The memory that the buffer has beyond its bytes, but for some room to type in, is given back:
+// where the gap moves through untouched memory, it is touched.
+static void trim(struct buf *text) {
+    size_t want = text->len + text->len / 64 + SPARE_BYTES;
+    char *data = want < text->cap ? mem_realloc(text->data, want) : NULL;
+    if (data) {
+        text->data = data;
+        text->cap = want;
+    }
+}
+
 int lsp_text_take(struct buf *text, struct lsp_text **ret, struct err *err) {
     struct lsp_text *t;
     if (text->len > LSP_TEXT_BYTES_MAX)
@@ -346,13 +364,11 @@ int lsp_text_take(struct buf *text, struct lsp_text **ret, struct err *err) {
             *ret = t;
         return r;
     }
-    uint32_t count = find_lines(-1, text->data, text->len, -1, 0, NULL);
-    if (reserve_lines(t, count) < 0) {
+    if (index_lines(t, text->data, text->len) < 0) {
         lsp_text_free(t);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    (void)find_lines(-1, text->data, text->len, -1, 0, t->lines + t->lines_gap_start);
-    t->lines_gap_start += count;
+    trim(text);
     mem_free(t->data);
     t->data = text->data;
     t->gap_start = text->len;

@@ -76,7 +76,9 @@ struct frontend {
     struct journal *journal;
     struct loop_timer *retry, *end, *parent_poll;
     uint64_t seq;
-    unsigned misses;    // of await_answer, in a row
+    bool large;      // a message that is still coming has its number and is passed on as it comes
+    size_t passed;   // so much of it has been given to the present engine
+    unsigned misses; // of await_answer, in a row
     bool one_processor; // looking for an answer would only keep the engine from giving it
     unsigned pauses;
     uint64_t read_ns; // when what is being fed was read from the client
@@ -187,6 +189,7 @@ static void lose(struct frontend *f, bool crashed) {
     hop_reader_free(f->reader);
     f->reader = NULL;
     f->leaving = false;
+    f->passed = 0;
     journal_engine_left(f->journal, crashed, write_out, f);
     pause_for(f, PAUSE_JOURNAL, journal_full(f->journal));
     pause_for(f, PAUSE_HOP, false);
@@ -267,6 +270,11 @@ static void hop_drained(void *ctx) {
     pause_for(ctx, PAUSE_HOP, false);
 }
 
+static void note_queue(struct frontend *f) {
+    if (stream_queued(f->hop) > QUEUE_BYTES)
+        pause_for(f, PAUSE_HOP, true);
+}
+
 static int send_frame(void *ctx, enum hop_type type, unsigned flags, uint64_t seq, const char *body,
                       size_t n, size_t total) {
     struct frontend *f = ctx;
@@ -279,9 +287,23 @@ static int send_frame(void *ctx, enum hop_type type, unsigned flags, uint64_t se
             head[head_bytes++] = (uint8_t)(prefix >> (8 * i));
     hop_header(head, type, flags, seq, n + head_bytes - HOP_HEADER_BYTES);
     int r = stream_write2(f->hop, head, head_bytes, body, n);
-    if (stream_queued(f->hop) > QUEUE_BYTES)
-        pause_for(f, PAUSE_HOP, true);
+    note_queue(f);
     return r;
+}
+
+// What has come of a large message of `total` bytes and the engine has not got yet. A failure to
+// write shows as the end of the connection.
+static void pass_large(struct frontend *f, const char *body, size_t n, size_t total) {
+    uint8_t head[HOP_HEADER_BYTES + HOP_TIME_BYTES];
+    size_t head_bytes = f->passed ? 0 : sizeof head;
+    if (!f->hop)
+        return;
+    hop_header(head, HOP_MESSAGE, HOP_TIMED, f->seq, total + HOP_TIME_BYTES);
+    for (size_t i = 0; i < HOP_TIME_BYTES; i++)
+        head[HOP_HEADER_BYTES + i] = (uint8_t)(f->read_ns >> (8 * i));
+    (void)stream_write2(f->hop, head, head_bytes, body + f->passed, n - f->passed);
+    f->passed = n;
+    note_queue(f);
 }
 
 static const struct stream_events hop_events = {
@@ -363,7 +385,9 @@ static void on_stop(void *ctx, int fd, int events) {
 static void end_input(struct frontend *f) {
     f->eof = true;
     loop_timer_start(f->end, END_MS, 0);
-    if (f->hop)
+    if (f->hop && f->passed)
+        lose(f, false); // half a message was its last word: the engine must not wait for the rest
+    else if (f->hop)
         (void)send_frame(f, HOP_EOF, 0, 0, NULL, 0, 0);
     else if (!f->waiting)
         all_said(f);
@@ -396,6 +420,39 @@ static bool note_life(struct frontend *f, const struct jsonrpc_message *m) {
     return true;
 }
 
+// A text of megabytes need not be here whole before the engine begins to read it, nor wait here for
+// its turn.
+static int on_part(void *ctx, const char *body, size_t n, size_t total, struct err *err) {
+    struct frontend *f = ctx;
+    (void)err;
+    if (f->eof)
+        return 0;
+    f->seq += !f->large;
+    f->large = true;
+    pass_large(f, body, n, total);
+    return 0;
+}
+
+// Its end has come.
+static void on_large(struct frontend *f, const char *body, size_t n) {
+    struct jsonrpc_message m;
+    AUTO_BUF own = BUF_INIT(0);
+    AUTO_BUF refusal = BUF_INIT(0); // not wanted: the engine has it
+    pass_large(f, body, n, n);
+    f->large = false;
+    f->passed = 0;
+    if (!framing_take(f->framing, &own) || journal_add_large(f->journal, f->seq, &own))
+        return;
+    bool readable = jsonrpc_read_up_to(own.data, n, f->role->members_max, &m, NULL) == 0;
+    if (readable && !note_life(f, &m))
+        return;
+    (void)journal_add_read(f->journal, f->seq, own.data, n, readable ? &m : NULL, &refusal);
+    if (f->hop)
+        journal_mark_sent(f->journal);
+    if (journal_full(f->journal))
+        pause_for(f, PAUSE_JOURNAL, true);
+}
+
 static int on_message(void *ctx, const char *body, size_t n, struct err *err) {
     struct frontend *f = ctx;
     struct jsonrpc_message m;
@@ -403,6 +460,10 @@ static int on_message(void *ctx, const char *body, size_t n, struct err *err) {
     (void)err;
     if (f->eof) // behind an editor's exit
         return 0;
+    if (f->large) {
+        on_large(f, body, n);
+        return 0;
+    }
     bool readable = jsonrpc_read_up_to(body, n, f->role->members_max, &m, NULL) == 0;
     if (f->role->editor && readable && !note_life(f, &m))
         return 0;
@@ -472,14 +533,15 @@ static void on_parent_poll(void *ctx) {
 
 static const struct stream_events in_events = {.data = in_data, .end = in_end};
 static const struct stream_events out_events = {.drained = out_drained, .broken = out_broken};
-static const struct framing_events line_events = {.message = on_message, .oversize = on_oversize};
+static const struct framing_events frame_events = {
+    .message = on_message, .oversize = on_oversize, .part = on_part};
 
 static int open_all(struct frontend *f, int out_fd, struct err *err) {
     cpu_set_t set;
     int r = loop_new(&f->loop, err);
     if (r < 0)
         return r;
-    f->framing = framing_new(f->role->framing, f->role->body_bytes_max, &line_events, f);
+    f->framing = framing_new(f->role->framing, f->role->body_bytes_max, &frame_events, f);
     f->journal = f->role->journal();
     if (!f->framing || !f->journal || loop_timer_new(f->loop, on_retry, f, &f->retry) < 0 ||
         loop_timer_new(f->loop, on_end_timer, f, &f->end) < 0 ||

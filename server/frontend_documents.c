@@ -1,16 +1,22 @@
 #include "server/frontend_documents.h"
 
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "protocol/json_pull.h"
 
 #include <string.h>
 
-enum { BUCKETS = 256, URI_BYTES_MAX = 64 * 1024 };
+enum {
+    BUCKETS = 256,
+    URI_BYTES_MAX = 64 * 1024,
+    HEAD_BYTES_MAX = 16 * 1024 // that of a large message: its method and URI stand there
+};
 
 struct message {
     struct message *next;
     uint64_t seq;
     size_t bytes;
+    char *own; // a large one: its bytes; NULL: they stand here
     char body[];
 };
 
@@ -33,6 +39,7 @@ struct documents *documents_new(void) {
 static void message_free(struct documents *d, struct message *m) {
     d->bytes -= m->bytes;
     d->messages--;
+    mem_free(m->own);
     mem_free(m);
 }
 
@@ -80,25 +87,33 @@ static struct document **document_slot(struct documents *d, const char *uri, siz
     return slot;
 }
 
-static struct message *message_new(struct documents *d, uint64_t seq, const char *body, size_t n) {
-    struct message *m = mem_alloc(sizeof *m + n);
+// Takes the memory of `own` where it is given.
+static struct message *message_new(struct documents *d, uint64_t seq, const char *body, size_t n,
+                                   struct buf *own) {
+    struct message *m = mem_alloc(sizeof *m + (own ? 0 : n));
     if (!m)
         return NULL;
     *m = (struct message){.seq = seq, .bytes = n};
-    memcpy(m->body, body, n);
+    if (own) {
+        char *less = mem_realloc(own->data, n); // it had grown by doubling
+        m->own = less ? less : own->data;
+        *own = BUF_INIT(own->max);
+    } else {
+        memcpy(m->body, body, n);
+    }
     d->bytes += n;
     d->messages++;
     return m;
 }
 
 static int note_open(struct documents *d, struct document **slot, const struct buf *uri,
-                     uint64_t seq, const char *body, size_t n) {
+                     uint64_t seq, const char *body, size_t n, struct buf *own) {
     if (*slot) // opened again without a close: it begins anew
         document_drop(d, slot);
     if (d->count >= DOCUMENTS_MAX || n > DOCUMENTS_BYTES_MAX - d->bytes)
         return ERR_LIMIT;
     struct document *doc = mem_alloc(sizeof *doc + uri->len + 1);
-    struct message *m = doc ? message_new(d, seq, body, n) : NULL;
+    struct message *m = doc ? message_new(d, seq, body, n, own) : NULL;
     if (!m) {
         mem_free(doc);
         return ERR_NOMEM;
@@ -111,11 +126,11 @@ static int note_open(struct documents *d, struct document **slot, const struct b
 }
 
 static int note_change(struct documents *d, struct document **slot, uint64_t seq, const char *body,
-                       size_t n) {
+                       size_t n, struct buf *own) {
     if (!*slot)
         return 0; // never opened, or not kept
     bool room = n <= DOCUMENTS_BYTES_MAX - d->bytes;
-    struct message *m = room ? message_new(d, seq, body, n) : NULL;
+    struct message *m = room ? message_new(d, seq, body, n, own) : NULL;
     if (!m) { // half of a document's edits is worse than none
         document_drop(d, slot);
         return room ? ERR_NOMEM : ERR_LIMIT;
@@ -125,32 +140,79 @@ static int note_change(struct documents *d, struct document **slot, uint64_t seq
     return 0;
 }
 
-int documents_note(struct documents *d, const struct jsonrpc_message *m, uint64_t seq,
-                   const char *body, size_t n) {
+// Which of ours a message is.
+enum kind { DID_OPEN, DID_CHANGE, DID_CLOSE, DID_OTHER };
+
+static enum kind kind_of(const struct jsonrpc_message *m) {
     static const char *const methods[] = {"textDocument/didOpen", "textDocument/didChange",
                                           "textDocument/didClose"};
-    static const char *const outer[] = {"textDocument"}, *const inner[] = {"uri"};
     size_t which = 0;
     while (which < COUNT_OF(methods) &&
            (m->method.len != strlen(methods[which]) ||
             memcmp(m->method.data, methods[which], m->method.len) != 0))
         which++;
+    return (enum kind)which;
+}
+
+// As it stands in the message.
+static struct span document_uri(const struct jsonrpc_message *m) {
+    static const char *const outer[] = {"textDocument"}, *const inner[] = {"uri"};
     struct span document = {0}, name = {0};
-    if (which == COUNT_OF(methods) || !json_pull_members(m->params, outer, &document, 1) ||
-        !json_pull_members(document, inner, &name, 1))
-        return 0;
+    if (json_pull_members_past(m->params, m->longest, outer, &document, 1))
+        (void)json_pull_members_past(document, m->longest, inner, &name, 1);
+    return name;
+}
+
+static int note_named(struct documents *d, enum kind kind, struct span name, uint64_t seq,
+                      const char *body, size_t n, struct buf *own) {
     AUTO_BUF uri = BUF_INIT(URI_BYTES_MAX);
     int r = json_pull_string(name, &uri);
     if (r < 0)
         return r == ERR_NOMEM ? r : 0; // the engine will say what is wrong with it
     struct document **slot = document_slot(d, uri.data ? uri.data : "", uri.len);
-    if (which == 0)
-        return note_open(d, slot, &uri, seq, body, n);
-    if (which == 1)
-        return note_change(d, slot, seq, body, n);
+    if (kind == DID_OPEN)
+        return note_open(d, slot, &uri, seq, body, n, own);
+    if (kind == DID_CHANGE)
+        return note_change(d, slot, seq, body, n, own);
     if (*slot)
         document_drop(d, slot);
     return 0;
+}
+
+int documents_note(struct documents *d, const struct jsonrpc_message *m, uint64_t seq,
+                   const char *body, size_t n) {
+    enum kind kind = kind_of(m);
+    struct span uri = kind == DID_OTHER ? (struct span){0} : document_uri(m);
+    return uri.data ? note_named(d, kind, uri, seq, body, n, NULL) : 0;
+}
+
+// An id, which would make it a request, may stand behind params; then it is no object that ends
+// right before the message does.
+static bool ends_with_params(const char *body, size_t n) {
+    size_t closed = 0;
+    for (; n && closed < 2; n--) {
+        if (body[n - 1] == '}')
+            closed++;
+        else if (!memchr(" \t\r\n", body[n - 1], 4))
+            return false;
+    }
+    return closed == 2;
+}
+
+int documents_note_large(struct documents *d, uint64_t seq, struct buf *body) {
+    struct jsonrpc_message m;
+    size_t head = utf_cut(body->data, body->len, HEAD_BYTES_MAX);
+    if (head == body->len || !jsonrpc_read_head(body->data, head, &m) ||
+        m.kind != JSONRPC_NOTIFICATION || !ends_with_params(body->data, body->len))
+        return 0;
+    enum kind kind = kind_of(&m);
+    struct span uri = document_uri(&m);
+    bool whole = uri.len > 1 && *uri.data == '"' && uri.data[uri.len - 1] == '"' &&
+                 uri.data + uri.len < body->data + head;
+    if (!whole || (kind != DID_OPEN && kind != DID_CHANGE))
+        return 0;
+    int r = note_named(d, kind, uri, seq, body->data, body->len, body);
+    return r < 0 ? r : 1;
 }
 
 // Bytes of the URI that stands behind the first four.
@@ -171,7 +233,7 @@ int documents_told(struct documents *d, uint64_t seq, const char *body, size_t n
     if (*slot)
         document_drop(d, slot);
     if (n > head)
-        (void)note_open(d, slot, &uri, seq, body + head, n - head);
+        (void)note_open(d, slot, &uri, seq, body + head, n - head, NULL);
     return 0;
 }
 
@@ -185,7 +247,7 @@ int documents_state(struct documents *d, uint64_t seq, const char *body, size_t 
     size_t head = 4 + uri_bytes;
     if (!doc || doc->first->seq > seq)
         return 0; // closed meanwhile, or opened anew
-    struct message *m = message_new(d, seq, body + head, n - head);
+    struct message *m = message_new(d, seq, body + head, n - head, NULL);
     if (!m)
         return 0; // what is kept still says the same
     while (doc->first && doc->first->seq <= seq) {
@@ -204,7 +266,7 @@ int documents_each(const struct documents *d, documents_fn *fn, void *ctx) {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct document *doc = d->buckets[i]; doc; doc = doc->next) {
             for (const struct message *m = doc->first; m; m = m->next) {
-                int r = fn(ctx, m->seq, m->body, m->bytes);
+                int r = fn(ctx, m->seq, m->own ? m->own : m->body, m->bytes);
                 if (r < 0)
                     return r;
             }

@@ -3,6 +3,7 @@
 // (HOP_STATE). Texts are not looked into. Bounded. No I/O.
 #pragma once
 
+#include "core/base/buf.h"
 #include "protocol/hop.h"
 #include "protocol/jsonrpc.h"
 
@@ -24,6 +25,10 @@ void documents_clear(struct documents *d); // a session begins anew
 // kept, or is not any more: if the engine ends now, the next one does not know it.
 int documents_note(struct documents *d, const struct jsonrpc_message *m, uint64_t seq,
                    const char *body, size_t n);
+// The same of a message that is too large to be read here: from its head and its end, the rest is
+// not looked at. 1: kept, its memory taken (`body` becomes empty); 0: they do not say what it is;
+// ERR_LIMIT, ERR_NOMEM as above.
+int documents_note_large(struct documents *d, uint64_t seq, struct buf *body);
 // What the engine says: everything about one document up to message `seq` comes to this didOpen.
 // Body: u32 bytes of the URI, little-endian; the URI; the message. ERR_PARSE: a cut frame.
 int documents_state(struct documents *d, uint64_t seq, const char *body, size_t n, struct err *err);

@@ -363,6 +363,10 @@ int journal_add_read(struct journal *j, uint64_t seq, const char *body, size_t n
     return 0;
 }
 
+bool journal_add_large(struct journal *j, uint64_t seq, struct buf *body) {
+    return j->documents && !j->told && documents_note_large(j->documents, seq, body) != 0;
+}
+
 int journal_add_oversize(struct journal *j, uint64_t seq, const char *head, size_t n, size_t total,
                          struct buf *refusal) {
     struct span id = jsonrpc_find_id(head, n);

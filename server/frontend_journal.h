@@ -34,6 +34,10 @@ int journal_add(struct journal *j, uint64_t seq, const char *body, size_t n, str
 // The same for a message that has been read: `m`, or NULL: it is faulty.
 int journal_add_read(struct journal *j, uint64_t seq, const char *body, size_t n,
                      const struct jsonrpc_message *m, struct buf *refusal);
+// The same for a large message of an editor that has been sent already. true: its head says that
+// it is of a document, and it was kept (its memory taken) or could not be, and nothing else is to
+// be done. false: it must be read.
+bool journal_add_large(struct journal *j, uint64_t seq, struct buf *body);
 int journal_add_oversize(struct journal *j, uint64_t seq, const char *head, size_t n, size_t total,
                          struct buf *refusal);
 void journal_answered(struct journal *j, uint64_t seq);

@@ -44,8 +44,9 @@ int lsp_document_place(struct lsp_face *f, struct lsp_document *d);    // root, 
 
 // --- didOpen, didChange … (lsp_sync.c)
 extern const struct lsp_feature lsp_feature_sync;
-// true: it was one of the two that are read without a tree.
-bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, size_t message_bytes);
+// true: it was one of the two that are read without a tree. `text`: where m->text is decoded.
+bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, struct buf *text,
+                   size_t message_bytes);
 void lsp_sync_state(struct lsp_face *f, struct lsp_document *d); // HOP_STATE, when it is worth it
 
 // --- the rest

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { LARGE_BYTES = 64 * 1024 }; // of a message whose text is decoded while it is checked
+
 // --- features ------------------------------------------------------------------------------------
 
 size_t lsp_feature_index(const struct lsp_feature *feature) {
@@ -232,15 +234,17 @@ static bool too_many_members(const struct jsonrpc_message *m, size_t n) {
 static void face_message(void *face, const char *body, size_t n, uint64_t seq, unsigned flags) {
     struct lsp_face *f = face;
     struct jsonrpc_message m;
+    AUTO_BUF text = BUF_INIT(LSP_TEXT_BYTES_MAX); // of a document that is opened
     f->seq = seq;
     f->arrival_ns = session_arrival_ns(f->session);
     f->silent = (flags & HOP_SILENT) != 0;
-    bool readable = jsonrpc_read_up_to(body, n, JSONRPC_MEMBERS_PULL_MAX, &m, NULL) == 0;
+    bool readable = jsonrpc_read_text(body, n, JSONRPC_MEMBERS_PULL_MAX, &m,
+                                      n >= LARGE_BYTES ? &text : NULL, NULL) == 0;
     bool notification = readable && m.kind == JSONRPC_NOTIFICATION;
     if (!readable || (m.kind == JSONRPC_REQUEST && m.members > LSP_MEMBERS_MAX))
         rpc_receive(f->rpc, body, n, seq, f->silent); // says what is wrong
     else if ((!notification || welcome_notification(f, m.method)) &&
-             !(notification && lsp_sync_take(f, &m, n)) && !too_many_members(&m, n))
+             !(notification && lsp_sync_take(f, &m, &text, n)) && !too_many_members(&m, n))
         rpc_receive_read(f->rpc, body, n, &m, seq, f->silent);
     f->silent = false;
 }

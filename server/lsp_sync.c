@@ -27,22 +27,25 @@ static char *string_of(struct span value) {
     return string;
 }
 
-static void open_text(struct lsp_face *f, const char *uri, const char *language, int64_t version,
-                      struct span text, size_t message_bytes) {
-    struct lsp_document *old = lsp_document_find_any(f, uri, strlen(uri)), *d = NULL;
+// What a didOpen says; the text is taken.
+static void open_text(struct lsp_face *f, struct lsp_opening *o, struct span text,
+                      size_t message_bytes) {
+    struct lsp_document *old = lsp_document_find_any(f, o->uri, strlen(o->uri)), *d = NULL;
     struct err err = {0};
-    AUTO_BUF decoded = BUF_INIT(LSP_TEXT_BYTES_MAX);
     if (old) {
         // "An open notification must not be sent more than once without a corresponding close."
         lsp_log(f, LSP_WARNING, "opened twice without a close; the newer text counts");
         lsp_document_close(f, old);
     }
-    int r = json_pull_string(text, &decoded);
-    if (r < 0)
-        (void)err_set(&err, r, "its text cannot be kept");
-    struct lsp_opening o = {.uri = uri, .language = language, .version = version, .text = &decoded};
+    int r = 0;
+    if (text.data) { // not decoded yet
+        buf_done(o->text);
+        r = json_pull_string(text, o->text);
+        if (r < 0)
+            (void)err_set(&err, r, "its text cannot be kept");
+    }
     if (r == 0)
-        r = lsp_document_open(f, &o, &d, &err);
+        r = lsp_document_open(f, o, &d, &err);
     if (r < 0) {
         lsp_log(f, LSP_WARNING, "a document was not taken: %s", err_text(&err));
         return;
@@ -51,13 +54,14 @@ static void open_text(struct lsp_face *f, const char *uri, const char *language,
     lsp_tell_document(f, d, LSP_OPENED);
 }
 
-static void did_open(struct lsp_face *f, struct span params, size_t message_bytes) {
+static void did_open(struct lsp_face *f, const struct jsonrpc_message *m, struct buf *text,
+                     size_t message_bytes) {
     static const char *const outer[] = {"textDocument"};
     static const char *const inner[] = {"uri", "languageId", "version", "text"};
     struct span document = {0}, v[4] = {{0}};
     int64_t version = 0;
-    if (json_pull_members(params, outer, &document, 1))
-        (void)json_pull_members(document, inner, v, COUNT_OF(v));
+    if (json_pull_members_past(m->params, m->longest, outer, &document, 1))
+        (void)json_pull_members_past(document, m->longest, inner, v, COUNT_OF(v));
     AUTO_FREE char *uri = string_of(v[0]);
     AUTO_FREE char *language = string_of(v[1]);
     (void)json_pull_int(v[2], &version); // some clients leave it out
@@ -65,7 +69,10 @@ static void did_open(struct lsp_face *f, struct span params, size_t message_byte
         lsp_log(f, LSP_ERROR, "textDocument/didOpen: expected textDocument.uri and .text");
         return;
     }
-    open_text(f, uri, language ? language : "", version, v[3], message_bytes);
+    struct lsp_opening o = {
+        .uri = uri, .language = language ? language : "", .version = version, .text = text};
+    bool decoded = v[3].data == m->text.data;
+    open_text(f, &o, decoded ? (struct span){0} : v[3], message_bytes);
 }
 
 // --- changing ------------------------------------------------------------------------------------
@@ -214,14 +221,15 @@ void lsp_sync_state(struct lsp_face *f, struct lsp_document *d) {
 
 // --- rows ----------------------------------------------------------------------------------------
 
-bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, size_t message_bytes) {
+bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, struct buf *text,
+                   size_t message_bytes) {
     static const char open[] = "textDocument/didOpen", change[] = "textDocument/didChange";
     bool opens =
         m->method.len == sizeof open - 1 && memcmp(m->method.data, open, m->method.len) == 0;
     bool changes =
         m->method.len == sizeof change - 1 && memcmp(m->method.data, change, m->method.len) == 0;
     if (opens)
-        did_open(f, m->params, message_bytes);
+        did_open(f, m, text, message_bytes);
     else if (changes)
         did_change(f, m->params, message_bytes);
     return opens || changes;
