@@ -114,6 +114,10 @@ static inline unsigned chars_hex_value(char c) {
     return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
+// What the letter behind a backslash stands for; 0 of u, and of those that stand for nothing.
+static const char chars_escapes[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                        ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+
 static inline uint32_t chars_hex4(const char *p) {
     uint32_t code = 0;
     for (int i = 0; i < 4; i++)
@@ -141,10 +145,8 @@ static inline size_t chars_put_code_point(char *out, uint32_t c) {
 // At the backslash of an escape that was checked; so was the next one, if there is one. Writes what
 // it stands for, which is never longer: half a surrogate pair is U+FFFD. Gives the place behind it.
 static inline const char *chars_put_escape(char **to, const char *p, const char *end) {
-    static const char plain[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
     if (p[1] != 'u') {
-        *(*to)++ = plain[(unsigned char)p[1]];
+        *(*to)++ = chars_escapes[(unsigned char)p[1]];
         return p + 2;
     }
     uint32_t code = chars_hex4(p + 2);

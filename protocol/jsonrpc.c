@@ -181,6 +181,12 @@ static int read_text(struct scan *s, struct err *err) {
         if (c == '"')
             break;
         if (c == '\\') {
+            char plain = s->end - s->p > 1 ? chars_escapes[(unsigned char)s->p[1]] : '\0';
+            if (plain) {
+                *to++ = plain;
+                s->p += 2;
+                continue;
+            }
             int r = copy_escape(s, &to, err);
             if (r < 0)
                 return r;
