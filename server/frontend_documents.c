@@ -9,20 +9,30 @@
 enum {
     BUCKETS = 256,
     URI_BYTES_MAX = 64 * 1024,
-    HEAD_BYTES_MAX = 16 * 1024 // that of a large message: its method and URI stand there
+    HEAD_BYTES_MAX = 16 * 1024, // that of a large message: its method and URI stand there
+    CHUNK_BYTES = 256 * 1024,   // so large that its memory is mapped, and goes back when it is free
+    SMALL_BYTES_MAX = CHUNK_BYTES / 4
+};
+
+// Small messages of one document, in the order in which they came and are dropped. Thousands of
+// letters, each with memory of its own, would leave holes that nobody gets back.
+struct chunk {
+    size_t used, live;
 };
 
 struct message {
     struct message *next;
     uint64_t seq;
     size_t bytes;
-    char *own; // a large one: its bytes; NULL: they stand here
+    struct chunk *chunk; // where it stands, or NULL
+    char *own;           // a large one: its bytes; NULL: they stand here
     char body[];
 };
 
 struct document {
     struct document *next;
     struct message *first, *last; // the first one is a didOpen
+    struct chunk *chunk;          // the one that has room, or NULL
     size_t uri_bytes;
     char uri[];
 };
@@ -36,21 +46,26 @@ struct documents *documents_new(void) {
     return mem_zalloc(sizeof(struct documents));
 }
 
-static void message_free(struct documents *d, struct message *m) {
+static void first_free(struct documents *d, struct document *doc) {
+    struct message *m = doc->first;
+    struct chunk *chunk = m->chunk;
+    doc->first = m->next;
     d->bytes -= m->bytes;
     d->messages--;
     mem_free(m->own);
-    mem_free(m);
+    if (!chunk) {
+        mem_free(m);
+    } else if (--chunk->live == 0) {
+        doc->chunk = doc->chunk == chunk ? NULL : doc->chunk;
+        mem_free(chunk);
+    }
 }
 
 static void document_drop(struct documents *d, struct document **slot) {
     struct document *doc = *slot;
     *slot = doc->next;
-    while (doc->first) {
-        struct message *m = doc->first;
-        doc->first = m->next;
-        message_free(d, m);
-    }
+    while (doc->first)
+        first_free(d, doc);
     d->count--;
     mem_free(doc);
 }
@@ -87,13 +102,32 @@ static struct document **document_slot(struct documents *d, const char *uri, siz
     return slot;
 }
 
+static struct message *in_chunk(struct document *doc, size_t n) {
+    size_t bytes = (sizeof(struct message) + n + 15) / 16 * 16;
+    if (!doc->chunk || bytes > CHUNK_BYTES - doc->chunk->used) {
+        struct chunk *chunk = mem_alloc(CHUNK_BYTES);
+        if (!chunk)
+            return NULL;
+        *chunk = (struct chunk){.used = sizeof *chunk};
+        doc->chunk = chunk;
+    }
+    struct message *m = (struct message *)(void *)((char *)doc->chunk + doc->chunk->used);
+    doc->chunk->used += bytes;
+    doc->chunk->live++;
+    *m = (struct message){.chunk = doc->chunk};
+    return m;
+}
+
 // Takes the memory of `own` where it is given.
-static struct message *message_new(struct documents *d, uint64_t seq, const char *body, size_t n,
-                                   struct buf *own) {
-    struct message *m = mem_alloc(sizeof *m + (own ? 0 : n));
+static struct message *message_new(struct documents *d, struct document *doc, uint64_t seq,
+                                   const char *body, size_t n, struct buf *own) {
+    // An opening is kept for long: it must not hold a chunk.
+    bool small = !own && doc->first && n <= SMALL_BYTES_MAX;
+    struct message *m = small ? in_chunk(doc, n) : mem_zalloc(sizeof *m + (own ? 0 : n));
     if (!m)
         return NULL;
-    *m = (struct message){.seq = seq, .bytes = n};
+    m->seq = seq;
+    m->bytes = n;
     if (own) {
         char *less = mem_realloc(own->data, n); // it had grown by doubling
         m->own = less ? less : own->data;
@@ -113,12 +147,14 @@ static int note_open(struct documents *d, struct document **slot, const struct b
     if (d->count >= DOCUMENTS_MAX || n > DOCUMENTS_BYTES_MAX - d->bytes)
         return ERR_LIMIT;
     struct document *doc = mem_alloc(sizeof *doc + uri->len + 1);
-    struct message *m = doc ? message_new(d, seq, body, n, own) : NULL;
-    if (!m) {
+    if (!doc)
+        return ERR_NOMEM;
+    *doc = (struct document){.next = *slot, .uri_bytes = uri->len};
+    doc->first = doc->last = message_new(d, doc, seq, body, n, own);
+    if (!doc->first) {
         mem_free(doc);
         return ERR_NOMEM;
     }
-    *doc = (struct document){.next = *slot, .first = m, .last = m, .uri_bytes = uri->len};
     memcpy(doc->uri, uri->data ? uri->data : "", uri->len);
     *slot = doc;
     d->count++;
@@ -130,7 +166,7 @@ static int note_change(struct documents *d, struct document **slot, uint64_t seq
     if (!*slot)
         return 0; // never opened, or not kept
     bool room = n <= DOCUMENTS_BYTES_MAX - d->bytes;
-    struct message *m = room ? message_new(d, seq, body, n, own) : NULL;
+    struct message *m = room ? message_new(d, *slot, seq, body, n, own) : NULL;
     if (!m) { // half of a document's edits is worse than none
         document_drop(d, slot);
         return room ? ERR_NOMEM : ERR_LIMIT;
@@ -246,15 +282,16 @@ int documents_state(struct documents *d, uint64_t seq, const char *body, size_t 
     struct document **slot = document_slot(d, body + 4, uri_bytes), *doc = *slot;
     size_t head = 4 + uri_bytes;
     if (!doc || doc->first->seq > seq)
-        return 0; // closed meanwhile, or opened anew
-    struct message *m = message_new(d, seq, body + head, n - head, NULL);
+        return 0;                 // closed meanwhile, or opened anew
+    struct buf own = BUF_INIT(0); // not in a chunk: it is the opening now
+    struct message *m = buf_append(&own, body + head, n - head) == 0
+                            ? message_new(d, doc, seq, own.data, own.len, &own)
+                            : NULL;
+    buf_done(&own);
     if (!m)
         return 0; // what is kept still says the same
-    while (doc->first && doc->first->seq <= seq) {
-        struct message *old = doc->first;
-        doc->first = old->next;
-        message_free(d, old);
-    }
+    while (doc->first && doc->first->seq <= seq)
+        first_free(d, doc);
     m->next = doc->first;
     if (!m->next)
         doc->last = m;

@@ -160,7 +160,7 @@ struct lsp_document {
     bool lost;
     struct lsp_text *text;
     struct lsp_copy *copy;          // of the text as it is now, if somebody asked for one
-    size_t journaled;               // bytes that the front end keeps of it
+    size_t journaled;               // bytes that the front end keeps of its edits
     size_t counted;                 // bytes of document_bytes that are its
     void *states[LSP_FEATURES_MAX]; // of features, by lsp_document_state
 };

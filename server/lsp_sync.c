@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    // The front end's messages about a document are put together when they are worth so much more
-    // than the document itself.
+    // The front end's messages about a document are put together when those after its opening come
+    // to so much and half of it: it keeps them in its own memory.
     STATE_BYTES_MIN = 256 * 1024,
     STATE_OVERHEAD = 64 // of one kept message
 };
@@ -28,8 +28,7 @@ static char *string_of(struct span value) {
 }
 
 // What a didOpen says; the text is taken.
-static void open_text(struct lsp_face *f, struct lsp_opening *o, struct span text,
-                      size_t message_bytes) {
+static void open_text(struct lsp_face *f, struct lsp_opening *o, struct span text) {
     struct lsp_document *old = lsp_document_find_any(f, o->uri, strlen(o->uri)), *d = NULL;
     struct err err = {0};
     if (old) {
@@ -50,12 +49,10 @@ static void open_text(struct lsp_face *f, struct lsp_opening *o, struct span tex
         lsp_log(f, LSP_WARNING, "a document was not taken: %s", err_text(&err));
         return;
     }
-    d->journaled = message_bytes;
     lsp_tell_document(f, d, LSP_OPENED);
 }
 
-static void did_open(struct lsp_face *f, const struct jsonrpc_message *m, struct buf *text,
-                     size_t message_bytes) {
+static void did_open(struct lsp_face *f, const struct jsonrpc_message *m, struct buf *text) {
     static const char *const outer[] = {"textDocument"};
     static const char *const inner[] = {"uri", "languageId", "version", "text"};
     struct span document = {0}, v[4] = {{0}};
@@ -72,7 +69,7 @@ static void did_open(struct lsp_face *f, const struct jsonrpc_message *m, struct
     struct lsp_opening o = {
         .uri = uri, .language = language ? language : "", .version = version, .text = text};
     bool decoded = v[3].data == m->text.data;
-    open_text(f, &o, decoded ? (struct span){0} : v[3], message_bytes);
+    open_text(f, &o, decoded ? (struct span){0} : v[3]);
 }
 
 // --- changing ------------------------------------------------------------------------------------
@@ -200,7 +197,7 @@ static void did_change(struct lsp_face *f, struct span params, size_t message_by
 
 void lsp_sync_state(struct lsp_face *f, struct lsp_document *d) {
     size_t bytes;
-    if (d->lost || d->journaled < STATE_BYTES_MIN + 2 * lsp_text_bytes(d->text))
+    if (d->lost || d->journaled < STATE_BYTES_MIN + lsp_text_bytes(d->text) / 2)
         return;
     const char *text = lsp_text_flat(d->text, &bytes);
     AUTO_BUF m = BUF_INIT(0);
@@ -216,7 +213,7 @@ void lsp_sync_state(struct lsp_face *f, struct lsp_document *d) {
     if (m.failed)
         return; // it keeps what it has
     session_send_state(f->session, f->seq, d->uri, strlen(d->uri), m.data, m.len);
-    d->journaled = m.len;
+    d->journaled = 0;
 }
 
 // --- rows ----------------------------------------------------------------------------------------
@@ -229,7 +226,7 @@ bool lsp_sync_take(struct lsp_face *f, const struct jsonrpc_message *m, struct b
     bool changes =
         m->method.len == sizeof change - 1 && memcmp(m->method.data, change, m->method.len) == 0;
     if (opens)
-        did_open(f, m, text, message_bytes);
+        did_open(f, m, text);
     else if (changes)
         did_change(f, m->params, message_bytes);
     return opens || changes;

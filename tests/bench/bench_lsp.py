@@ -316,13 +316,15 @@ def measure_edits(kind, root):
 
 
 def measure_large(kind, root):
-    for row, line in (("10 MB of ASCII", "int x%07d; /* a line \\ \" */\n"), ("10 MB, not ASCII", "int x%07d; /* ä𝄞 \\ \" */\n")):
+    other = "int x%07d; /* ä𝄞 \\ \" */\n"
+    for row, line, escaped in (("10 MB of ASCII", "int x%07d; /* a line \\ \" */\n", False), ("10 MB, not ASCII", other, False),
+                               ("10 MB, not ASCII, escaped", other, True)):
         text = "".join(line % i for i in range((10 << 20) // len((line % 0).encode())))
         s = kind.start(root)
         s.initialize(root, kind.options)
         uri = "file://" + os.path.join(root, "part00", "large.c")
         body = json.dumps({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {
-            "textDocument": {"uri": uri, "languageId": "c", "version": 1, "text": text}}}, ensure_ascii=False).encode()
+            "textDocument": {"uri": uri, "languageId": "c", "version": 1, "text": text}}}, ensure_ascii=escaped).encode()
         data = b"Content-Length: %d\r\n\r\n" % len(body) + body
         data += s.change(uri, 2, 1000, 0, "long", 3) + s.request("bench/none", {})
         begun, before = time.monotonic(), kind.cpu_ms(s)

@@ -4,8 +4,10 @@ Text outside of the BMP, line ends of three kinds, frames split and merged, now 
 `test_lsp_edits.py PAIRED --edits=1000000` is the whole run; by default it is shorter."""
 import hashlib
 import json
+import os
 import random
 import re
+import signal
 import time
 
 from lsp_lib import Lsp, frame
@@ -124,6 +126,100 @@ def test_the_server_has_what_the_editor_has():
             compared += batches
     report("%s edits in three encodings, compared %s times: %.1f s" % (
         format(total, ","), format(compared, ","), time.monotonic() - begun))
+
+
+def large_text(megabytes):
+    line = "int x%07d; /* ä𝄞 \\ \" */\r\n"
+    return "".join(line % i for i in range((megabytes << 20) // len((line % 0).encode())))
+
+
+def open_message(uri, text, ascii_only, params_first):
+    members = [("jsonrpc", "2.0"), ("method", "textDocument/didOpen"), ("params", {"textDocument": {
+        "uri": uri, "languageId": "plaintext", "version": 1, "text": text}})]
+    return json.dumps(dict(reversed(members) if params_first else members), ensure_ascii=ascii_only).encode()
+
+
+def expect_text(e, uri, text):
+    seen = e.call("workspace/executeCommand", {"command": "paired.document", "arguments": [
+        {"textDocument": {"uri": uri}}]}, 60)
+    want = text.encode()
+    assert seen["bytes"] == len(want) and seen["hash"] == hashlib.blake2b(want, digest_size=16).hexdigest(), seen
+    assert seen["lines"] == len(LINE_ENDS.findall(text)) + 1, seen
+
+
+def test_a_large_text_in_parts():
+    """Passed on while it comes, in whatever order its members stand and however it is cut; and kept for the next engine."""
+    rng = random.Random(7)
+    text = large_text(1)
+    with World() as w:
+        e = Lsp(w)
+        e.initialize()
+        for number in range(8):
+            uri = "untitled:large-%d" % number
+            body = open_message(uri, text, number % 2 == 1, number % 4 > 1)
+            e.call("workspace/executeCommand", {"command": "paired.status"})
+            data = frame(body)
+            while data and number < 4:
+                n = rng.randint(1, 150000)
+                e.raw(data[:n])
+                data = data[n:]
+            e.raw(data)
+            e.change(uri, 2, ({"line": 0, "character": 0}, {"line": 0, "character": 3}, "long"))
+            # … and all of it anew, in one large message.
+            e.raw(frame(json.dumps({"jsonrpc": "2.0", "method": "textDocument/didChange", "params": {
+                "textDocument": {"uri": uri, "version": 3}, "contentChanges": [{"text": text[100:]}]}}).encode()))
+            e.change(uri, 4, ({"line": 0, "character": 0}, {"line": 0, "character": 0}, "é"))
+            expect_text(e, uri, "é" + text[100:])
+        os.kill(w.engine_pid(), signal.SIGKILL)
+        for number in range(8):
+            expect_text(e, "untitled:large-%d" % number, "é" + text[100:])
+        # What is no JSON is told as such, and nothing is lost by it.
+        e.raw(frame(open_message("untitled:bad", text, True, False).replace(b"\\u00e4", b"\\u00g4", 1)))
+        e.until(lambda: "null" in e.answers, 60)
+        assert e.answers["null"][0][1]["error"]["code"] == -32700, e.answers["null"]
+        # A request of the same name is one.
+        body = open_message("untitled:asked", text, True, False)
+        e.raw(frame(body[:-1] + b',"id":"late"}'))
+        e.until(lambda: '"late"' in e.answers, 60)
+        expect_text(e, "untitled:large-7", "é" + text[100:])
+        assert e.leave() == 0
+
+
+def test_the_engine_goes_while_a_large_text_comes():
+    text = large_text(4)
+    with World() as w:
+        e = Lsp(w)
+        e.initialize()
+        for times in (1, 2):
+            uri = "untitled:half-%d" % times
+            data = frame(open_message(uri, text, False, False))
+            half = len(data) // 3
+            for _ in range(times):
+                e.raw(data[:half])  # a pipe holds less: most of it has been read
+                data = data[half:]
+                os.kill(w.engine_pid(), signal.SIGKILL)
+            e.raw(data)
+            expect_text(e, uri, text)
+        os.kill(w.engine_pid(), signal.SIGKILL)
+        expect_text(e, "untitled:half-1", text)
+        expect_text(e, "untitled:half-2", text)
+        assert e.leave() == 0
+
+
+def test_an_editor_that_ends_within_a_large_message():
+    text = large_text(4)
+    with World() as w:
+        e = Lsp(w)
+        e.initialize()
+        e.open("untitled:kept", text)
+        data = frame(open_message("untitled:cut", text, False, False))
+        number = e.post("workspace/executeCommand", {"command": "paired.document", "arguments": [
+            {"textDocument": {"uri": "untitled:kept"}}]})
+        e.raw(data[:len(data) // 2])
+        e.process.stdin.close()
+        m = e.wait(number, 60)  # like any request that is open at the end of input
+        assert m.get("result", {}).get("bytes") == len(text.encode()) or m["error"]["code"] == -32800, m
+        assert e.process.wait(60) == 1  # it did not ask to end
 
 
 def test_a_difference_would_be_seen():

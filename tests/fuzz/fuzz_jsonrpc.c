@@ -1,6 +1,9 @@
 // protocol/jsonrpc and tree: spans lie inside the message and are JSON themselves; jansson
 // agrees on what is JSON.
 #include "protocol/jsonrpc.h"
+
+#include "core/base/mem.h"
+#include "protocol/json_pull.h"
 #include "protocol/tree.h"
 
 #include <jansson.h>
@@ -44,6 +47,33 @@ static void compare_trees(const char *text, size_t size, const json_t *theirs) {
     json_decref(ours);
 }
 
+// The text that is decoded on the way is what is taken out afterwards.
+static void compare_text(const char *text, size_t size, int plain) {
+    AUTO_BUF one = BUF_INIT(0), two = BUF_INIT(0);
+    struct jsonrpc_message m;
+    int r = jsonrpc_read_text(text, size, JSONRPC_MEMBERS_MAX, &m, &one, NULL);
+    if (r != plain)
+        abort();
+    if (r < 0 || !m.text.data)
+        return;
+    check(m.text, text, size);
+    if (json_pull_string(m.text, &two) < 0 || one.len != two.len ||
+        (one.len && memcmp(one.data, two.data, one.len) != 0))
+        abort();
+}
+
+// What half of a message says of its method is so.
+static void compare_head(const char *text, size_t size, const struct jsonrpc_message *whole) {
+    struct jsonrpc_message m;
+    bool told = jsonrpc_read_head(text, size / 2, &m);
+    if (told && (m.params.data < text || m.params.data + m.params.len > text + size / 2))
+        abort();
+    if (told && whole && whole->kind == m.kind &&
+        (whole->method.len != m.method.len ||
+         memcmp(whole->method.data, m.method.data, m.method.len) != 0))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *text = (const char *)data;
     struct jsonrpc_message m;
@@ -62,6 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
     }
     check(jsonrpc_find_id(text, size), text, size);
+    compare_text(text, size, r);
+    compare_head(text, size, r == 0 ? &m : NULL);
 
     size_t count = 0;
     int each = jsonrpc_each(text, size, check_element, &count);

@@ -253,6 +253,68 @@ static void every_failed_allocation_is_an_error_and_no_leak(void **state) {
     buf_done(&s.text);
 }
 
+struct parts {
+    struct framing *framing;
+    size_t last, calls;
+    struct buf taken;
+    bool take, had;
+};
+
+static int on_part(void *ctx, const char *body, size_t n, size_t total, struct err *err) {
+    struct parts *p = ctx;
+    (void)err;
+    assert_true(n >= FRAMING_PART_BYTES && n > p->last && n < total);
+    for (size_t i = p->last; i < n; i++) // and what stood before is still there
+        assert_int_equal(body[i], 'a' + (char)(i % 23));
+    assert_int_equal(body[0], 'a');
+    p->last = n;
+    p->calls++;
+    return 0;
+}
+
+static int on_whole(void *ctx, const char *body, size_t n, struct err *err) {
+    struct parts *p = ctx;
+    (void)err;
+    if (n < FRAMING_PART_BYTES)
+        return 0;
+    assert_true(n > p->last);
+    p->last = 0;
+    if (p->take)
+        p->had = framing_take(p->framing, &p->taken);
+    if (p->had) {
+        assert_ptr_equal(p->taken.data, body);
+        assert_int_equal(p->taken.len, n);
+    }
+    return 0;
+}
+
+static void a_large_body_is_shown_while_it_comes_and_can_be_taken(void **state) {
+    static const struct framing_events with_parts = {.message = on_whole, .part = on_part};
+    enum { BODY = FRAMING_PART_BYTES * 3 + 17 };
+    static const size_t steps[] = {1000, FRAMING_PART_BYTES, FRAMING_PART_BYTES * 2, 10 * BODY};
+    (void)state;
+    AUTO_BUF wire = BUF_INIT(0);
+    (void)buf_printf(&wire, "Content-Length: %d\r\n\r\n", BODY);
+    for (size_t i = 0; i < BODY; i++)
+        (void)buf_putc(&wire, 'a' + (char)(i % 23));
+    (void)buf_puts(&wire, "Content-Length: 2\r\n\r\n{}");
+    for (size_t i = 0; i < 2 * COUNT_OF(steps); i++) {
+        size_t step = steps[i / 2];
+        struct parts p = {.take = i % 2};
+        struct framing *f = framing_new(FRAMING_CONTENT_LENGTH, BODY, &with_parts, &p);
+        p.framing = f;
+        for (size_t at = 0; at < wire.len; at += step)
+            assert_int_equal(
+                framing_feed(f, wire.data + at, wire.len - at < step ? wire.len - at : step, NULL),
+                0);
+        assert_int_equal(framing_end(f, NULL), 0);
+        assert_int_equal(p.calls > 0, step < BODY);
+        assert_int_equal(p.had, p.take && step < BODY); // else it lay in the input
+        buf_done(&p.taken);
+        framing_free(f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_come_out_the_same_for_every_split),
@@ -269,6 +331,7 @@ int main(void) {
         cmocka_unit_test(a_length_that_cannot_be_is_refused),
         cmocka_unit_test(an_endless_header_is_cut_off),
         cmocka_unit_test(what_the_owner_returns_stops_the_feed),
+        cmocka_unit_test(a_large_body_is_shown_while_it_comes_and_can_be_taken),
         cmocka_unit_test(every_failed_allocation_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests_name("protocol/framing", tests, NULL, NULL);

@@ -35,6 +35,28 @@ static void members_are_found_in_one_pass(void **state) {
     expect_span(v[4], "[1,[2],\"}\"]");
 }
 
+static void a_known_string_is_passed_over_and_a_cut_object_gives_what_is_whole(void **state) {
+    static const char object[] = "{\"a\":[\"long, \\\"\"],\"uri\":\"u\",\"b\":{\"c\":\"d\"}}";
+    static const char *const names[] = {"uri", "b"};
+    struct span known = {strstr(object, "\"long"), strlen("\"long, \\\"\"")};
+    (void)state;
+    struct span v[2] = {{0}};
+    assert_true(json_pull_members_past(span_of(object), known, names, v, 2));
+    expect_span(v[0], "\"u\"");
+    expect_span(v[1], "{\"c\":\"d\"}");
+    for (size_t cut = 1; cut < sizeof object - 1; cut++) {
+        char *copy = mem_alloc(cut); // so that a byte too many is seen
+        memcpy(copy, object, cut);
+        memset(v, 0, sizeof v);
+        assert_true(
+            json_pull_members_past((struct span){copy, cut}, (struct span){0}, names, v, 2));
+        if (v[0].data && v[0].data + v[0].len < copy + cut)
+            expect_span(v[0], "\"u\"");
+        assert_true(!v[1].data || v[1].data + v[1].len == copy + cut || cut == sizeof object - 2);
+        mem_free(copy);
+    }
+}
+
 static void what_is_no_object_has_no_members(void **state) {
     static const char *const names[] = {"a"};
     static const char *const others[] = {"[]", "3", "\"{\\\"a\\\":1}\"", "null", "true"};
@@ -111,6 +133,7 @@ static void whole_numbers_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_are_found_in_one_pass),
+        cmocka_unit_test(a_known_string_is_passed_over_and_a_cut_object_gives_what_is_whole),
         cmocka_unit_test(what_is_no_object_has_no_members),
         cmocka_unit_test(elements_come_one_after_the_other),
         cmocka_unit_test(strings_are_decoded),

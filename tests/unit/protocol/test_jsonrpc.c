@@ -1,5 +1,8 @@
 #include "protocol/jsonrpc.h"
 
+#include "core/base/mem.h"
+#include "protocol/json_pull.h"
+
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
@@ -349,6 +352,84 @@ static void members_and_elements_are_counted(void **state) {
     }
 }
 
+static void the_text_is_decoded_on_the_way_as_it_is_afterwards(void **state) {
+    static const char *const texts[] = {
+        "\"\"", "\"plain\"", "\"sixteen bytes and more, then \\n\\t\\\"\\\\ \\/ \\b\\f\\r\"",
+        "\"\\u00e4\\u20AC\\ud834\\udd1e\\ud834\\u0041\\ud834\\n\\udd1e\\ud834\\ud834\\udd1e\"",
+        "\"ä€𝄞 ä€𝄞ä€𝄞ä€𝄞ä€𝄞ä€𝄞ä€𝄞ä€𝄞ä€𝄞 a\\u0000b\""};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        AUTO_BUF message = BUF_INIT(0), want = BUF_INIT(0), none = BUF_INIT(0);
+        struct jsonrpc_message m;
+        (void)buf_printf(&message,
+                         "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"text\":[\"no\"],"
+                         "\"a\":{\"text\":%s},\"text\":\"another\"}}",
+                         texts[i]);
+        assert_int_equal(json_pull_string((struct span){texts[i], strlen(texts[i])}, &want), 0);
+        for (size_t cut = 0; cut <= message.len; cut++) {
+            // In memory of its own, so that a byte too many is seen.
+            char *copy = mem_alloc(cut + !cut);
+            AUTO_BUF text = BUF_INIT(0);
+            memcpy(copy, message.data, cut);
+            int r = jsonrpc_read_text(copy, cut, 100, &m, &text, NULL);
+            assert_int_equal(r, cut == message.len ? 0 : ERR_PARSE);
+            if (r == 0) {
+                assert_int_equal(m.text.data - copy, strstr(message.data, texts[i]) - message.data);
+                assert_int_equal(m.text.len, strlen(texts[i]));
+                assert_int_equal(text.len, want.len);
+                assert_memory_equal(text.data, want.data ? want.data : "", want.len);
+            }
+            mem_free(copy);
+        }
+        // Without memory for it the message is read all the same; there was some for the next one.
+        mem_fail_at(1);
+        assert_int_equal(jsonrpc_read_text(message.data, message.len, 100, &m, &none, NULL), 0);
+        mem_fail_at(0);
+        assert_span(m.text, "\"another\"");
+    }
+}
+
+static void what_is_wrong_in_the_text_is_refused(void **state) {
+    static const char *const texts[] = {
+        "\"\\x\"", "\"\\u12g4\"", "\"\\ud834\\u12g4\"", "\"\\ud834\\x\"",
+        "\"\n\"",  "\"\xC3(\"",   "\"\xED\xA0\x80\"",   "\"0123456789abcdef0123456789abcde\xF0\""};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        AUTO_BUF message = BUF_INIT(0), text = BUF_INIT(0);
+        struct jsonrpc_message m;
+        struct err one = {0}, two = {0};
+        (void)buf_printf(&message, "{\"id\":1,\"text\":%s}", texts[i]);
+        assert_int_equal(jsonrpc_read_text(message.data, message.len, 100, &m, &text, &one),
+                         ERR_PARSE);
+        assert_span(m.id, "1");
+        assert_int_equal(jsonrpc_read(message.data, message.len, &m, &two), ERR_PARSE);
+        assert_string_equal(one.message, two.message);
+    }
+}
+
+static void a_head_says_what_stands_in_it(void **state) {
+    static const char told[] =
+        "{\"jsonrpc\":\"2.0\",\"method\":\"a\\/b\",\"params\":{\"u\":\"x\",\"text\":\"0123";
+    static const char asked[] = "{\"id\":7,\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"u\":";
+    static const char *const others[] = {
+        "{\"jsonrpc\":\"2.0\",\"params\":{\"u\":\"x\",",             // its method comes later
+        "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"u\":}", // a fault
+        "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{},",      // params are over
+        "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"x\":{\"params\":{",
+        "[{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"method\":\"m\",\"params\":{"};
+    struct jsonrpc_message m;
+    (void)state;
+    assert_true(jsonrpc_read_head(told, strlen(told), &m));
+    assert_int_equal(m.kind, JSONRPC_NOTIFICATION);
+    assert_span(m.method, "a/b");
+    assert_span(m.params, "{\"u\":\"x\",\"text\":\"0123");
+    assert_true(jsonrpc_read_head(asked, strlen(asked), &m));
+    assert_int_equal(m.kind, JSONRPC_REQUEST);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_false(jsonrpc_read_head(others[i], strlen(others[i]), &m));
+}
+
 static void ten_megabytes_of_text_are_one_value(void **state) {
     (void)state;
     enum { BYTES = 10 * 1024 * 1024 };
@@ -361,6 +442,8 @@ static void ten_megabytes_of_text_are_one_value(void **state) {
     (void)buf_puts(&text, "\"}}");
     assert_int_equal(jsonrpc_read(text.data, text.len, &m, NULL), 0);
     assert_int_equal(m.params.len, BYTES + strlen("{\"t\":\"\"}"));
+    assert_int_equal(m.longest.len, BYTES + 2);
+    assert_int_equal(*m.longest.data, '"');
 }
 
 struct elements {
@@ -435,6 +518,9 @@ int main(void) {
         cmocka_unit_test(text_cut_at_any_byte_is_refused_and_keeps_an_id_that_was_whole),
         cmocka_unit_test(depth_is_limited_without_recursion),
         cmocka_unit_test(members_and_elements_are_counted),
+        cmocka_unit_test(the_text_is_decoded_on_the_way_as_it_is_afterwards),
+        cmocka_unit_test(what_is_wrong_in_the_text_is_refused),
+        cmocka_unit_test(a_head_says_what_stands_in_it),
         cmocka_unit_test(ten_megabytes_of_text_are_one_value),
         cmocka_unit_test(the_elements_of_a_batch_are_told_apart),
         cmocka_unit_test(jansson_agrees_on_what_is_json),

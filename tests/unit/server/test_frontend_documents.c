@@ -121,6 +121,83 @@ static void where_only_the_engine_speaks_its_word_is_all_there_is(void **unused)
     documents_free(d);
 }
 
+// A message of about 100 KB: `head`, letters, `tail`.
+static int note_large(struct documents *d, uint64_t seq, const char *head, const char *tail,
+                      bool *ret_taken) {
+    AUTO_BUF body = BUF_INIT(0);
+    (void)buf_puts(&body, head);
+    for (size_t i = 0; i < 100000; i++)
+        (void)buf_putc(&body, 'x');
+    (void)buf_puts(&body, tail);
+    int r = documents_note_large(d, seq, &body);
+    *ret_taken = body.data == NULL;
+    return r;
+}
+
+#define LARGE(method, rest) "{\"jsonrpc\":\"2.0\",\"method\":\"" method "\",\"params\":{" rest
+
+static void of_a_large_message_the_head_and_the_end_are_read(void **unused) {
+    static const struct {
+        const char *head, *tail;
+    } others[] = {
+        {LARGE("textDocument/didSave", "\"textDocument\":{\"uri\":\"a\",\"text\":\""), "\"}}}"},
+        {LARGE("textDocument/didOpen", "\"textDocument\":{\"text\":\""), "\",\"uri\":\"a\"}}}"},
+        {LARGE("textDocument/didOpen", "\"textDocument\":{\"uri\":\""), "\"}}}"},
+        {LARGE("textDocument/didOpen", "\"textDocument\":{\"uri\":7,\"text\":\""), "\"}}}"},
+        {LARGE("textDocument/didOpen", "\"textDocument\":{\"uri\":\"a\",\"text\":\""),
+         "\"}},\"id\":7}"},
+        {"{\"id\":7,\"jsonrpc\":\"2.0\",\"method\":\"textDocument/didOpen\",\"params\":{"
+         "\"textDocument\":{\"uri\":\"a\",\"text\":\"",
+         "\"}}}"},
+        {"{\"params\":{\"textDocument\":{\"uri\":\"a\",\"text\":\"",
+         "\"}},\"method\":\"textDocument/didOpen\",\"jsonrpc\":\"2.0\"}"}};
+    bool taken;
+    struct documents *d = documents_new();
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_int_equal(note_large(d, 1, others[i].head, others[i].tail, &taken), 0);
+        assert_false(taken);
+    }
+    expect(d, "");
+    assert_int_equal(
+        note_large(d, 2,
+                   LARGE("textDocument/didOpen", "\"textDocument\":{\"uri\":\"a\",\"text\":\""),
+                   "\"} }\n}\n", &taken),
+        1);
+    assert_true(taken);
+    assert_int_equal(
+        note_large(d, 3,
+                   LARGE("textDocument/didChange",
+                         "\"textDocument\":{\"uri\":\"a\"},\"contentChanges\":[{\"text\":\""),
+                   "\"}]}}", &taken),
+        1);
+    assert_true(taken);
+    assert_int_equal(documents_messages(d), 2);
+    assert_int_equal(documents_bytes(d), 200220);
+    expect(d, "2/100100 3/100120 ");
+    assert_int_equal(state(d, 3, "a", "12345"), 0);
+    expect(d, "3/5 ");
+    documents_free(d);
+}
+
+static void thousands_of_letters_go_as_they_came(void **unused) {
+    struct documents *d = documents_new();
+    AUTO_BUF want = BUF_INIT(0);
+    (void)unused;
+    assert_int_equal(note(d, 1, DOC("didOpen", "a", "")), 0);
+    for (uint64_t seq = 2; seq < 20000; seq++) {
+        assert_int_equal(note(d, seq, DOC("didChange", "a", "")), 0);
+        if (seq % 1000 == 0) { // what has come meanwhile stays
+            assert_int_equal(state(d, seq - 3, "a", "12345"), 0);
+            assert_int_equal(documents_messages(d), 4);
+        }
+    }
+    assert_int_equal(state(d, 19997, "a", "12345"), 0);
+    expect(d, "19997/5 19998/89 19999/89 ");
+    assert_int_equal(documents_bytes(d), 5 + 2 * 89);
+    documents_free(d);
+}
+
 static void there_are_limits(void **unused) {
     char text[200];
     struct documents *d = documents_new();
@@ -167,6 +244,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document_is_its_opening_and_what_came_after),
         cmocka_unit_test(the_same_uri_however_it_is_escaped),
+        cmocka_unit_test(of_a_large_message_the_head_and_the_end_are_read),
+        cmocka_unit_test(thousands_of_letters_go_as_they_came),
         cmocka_unit_test(what_the_engine_says_takes_the_place_of_what_it_has_seen),
         cmocka_unit_test(where_only_the_engine_speaks_its_word_is_all_there_is),
         cmocka_unit_test(there_are_limits),
