@@ -182,7 +182,6 @@ static void of_a_large_message_the_head_and_the_end_are_read(void **unused) {
 
 static void thousands_of_letters_go_as_they_came(void **unused) {
     struct documents *d = documents_new();
-    AUTO_BUF want = BUF_INIT(0);
     (void)unused;
     assert_int_equal(note(d, 1, DOC("didOpen", "a", "")), 0);
     for (uint64_t seq = 2; seq < 20000; seq++) {
