@@ -308,6 +308,10 @@ struct models *gateway_models_of(struct gateway *g, struct err *err) {
     return g->models;
 }
 
+struct model_waits *gateway_waits(struct gateway *g) {
+    return g ? g->waits : NULL;
+}
+
 int gateway_listen(struct gateway *g, struct err *err) {
     static const struct http_server_events events = {on_head, on_request, on_gone, on_drained};
     struct err why = {0};
@@ -328,6 +332,7 @@ void gateway_stop(struct gateway *g) {
     g->stopped = true;
     http_server_free(g->server); // tells nobody …
     g->server = NULL;
+    model_waits_stop(g->waits);
     models_stop(g->models); // … and neither does this
     for (struct gateway_visit *v = g->visits, *next; v; v = next) {
         next = v->next;

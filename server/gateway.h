@@ -23,6 +23,8 @@ void gateway_done(struct gateway *g); // after the pool; accepts NULL
 size_t gateway_busy(const struct gateway *g);
 // The router that it asks, for others who do: made when first needed. NULL + err.
 struct models *gateway_models_of(struct gateway *g, struct err *err);
+// For workers that wait for a model (server/models_wait.h). Any thread; NULL for NULL.
+struct model_waits *gateway_waits(struct gateway *g);
 // Takes the passes that were kept for programs outside of `gateway run`, then listens; what goes
 // wrong is logged. Once.
 void gateway_serve(struct gateway *g);

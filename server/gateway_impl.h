@@ -4,6 +4,7 @@
 #include "core/loop/mailbox.h"
 #include "core/models/http_server.h"
 #include "server/gateway.h"
+#include "server/models_wait.h"
 
 struct gateway_entry { // a pass; main loop
     uint8_t hash[32];  // of the token: the token itself is not kept
@@ -38,6 +39,7 @@ struct gateway {
     struct gateway_visit *visits;
     size_t visit_count;
     struct mailbox *mailbox; // from workers: struct wish
+    struct model_waits *waits;
     bool stopped, served;
 };
 

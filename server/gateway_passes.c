@@ -335,7 +335,11 @@ int gateway_new(struct loop *l, struct pool *pool, struct services *services, ui
     g->entries = mem_alloc(GATEWAY_PASSES_MAX * sizeof *g->entries);
     int r = g->entries ? mailbox_new(l, 64, on_wish, g, &g->mailbox, err)
                        : err_set(err, ERR_NOMEM, "out of memory");
+    if (r == 0)
+        r = model_waits_new(l, g, &g->waits, err);
     if (r < 0) {
+        if (g->mailbox)
+            mailbox_close(g->mailbox, drop_wish);
         mem_free(g->entries);
         mem_free(g);
         return r;
@@ -348,6 +352,7 @@ void gateway_done(struct gateway *g) {
     if (!g)
         return;
     mailbox_close(g->mailbox, drop_wish);
+    model_waits_free(g->waits);
     for (size_t i = 0; i < g->entry_count; i++)
         entry_done(&g->entries[i]);
     models_done(g->models);

@@ -38,7 +38,7 @@ static int complete_by_lines(const struct completion_place *p, struct completion
 
 static const struct completer by_lines = {
     .name = "lines", .percent_min = FOLLOW_PERCENT, .complete = complete_by_lines};
-const struct completer *const completers[] = {&by_lines, NULL};
+const struct completer *const completers[] = {&by_lines, &completer_model, NULL};
 
 int completers_ask(const struct completion_place *place, struct completion *ret, struct err *err) {
     int r = 0;

@@ -27,6 +27,7 @@ struct completer {
     // 0, ERR_CANCELLED, ERR_NOMEM. Fills ret->text, which is freed by the caller.
     int (*complete)(const struct completion_place *place, struct completion *ret, struct err *err);
 };
+extern const struct completer completer_model;     // lsp_complete_model.c
 extern const struct completer *const completers[]; // NULL-terminated
 // The first completion that may be shown; an empty text: none.
 int completers_ask(const struct completion_place *place, struct completion *ret, struct err *err);

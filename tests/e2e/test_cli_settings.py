@@ -7,6 +7,7 @@ import socket
 import subprocess
 import urllib.request
 
+from lsp_lib import Lsp, position
 from model_script import Model
 from process_lib import PAIRED, World, main, wait_until
 from test_cli import data, run
@@ -175,6 +176,40 @@ def effect_ask_seconds(w):
 def effect_ask_cents(w):  # what runs on this machine costs nothing; the sum: tests/unit/server/test_team_cite.c
     run(w, "config", "set", "ask.cents", "7")
     assert run(w, "config", "get", "ask.cents")[0].strip() == "7"
+
+
+def grey(w, model):
+    """What is shown behind the caret, and how long it took, with a model that answers at its second event."""
+    root = os.path.join(w.dir, "grey")
+    if not os.path.exists(root):
+        os.makedirs(root)
+    for argv in (["backends", "add", "b1", "--replace", "--family", "chat", "--url", model.url, "--model", "small"],
+                 ["consent", "grant", "b1", "--yes"]):
+        assert subprocess.run([PAIRED, *argv], env=w.env, cwd=root, stderr=subprocess.DEVNULL).returncode == 0
+    e = Lsp(w, cwd=root)
+    e.initialize(root, {"textDocument": {"inlineCompletion": {}}})
+    uri, text = "file://" + os.path.join(root, "a.c"), "int pounds = "
+    e.open(uri, text)
+    answer = e.call("textDocument/inlineCompletion", {"textDocument": {"uri": uri}, "position": position(text, len(text)),
+                                                      "context": {"triggerKind": 1}})
+    assert e.leave() == 0
+    return answer and answer["items"][0]["insertText"]
+
+
+def effect_complete_model(w):
+    m = Model(lambda n, r: ("grams / 454;", []))
+    assert grey(w, m) is None and not m.requests
+    set_and_restart(w, "complete.model", "small")
+    assert grey(w, m) == "grams / 454;"
+
+
+def effect_complete_ms(w):
+    set_and_restart(w, "complete.model", "small")
+    set_and_restart(w, "complete.ms", "100")
+    m = Model(lambda n, r: ("grams\n/ 454;\n", []), plan=["hang"])
+    assert grey(w, m) is None and m.left.wait(30)
+    set_and_restart(w, "complete.ms", "10000")
+    assert grey(w, Model(lambda n, r: ("grams / 454;", []))) == "grams / 454;"
 
 
 def effect_gateway_enabled(w):

@@ -1,9 +1,12 @@
 """Grey text behind the caret: what the repository's own code shows, in the names of the place; and silence."""
+import json
 import os
+import subprocess
 import time
 
 from lsp_lib import Lsp, LspError, position
-from process_lib import World, main, percentile, report, wait_until, SLOW
+from model_script import Model
+from process_lib import PAIRED, World, main, percentile, report, wait_until, SLOW
 
 CAN = {"textDocument": {"inlineCompletion": {}}}
 OPEN = """#include <stdlib.h>
@@ -131,6 +134,96 @@ def test_typing_on_cancels():
         answer = e.wait(number)
         assert "result" in answer or answer["error"]["code"] == -32800, answer
         assert e.leave() == 0
+
+
+def with_model(w, model, *settings):
+    """Grants the scripted model to the folder of start(), which has to exist."""
+    root = os.path.join(w.dir, "shop")
+    for argv in [["backends", "add", "b0", "--family", "chat", "--url", model.url, "--model", "small"],
+                 ["consent", "grant", "b0", "--yes"]] + [["config", "set", *s] for s in settings]:
+        r = subprocess.run([PAIRED, *argv], env=w.env, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert r.returncode == 0, (argv, r.stderr)
+    subprocess.run([PAIRED, "stop"], env=w.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+UNHEARD = "int weigh(int grams) {\n    int pounds = "
+
+
+def test_a_model_has_the_last_word():
+    model = Model(lambda n, r: ("```c\n    int pounds = grams / 454;\n    return pounds;\n}\n```\n", []))
+    with World() as w:
+        os.makedirs(os.path.join(w.dir, "shop"))
+        with_model(w, model, ("complete.model", "small"))
+        os.rmdir(os.path.join(w.dir, "shop"))
+        e, uri = start(w)
+        e.open(uri, BEGUN)
+        model_says = "grams / 454;\n    return pounds;"
+
+        def known_now():  # until the repository is read, the model is asked for this place, too
+            answer = ask(e, uri, BEGUN)
+            return answer and answer["items"][0]["insertText"].startswith("if (!u)")
+        wait_until(known_now, 30, "what the repository shows")
+        before = len(model.requests)
+        item, = ask(e, uri, BEGUN)["items"]  # it comes first
+        assert item["insertText"].startswith("if (!u)") and len(model.requests) == before
+        text = UNHEARD + "\n}\n"
+        e.change(uri, 2, text)
+        item, = ask(e, uri, text, len(UNHEARD), kind=1)["items"]
+        assert item["insertText"] == model_says, item
+        body = model.bodies()[-1]
+        assert body["model"] == "small" and "pounds = <CARET>" in body["messages"][-1]["content"], body
+        entries = subprocess.run([PAIRED, "audit", "list", "--json"], env=w.env, stdout=subprocess.PIPE)
+        purposes = {x["purpose"] for x in json.loads(entries.stdout)["entries"] if x["event"] == "send"}
+        assert purposes == {"completion"}, purposes
+        assert e.leave() == 0
+    model.close()
+
+
+def test_a_model_is_not_asked_unless_all_agree():
+    model = Model(lambda n, r: ("grams / 454;", []))
+    for settings, revoked in (((), False), ((("complete.model", "small"),), True)):
+        with World() as w:
+            os.makedirs(os.path.join(w.dir, "shop"))
+            with_model(w, model, *settings)
+            if revoked:
+                assert subprocess.run([PAIRED, "consent", "revoke", "b0"], env=w.env, stderr=subprocess.DEVNULL).returncode == 0
+            os.rmdir(os.path.join(w.dir, "shop"))
+            e, uri = start(w)
+            e.open(uri, UNHEARD)
+            assert ask(e, uri, UNHEARD, kind=1) is None
+            assert not model.requests
+            assert e.leave() == 0
+    model.close()
+
+
+def test_a_model_that_is_late_or_overtaken_is_left():
+    model = Model(lambda n, r: ("grams / 454;\nreturn pounds;\n", []), plan=["hang", "hang"])
+    with World() as w:
+        os.makedirs(os.path.join(w.dir, "shop"))
+        with_model(w, model, ("complete.model", "small"), ("complete.ms", "500"))
+        os.rmdir(os.path.join(w.dir, "shop"))
+        e, uri = start(w)
+        e.open(uri, UNHEARD)
+        assert ask(e, uri, UNHEARD, kind=1) is None  # late: silence, and the connection is closed
+        assert model.left.wait(30)
+        model.left.clear(), model.hangs.clear()
+        asked, text = [], UNHEARD
+        for i in range(20):  # typing: nothing goes out before a pause
+            text += "g"
+            e.change(uri, i + 2, (position(text, len(text) - 1), position(text, len(text) - 1), "g"))
+            asked.append(e.post("textDocument/inlineCompletion", {
+                "textDocument": {"uri": uri}, "position": position(text, len(text)), "context": {"triggerKind": 2}}))
+        assert model.hangs.wait(30)  # the last one's pause is over
+        e.change(uri, 100, (position(text, len(text)), position(text, len(text)), "x"))
+        assert model.left.wait(30), "typing on has not closed the connection"
+        for number in asked:
+            try:
+                assert e.result(number) is None
+            except LspError as error:
+                assert error.code == -32801, error
+        report("20 letters typed, %d requests went out" % (len(model.requests) - 1))
+        assert e.leave() == 0
+    model.close()
 
 
 def test_it_is_quick():
