@@ -96,24 +96,40 @@ static size_t repeated(const struct completion_place *p, const char *text, size_
     return 0;
 }
 
-// Ends before what stands behind the caret already, at an empty line, and after a few lines.
-static size_t useful(const struct completion_place *p, const char *text, size_t n) {
-    const struct lsp_copy *c = p->copy;
-    const char *behind = c->text + p->at, *end = c->text + c->bytes;
-    while (behind < end && (*behind == '\n' || *behind == ' ' || *behind == '\t'))
-        behind++;
-    const char *eol = memchr(behind, '\n', (size_t)(end - behind));
-    size_t next = (size_t)((eol ? eol : end) - behind);
-    const char *again = next > 3 ? memmem(text, n, behind, next) : NULL;
-    if (again)
-        n = (size_t)(again - text);
-    unsigned lines = 0;
-    for (size_t i = 0; i < n; i++)
-        if (text[i] == '\n' && (++lines == LINES_MAX || (i + 1 < n && text[i + 1] == '\n')))
-            n = i;
-    while (n && strchr(" \t\r\n", text[n - 1]))
+static size_t trim(const char **text, size_t n) {
+    while (n && (**text == ' ' || **text == '\t' || **text == '\n' || **text == '\r')) {
+        (*text)++;
+        n--;
+    }
+    while (n && strchr(" \t\r\n", (*text)[n - 1]))
         n--;
     return n;
+}
+
+// Is this line of the answer the one that stands behind the caret already?
+static bool stands_behind(const struct completion_place *p, const char *line, size_t n) {
+    const char *behind = p->copy->text + p->at;
+    size_t m = trim(&behind, p->copy->bytes - p->at);
+    const char *eol = m ? memchr(behind, '\n', m) : NULL;
+    if (eol)
+        m = trim(&behind, (size_t)(eol - behind));
+    n = trim(&line, n);
+    return n && n == m && memcmp(line, behind, n) == 0;
+}
+
+// Ends before what stands behind the caret already, at an empty line, and after a few lines.
+static size_t useful(const struct completion_place *p, const char *text, size_t n) {
+    size_t at = 0;
+    for (unsigned lines = 0; at < n && lines < LINES_MAX; lines++) {
+        const char *eol = memchr(text + at, '\n', n - at);
+        size_t end = eol ? (size_t)(eol - text) : n;
+        if ((lines && end == at) || stands_behind(p, text + at, end - at))
+            break;
+        at = eol ? end + 1 : n;
+    }
+    while (at && strchr(" \t\r\n", text[at - 1]))
+        at--;
+    return at;
 }
 
 static int take_answer(const struct completion_place *p, const struct buf *answer,
