@@ -33,6 +33,7 @@ struct db {
     int savepoints;
     bool (*cancel)(void *ctx);
     void *cancel_ctx;
+    void *companion;
 };
 
 // ---------------------------------------------------------------------------------------- errors
@@ -234,6 +235,14 @@ void db_close(struct db *db) {
 
 struct vfs *db_vfs(struct db *db) {
     return db->vfs;
+}
+
+void db_set_companion(struct db *db, void *companion) {
+    db->companion = companion;
+}
+
+void *db_companion(struct db *db) {
+    return db->companion;
 }
 
 struct sqlite3 *db_handle(struct db *db) {

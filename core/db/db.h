@@ -124,5 +124,8 @@ void db_set_cancel(struct db *db, bool (*fn)(void *ctx), void *ctx);
 int db_checkpoint(struct db *db, bool truncate, struct err *err);
 // The last connection to close leaves the log as it is, instead of writing it into the database.
 void db_keep_log(struct db *db);
+// What the connection's owner keeps with it; borrowed. NULL at first.
+void db_set_companion(struct db *db, void *companion);
+void *db_companion(struct db *db);
 struct sqlite3 *
 db_handle(struct db *db); // for tokenizers, functions, backup: core/db and core/store only

@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
 #include "core/store/memory_impl.h"
+#include "core/store/rank_cache.h"
 #include "core/store/recall_expand.h"
 #include "core/store/recall_score.h"
 #include "core/store/recall_walk.h"
@@ -283,10 +284,15 @@ static bool is_blank(const char *s, size_t n) {
     return n == 0;
 }
 
-static int recall_page(struct db *db, const struct recall_query *q, struct ranking *ranking,
-                       struct recall_result *out, struct err *err) {
+static int recall_page(struct db *db, struct rank_cache *ranks, const struct recall_query *q,
+                       struct ranking *ranking, struct recall_result *out, struct err *err) {
     struct scope scope;
-    int r = scope_resolve(db, q, &scope, err);
+    uint64_t epoch = rank_cache_epoch(ranks);
+    int r = scope_resolve(db, q, &scope, err); // the snapshot begins here
+    if (r == 0 && !(epoch & 1) && rank_cache_epoch(ranks) == epoch) {
+        scope.ranks = ranks;
+        scope.epoch = epoch;
+    }
     if (r == 0)
         r = is_blank(q->text, q->text_bytes) ? rank_by_time(db, &scope, ranking, err)
                                              : rank_by_words(db, &scope, ranking, err);
@@ -312,7 +318,8 @@ int memory_recall(struct db *db, const struct recall_query *q, struct recall_res
     else if (begun)
         r = db_begin(db, false, err);
     if (r == 0) {
-        r = recall_page(db, q, &ranking, &out, err);
+        // A snapshot of the caller's may be older than anything that is kept.
+        r = recall_page(db, begun ? db_companion(db) : NULL, q, &ranking, &out, err);
         if (begun)
             db_rollback(db);
     }

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/store/memory_impl.h"
+#include "core/store/rank_cache.h"
 #include "core/store/recall_walk.h"
 
 #include <string.h>
@@ -104,7 +105,8 @@ static const char rows_of_ids[] =
 struct reader {
     struct docs *docs;
     const struct question *question;
-    const struct recall_query *query;
+    const struct scope *scope;
+    bool keep; // what is read is likely to be read again one by one
 };
 
 // One pass over the note's words: how often each concept occurs, and how often two stand as far
@@ -134,38 +136,67 @@ static void read_words(struct doc *doc, const struct words_packed *words,
     doc->source = words->source;
 }
 
-static int read_row(const struct reader *r, const struct db_cells *row, struct doc **ret,
-                    struct err *err) {
-    struct doc *doc = docs_add(r->docs, db_cell_int(row, CELL_ID));
-    if (!doc)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    doc->state = (unsigned)db_cell_int(row, CELL_STATE);
-    doc->created_ms = db_cell_int(row, CELL_CREATED);
-    doc->thread = db_cell_int(row, CELL_THREAD);
-    doc->prev_id = db_cell_int(row, CELL_PREV);
-    doc->next_id = db_cell_int(row, CELL_NEXT);
+static void fill(const struct reader *r, struct doc *doc, const struct rank_row *row) {
+    doc->state = row->state;
+    doc->created_ms = row->created_ms;
+    doc->thread = row->thread;
+    doc->prev_id = row->prev_id;
+    doc->next_id = row->next_id;
     const struct rank_state state = {.id = doc->id,
                                      .created_ms = doc->created_ms,
-                                     .expires_ms = db_cell_int(row, CELL_EXPIRES),
+                                     .expires_ms = row->expires_ms,
                                      .state = doc->state};
-    doc->shown = rank_passes(&state, r->query);
+    doc->shown = rank_passes(&state, r->scope->query);
+    read_words(doc, &row->words, r->question);
+}
+
+static int read_row(const struct reader *r, const struct db_cells *cells, struct doc **ret,
+                    struct err *err) {
+    struct rank_row row = {.id = db_cell_int(cells, CELL_ID),
+                           .state = (unsigned)db_cell_int(cells, CELL_STATE),
+                           .created_ms = db_cell_int(cells, CELL_CREATED),
+                           .expires_ms = db_cell_int(cells, CELL_EXPIRES),
+                           .thread = db_cell_int(cells, CELL_THREAD),
+                           .prev_id = db_cell_int(cells, CELL_PREV),
+                           .next_id = db_cell_int(cells, CELL_NEXT)};
     size_t n = 0;
-    const void *blob = db_cell_blob(row, CELL_WORDS, &n);
-    struct words_packed words;
-    if (!words_unpack(blob, n, &words))
+    const void *blob = db_cell_blob(cells, CELL_WORDS, &n);
+    if (!words_unpack(blob, n, &row.words))
         return err_set(err, ERR_CORRUPT, "a note's words are damaged; restore a backup");
-    read_words(doc, &words, r->question);
+    struct doc *doc = docs_add(r->docs, row.id);
+    if (!doc)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    fill(r, doc, &row);
+    if (r->keep)
+        rank_cache_put(r->scope->ranks, r->scope->epoch, &row);
     *ret = doc;
     return 0;
 }
 
+struct kept {
+    const struct reader *reader;
+    struct doc *doc; // NULL: out of memory
+};
+
+static void on_kept(void *ctx, const struct rank_row *row) {
+    struct kept *k = ctx;
+    k->doc = docs_add(k->reader->docs, row->id);
+    if (k->doc)
+        fill(k->reader, k->doc, row);
+}
+
+// 1 it was kept in memory, 0 it has to be read, ERR_NOMEM.
+static int read_kept(const struct reader *r, int64_t id, struct doc **ret, struct err *err) {
+    struct kept kept = {.reader = r};
+    if (!rank_cache_get(r->scope->ranks, r->scope->epoch, id, on_kept, &kept))
+        return 0;
+    *ret = kept.doc;
+    return kept.doc ? 1 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
 static int visit_all(void *ctx, const struct db_cells *row, struct err *err) {
-    const struct reader *reader = ctx;
     struct doc *doc;
-    int r = read_row(reader, row, &doc, err);
-    if (r == 0)
-        docs_lead(reader->docs, doc->id);
-    return r;
+    return read_row(ctx, row, &doc, err);
 }
 
 // All rows of a statement that begins with VISIT_RANK's visitor.
@@ -184,7 +215,7 @@ static int visit_rows(struct db *db, const char *sql, struct db_visitor *visitor
 
 int docs_scan(struct db *db, const struct scope *scope, const struct question *q, struct docs *d,
               struct err *err) {
-    struct reader reader = {.docs = d, .question = q, .query = scope->query};
+    struct reader reader = {.docs = d, .question = q, .scope = scope};
     struct db_visitor visitor = {.fn = visit_all, .ctx = &reader};
     int r = 0;
     for (size_t i = 0; r == 0 && i < scope->count; i++)
@@ -193,6 +224,8 @@ int docs_scan(struct db *db, const struct scope *scope, const struct question *q
             &visitor,
             (struct db_value[]){db_int(scope->ranges[i].first), db_int(scope->ranges[i].last)}, 2,
             err);
+    for (size_t i = 0; i < d->count && i < DOCS_LEADING_MAX; i++)
+        docs_lead(d, d->items[i].id);
     return r;
 }
 
@@ -223,20 +256,20 @@ static int check_labels(struct db *db, const struct scope *scope, struct doc *do
 struct gathering {
     struct reader reader;
     struct db *db;
-    const struct scope *scope;
     const struct pool *pool;
     size_t at, end; // of the pool's items: next, and those worth reading
     size_t shown, max;
+    int64_t first;       // id that was asked for before there was a statement, 0: given out
     int64_t behind;      // id to read next, 0: none
     bool spare;          // what is read now is no candidate
     bool guess, guessed; // the note before the next candidate, read already
     struct err *err;
-    int result;
+    int enough; // 1 or ERR_*: no more are needed
 };
 
 // A candidate is there. 1: these are enough.
 static int take(struct gathering *g, struct doc *doc, struct err *err) {
-    int r = check_labels(g->db, g->scope, doc, err);
+    int r = check_labels(g->db, g->reader.scope, doc, err);
     if (r < 0)
         return r;
     g->shown += doc->shown;
@@ -256,38 +289,63 @@ static void lead(struct gathering *g, struct doc *doc) {
 static bool guess_before(const struct gathering *g, int64_t id) {
     const struct docs *d = g->reader.docs;
     return g->guess && !g->guessed && d->leading_count < DOCS_LEADING_MAX && id > 1 &&
-           !find_any(d, id - 1);
+           !find_any(d, id) && !find_any(d, id - 1);
+}
+
+// What lies beside a candidate: 1 it has to be read, 0 it was kept, ERR_NOMEM.
+static int spare_needed(struct gathering *g, int64_t id) {
+    struct doc *doc;
+    int r = read_kept(&g->reader, id, &doc, g->err);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    doc->spare = true;
+    return 0;
+}
+
+// The same of the next candidate; nothing is left of those known or kept.
+static int candidate_needed(struct gathering *g, int64_t id) {
+    struct doc *doc = find_any(g->reader.docs, id);
+    bool leads = !doc || doc->spare; // else the walk has met it
+    int r = doc ? 1 : read_kept(&g->reader, id, &doc, g->err);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (leads)
+        lead(g, doc);
+    g->enough = take(g, doc, g->err);
+    return g->enough < 0 ? g->enough : 0;
 }
 
 static bool next_id(void *ctx, int64_t *ret_id) {
     struct gathering *g = ctx;
-    for (;;) {
+    int needed = 0;
+    while (needed == 0 && !g->enough && (g->behind || g->at < g->end)) {
+        int64_t id = g->behind ? g->behind : g->pool->items[g->at].id;
         g->spare = true;
         if (g->behind) {
-            *ret_id = g->behind;
             g->behind = 0;
-            return true;
-        }
-        if (g->at == g->end || g->result)
-            return false;
-        int64_t id = g->pool->items[g->at].id;
-        struct doc *known = find_any(g->reader.docs, id);
-        if (!known && guess_before(g, id)) {
+            needed = spare_needed(g, id);
+        } else if (guess_before(g, id)) {
             g->guessed = true;
-            *ret_id = id - 1;
-            return true;
+            needed = spare_needed(g, --id);
+        } else {
+            g->at++;
+            g->guessed = g->spare = false;
+            needed = candidate_needed(g, id);
         }
-        g->at++;
-        g->guessed = false;
-        g->spare = false;
-        if (!known) {
-            *ret_id = id;
-            return true;
-        }
-        if (known->spare) // otherwise the walk has met it already
-            lead(g, known);
-        g->result = take(g, known, g->err);
+        *ret_id = id;
     }
+    if (needed < 0)
+        g->enough = needed;
+    return needed > 0;
+}
+
+static bool first_id(void *ctx, int64_t *ret_id) {
+    struct gathering *g = ctx;
+    if (!g->first)
+        return next_id(ctx, ret_id);
+    *ret_id = g->first;
+    g->first = 0;
+    return true;
 }
 
 static int visit_gathered(void *ctx, const struct db_cells *row, struct err *err) {
@@ -300,14 +358,13 @@ static int visit_gathered(void *ctx, const struct db_cells *row, struct err *err
     if (g->spare)
         return 0;
     lead(g, doc);
-    return take(g, doc, err);
+    return g->enough = take(g, doc, err);
 }
 
 int docs_load(struct db *db, const struct scope *scope, const struct question *q,
               const struct pool *pool, size_t max, struct docs *d, struct err *err) {
-    struct gathering g = {.reader = {.docs = d, .question = q, .query = scope->query},
+    struct gathering g = {.reader = {.docs = d, .question = q, .scope = scope, .keep = true},
                           .db = db,
-                          .scope = scope,
                           .pool = pool,
                           .max = max,
                           .err = err};
@@ -316,16 +373,17 @@ int docs_load(struct db *db, const struct scope *scope, const struct question *q
             break;
     if (!g.end || !max)
         return 0;
-    const struct db_ids ids = {.next = next_id, .ctx = &g};
+    if (!next_id(&g, &g.first))
+        return g.enough < 0 ? g.enough : 0;
+    const struct db_ids ids = {.next = first_id, .ctx = &g};
     struct db_visitor visitor = {.fn = visit_gathered, .ctx = &g};
     int r = visit_rows(db, rows_of_ids, &visitor, (struct db_value[]){db_list(&ids)}, 1, err);
-    return r < 0 ? r : g.result < 0 ? g.result : 0;
+    return r < 0 ? r : g.enough < 0 ? g.enough : 0;
 }
 
 struct beside {
     struct reader reader;
     struct db *db;
-    const struct scope *scope;
 };
 
 static int visit_beside(void *ctx, const struct db_cells *row, struct err *err) {
@@ -334,31 +392,40 @@ static int visit_beside(void *ctx, const struct db_cells *row, struct err *err) 
     if (find_any(b->reader.docs, db_cell_int(row, CELL_ID)))
         return 0; // a neighbour on both sides
     int r = read_row(&b->reader, row, &doc, err);
-    return r < 0 ? r : check_labels(b->db, b->scope, doc, err);
+    return r < 0 ? r : check_labels(b->db, b->reader.scope, doc, err);
+}
+
+// 1 if the neighbour has to be read.
+static int beside_known(const struct beside *b, int64_t id, struct err *err) {
+    struct doc *doc = find_any(b->reader.docs, id);
+    if (!id || (doc && !doc->spare))
+        return 0;
+    int r = doc ? 1 : read_kept(&b->reader, id, &doc, err);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    doc->spare = false;
+    return check_labels(b->db, b->reader.scope, doc, err);
 }
 
 int docs_load_neighbours(struct db *db, const struct scope *scope, const struct question *q,
                          struct docs *d, struct err *err) {
     int64_t around[2 * DOCS_LEADING_MAX];
     struct db_ids ids = {.items = around};
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < d->leading_count; i++) {
+    struct beside beside = {.reader = {.docs = d, .question = q, .scope = scope, .keep = true},
+                            .db = db};
+    for (size_t i = 0; i < d->leading_count; i++) {
         const struct doc *doc = docs_find(d, d->leading[i]);
         const int64_t both[] = {doc->prev_id, doc->next_id};
-        for (size_t k = 0; r == 0 && k < COUNT_OF(both); k++) {
-            struct doc *known = find_any(d, both[k]);
-            if (!known && both[k])
+        for (size_t k = 0; k < COUNT_OF(both); k++) {
+            int r = beside_known(&beside, both[k], err);
+            if (r < 0)
+                return r;
+            if (r == 1)
                 around[ids.count++] = both[k];
-            if (!known || !known->spare)
-                continue;
-            known->spare = false;
-            r = check_labels(db, scope, known, err);
         }
     }
-    if (r < 0 || !ids.count)
-        return r;
-    struct beside beside = {
-        .reader = {.docs = d, .question = q, .query = scope->query}, .db = db, .scope = scope};
+    if (!ids.count)
+        return 0;
     struct db_visitor visitor = {.fn = visit_beside, .ctx = &beside};
     return visit_rows(db, rows_of_ids, &visitor, (struct db_value[]){db_list(&ids)}, 1, err);
 }
@@ -383,17 +450,28 @@ int docs_walk(struct db *db, const struct scope *scope, const struct question *q
               struct docs *d, bool *ret_whole, struct err *err) {
     struct db_ids ids = {0};
     bool whole = false;
-    AUTO_FREE int64_t *found = mem_alloc(max * sizeof *found);
+    size_t count = 0;
+    AUTO_FREE int64_t *found = mem_alloc(2 * max * sizeof *found);
     if (!found)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int r = walk_ids(db, scope, max, found, &ids.count, &whole, err);
-    ids.items = found;
-    struct reader reader = {.docs = d, .question = q, .query = scope->query};
+    int64_t *unread = found + max;
+    struct reader reader = {.docs = d, .question = q, .scope = scope, .keep = true};
+    int r = walk_ids(db, scope, max, found, &count, &whole, err);
+    for (size_t i = 0; r >= 0 && i < count; i++) {
+        struct doc *doc;
+        r = read_kept(&reader, found[i], &doc, err);
+        if (r == 0)
+            unread[ids.count++] = found[i];
+    }
+    ids.items = unread;
     struct db_visitor visitor = {.fn = visit_all, .ctx = &reader};
-    if (r == 0 && ids.count)
+    if (r >= 0 && ids.count)
         r = visit_rows(db, rows_of_ids, &visitor, (struct db_value[]){db_list(&ids)}, 1, err);
     if (r < 0)
         return r;
+    for (size_t i = 0; i < count; i++)
+        if (docs_find(d, found[i]))
+            docs_lead(d, found[i]);
     *ret_whole = whole;
     return 0;
 }

@@ -23,6 +23,8 @@ struct scope {
     int64_t labels[2]; // a note must have both; the rarer first; 0 = none asked for
     bool nothing;      // a tag that no note has
     const struct recall_query *query;
+    struct rank_cache *ranks; // with rows of this snapshot, which is of the epoch; or NULL
+    uint64_t epoch;
 };
 static inline bool scope_filtered(const struct scope *s) {
     return s->labels[0] || s->query->since_ms || s->query->until_ms;

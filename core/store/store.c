@@ -118,6 +118,10 @@ static int open_database(struct store *s, struct err *err) {
 
 int store_start(struct store *s, struct err *err) {
     int r = open_database(s, err);
+    if (r == 0 && !s->read_only) {
+        s->ranks = rank_cache_new(); // without it recall only takes longer
+        rank_cache_follow(s->ranks, s->write_db);
+    }
     if (r == 0 && !s->read_only)
         r = writer_start(s->write_db, s->wall_ms, &s->writer, err);
     if (r < 0)
@@ -141,6 +145,8 @@ void store_stop(struct store *s) {
         (void)db_checkpoint(s->write_db, true, NULL); // the log serves as well at the next start
     db_close(s->write_db);
     vfs_close(s->vfs);
+    rank_cache_free(s->ranks);
+    s->ranks = NULL;
     s->writer = NULL;
     s->write_db = NULL;
     s->vfs = NULL;

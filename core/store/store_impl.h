@@ -6,6 +6,7 @@
 
 #include "core/crypto/keyring.h"
 #include "core/db/vfs.h"
+#include "core/store/rank_cache.h"
 #include "core/store/schema.h"
 #include "core/store/store.h"
 #include "core/store/store_cache.h"
@@ -65,7 +66,8 @@ struct store {
     // Valid while somebody is inside.
     struct vfs *vfs;
     struct db *write_db;
-    struct writer *writer; // NULL when read_only
+    struct writer *writer;    // NULL when read_only
+    struct rank_cache *ranks; // or NULL
     bool read_only;
     int64_t schema_version;
     int64_t scrubbed_ms;           // when housekeeping last rebuilt the file; inside upkeep

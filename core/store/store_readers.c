@@ -182,6 +182,8 @@ int store_reader_get(struct store *s, struct db **ret, struct err *err) {
     struct db *db = reader->db; // only its borrower changes it
     if (!db)
         r = db_open(s->vfs, DB_READ_ONLY, &db, err);
+    if (r == 0)
+        db_set_companion(db, s->ranks);
     (void)pthread_mutex_lock(&s->lock);
     if (r < 0)
         give_back(s, reader);
@@ -258,6 +260,7 @@ void store_readers_resume(struct store *s) {
 }
 
 void store_readers_trim(struct store *s) {
+    rank_cache_clear(s->ranks);
     (void)pthread_mutex_lock(&s->lock);
     for (unsigned i = 0; i < s->readers_max; i++)
         if (!s->readers[i].busy && s->readers[i].db)

@@ -2,6 +2,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/store/rank_cache.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -236,6 +237,7 @@ static void work_off(struct writer *w, struct request **group, size_t n) {
             job_run(w, group[done]);
         else
             settled = group_run(w, group + done, n - done);
+        rank_cache_settle(db_companion(w->db));
         (void)pthread_mutex_lock(&w->lock);
         for (; settled; settled--, done++) {
             group[done]->done = true;
@@ -262,6 +264,7 @@ static void tidy_up(struct writer *w) {
         int more = w->idle(w->db, NULL);
         if (!sqlite3_get_autocommit(db_handle(w->db)))
             db_rollback(w->db);
+        rank_cache_settle(db_companion(w->db));
         (void)pthread_mutex_lock(&w->lock);
         w->untidy = more > 0;
     }
