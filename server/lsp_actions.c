@@ -4,6 +4,7 @@
 // Request", "WorkspaceEdit".
 #include "core/agents/document.h"
 #include "core/base/mem.h"
+#include "server/lsp_apply.h"
 #include "server/lsp_findings.h"
 
 #include <ctype.h>
@@ -224,8 +225,9 @@ static json_t *fix_all_json(const struct lsp_face *f, const struct lsp_document 
                      fix_all, "edit", edit);
 }
 
-// What can be asked about a selection. A pattern is shown, not applied: what it says of other code
-// is that it is usual, which is no proof that this code may be changed to it.
+// What can be asked about a selection. An idiom is shown, not applied: what it says of other code
+// is that it is usual, which is no proof that this code may be changed to it. Edits are
+// (lsp_apply.c).
 static void add_questions(const struct lsp_document *d, struct lsp_range range, json_t *list) {
     char title[TITLE_BYTES_MAX];
     json_t *argument, *action;
@@ -290,10 +292,15 @@ static void answer(struct lsp_face *f, struct lsp_document *d, struct rpc_reques
         }
     if (now && is_wanted(params, fix_all))
         add(list, fix_all_json(f, d, now));
-    if (wants_questions(d, params, range))
+    bool questions = wants_questions(d, params, range);
+    if (questions)
         add_questions(d, range, list);
-    if (!lsp_client_can(f, "textDocument.codeAction.codeActionLiteralSupport"))
+    if (!lsp_client_can(f, "textDocument.codeAction.codeActionLiteralSupport")) {
         list = as_commands(list);
+    } else if (questions && d->root) {
+        lsp_apply_answer(f, d, req, range, list);
+        return;
+    }
     rpc_reply(req, list);
 }
 

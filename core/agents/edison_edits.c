@@ -535,8 +535,8 @@ static int mine(struct edits *x, struct buf *ret, struct err *err) {
     return r;
 }
 
-// All of it follows from which commits there are.
-static int get(struct edits *x, struct buf *ret, struct err *err) {
+// All of it follows from which commits there are. 1: kept from before; 0: mined now, if `mined`.
+static int get(struct edits *x, bool mined, struct buf *ret, struct err *err) {
     struct derived *d = workspace_derived(x->call->ws);
     AUTO_BUF ids = BUF_INIT(0);
     for (uint32_t i = 0; i < x->count; i++)
@@ -546,8 +546,10 @@ static int get(struct edits *x, struct buf *ret, struct err *err) {
     const struct derived_part parts[] = {DERIVED_TEXT("all"), {ids.data, ids.len}};
     struct derived_key key = derived_key(d, DERIVED_EDITS, EDITS_VERSION, parts, COUNT_OF(parts));
     if (derived_get(d, &key, ret))
-        return 0;
+        return 1;
     buf_clear(ret);
+    if (!mined)
+        return 0;
     int r = look_at_all(x, err);
     if (r == 0)
         r = mine(x, ret, err);
@@ -556,15 +558,19 @@ static int get(struct edits *x, struct buf *ret, struct err *err) {
     return r;
 }
 
-int edits_of(struct agent_call *call, const struct workspace_past *past, struct idioms *ret,
-             uint32_t *ret_commits, struct err *err) {
+// 1: they were known.
+static int read_edits(struct agent_call *call, const struct workspace_past *past, bool mined,
+                      struct idioms *ret, uint32_t *ret_commits, struct err *err) {
     struct edits x = {.call = call, .git = past->git};
     *ret = (struct idioms){.bytes = BUF_INIT(0)};
     int r = past->git ? choose(&x, past->history, err) : 0;
-    if (r == 0)
-        r = get(&x, &ret->bytes, err);
-    if (r == 0)
-        r = idioms_read(ret, err);
+    bool known = false;
+    if (r == 0) {
+        r = get(&x, mined, &ret->bytes, err);
+        known = r > 0;
+    }
+    if (r >= 0)
+        r = ret->bytes.len ? idioms_read(ret, err) : 0;
     *ret_commits = x.count;
     for (uint32_t i = 0; i < x.count; i++)
         buf_done(&x.commits[i].edits);
@@ -573,5 +579,17 @@ int edits_of(struct agent_call *call, const struct workspace_past *past, struct 
         miner_free(x.miners[i]);
     if (r < 0)
         idioms_done(ret);
-    return r;
+    return r < 0 ? r : known;
+}
+
+int edits_of(struct agent_call *call, const struct workspace_past *past, struct idioms *ret,
+             uint32_t *ret_commits, struct err *err) {
+    int r = read_edits(call, past, true, ret, ret_commits, err);
+    return r < 0 ? r : 0;
+}
+
+int edits_known(struct agent_call *call, const struct workspace_past *past, struct idioms *ret,
+                struct err *err) {
+    uint32_t commits;
+    return read_edits(call, past, false, ret, &commits, err);
 }

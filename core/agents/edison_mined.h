@@ -41,6 +41,11 @@ enum { EDITS_COMMITS_MAX = 600 };
 int edits_of(struct agent_call *call, const struct workspace_past *past, struct idioms *ret,
              uint32_t *ret_commits, struct err *err);
 
+// The same where they were mined before and no commit has come since: 1; 0: they are not known, and
+// to mine them takes seconds.
+int edits_known(struct agent_call *call, const struct workspace_past *past, struct idioms *ret,
+                struct err *err);
+
 // --- where patterns stand (edison_matches.c)
 enum { MATCHES_MAX = 5000 }; // of one file
 struct match_place {
