@@ -61,3 +61,11 @@ struct usage_input {
 extern const struct field audit_list_fields[], audit_export_fields[], audit_verify_fields[],
     usage_fields[];
 capability_fn models_audit_list, models_audit_export, models_audit_verify, models_usage;
+
+// cap_models_why.c
+struct why_input {
+    struct text id;
+    int64_t limit;
+};
+extern const struct field why_fields[];
+capability_fn models_why, models_why_list;

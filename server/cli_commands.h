@@ -44,3 +44,5 @@ cli_run_fn cli_run_consent, cli_run_consent_grant, cli_run_consent_revoke, cli_r
 // cli_usage.c
 cli_run_fn cli_run_audit_list, cli_run_audit_verify, cli_run_audit_export, cli_run_usage,
     cli_run_budget;
+// cli_why.c
+cli_run_fn cli_run_why;

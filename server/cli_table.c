@@ -143,6 +143,11 @@ static const struct cli_option usage_options[] = {
     {"since", 0, "WHEN", "2026-11-20, 2026-11, yesterday, \"3 days ago\" … (30 days ago)."},
     {0},
 };
+static const struct cli_option why_options[] = {
+    {"list", 0, NULL, "The latest choices, a line for each."},
+    {"limit", 0, "N", "With --list: at most so many (20)."},
+    {0},
+};
 static const struct cli_option budget_options[] = {
     {"day", 0, "DOLLARS", "Set the limit of a day; 0 removes it."},
     {"month", 0, "DOLLARS", "Set the limit of a month; 0 removes it."},
@@ -431,6 +436,15 @@ const struct cli_command cli_commands[] = {
      .help = "Show tokens and money by what used them.",
      .options = usage_options,
      .examples = "  paired usage --by backend --since \"last week\"\n"},
+    {.name = "why",
+     .run = cli_run_why,
+     .operands = "[ID]",
+     .operands_max = 1,
+     .help = "Show how the router chose the backend of a request, the last one or ID.",
+     .details = "The gateway's answers carry the id in the header x-paired-route. The latest 128 "
+                "requests of the running engine are known, without their content.",
+     .options = why_options,
+     .examples = "  paired why\n  paired why 1f3a9c0e-17 --json\n  paired why --list\n"},
     {.name = "budget",
      .run = cli_run_budget,
      .help = "Show or set what may be spent.",

@@ -15,6 +15,7 @@
 
 struct call;
 struct gateway;
+struct model_whys;
 struct workspaces;
 
 enum capability_flags {
@@ -59,6 +60,7 @@ struct services { // what a capability may use; filled by the engine, read-only 
                   struct err *err); // any thread: opens what is left of the store
     struct workspaces *workspaces;  // open folders with their indexes; any thread
     struct gateway *gateway;        // server/gateway.h; what it says about threads
+    struct model_whys *whys;        // server/models_why.h; any thread
     void *engine;
 };
 

@@ -8,6 +8,7 @@
 #include "core/workspace/workspace.h"
 #include "server/engine_parts.h"
 #include "server/gateway.h"
+#include "server/models_why.h"
 #include "server/team.h"
 
 #include <fcntl.h>
@@ -320,7 +321,9 @@ static struct store *index_store(void *ctx) {
 static int make_gateway(struct engine *e, struct err *err) {
     bool on = !e->owned && conf_bool(e->conf, "gateway.enabled");
     uint16_t port = on ? (uint16_t)conf_int(e->conf, "gateway.port") : 0;
-    int r = gateway_new(e->loop, e->pool, &e->services, port, &e->services.gateway, err);
+    int r = model_whys_new(&e->services.whys, err);
+    if (r == 0)
+        r = gateway_new(e->loop, e->pool, &e->services, port, &e->services.gateway, err);
     if (r == 0 && on)
         gateway_serve(e->services.gateway);
     return r;
@@ -397,6 +400,7 @@ static void stop(struct engine *e) {
     gateway_stop(e->services.gateway);
     pool_free(e->pool);
     gateway_done(e->services.gateway);
+    model_whys_free(e->services.whys);
     workspaces_free(e->services.workspaces); // before the store that its indexes write to
     if (e->store_ready)
         engine_store_close(&e->store, e->awaited);

@@ -12,18 +12,26 @@
 
 // --- errors, in the words of the client's API
 
-static void put_error(struct http_exchange *x, enum wire_family family, int status,
-                      enum route_fault fault, const char *message, int64_t retry_after_ms) {
+static void put_routed_error(struct http_exchange *x, enum wire_family family, int status,
+                             enum route_fault fault, const char *message, int64_t retry_after_ms,
+                             const char *route) {
     AUTO_BUF body = {0};
     char seconds[24];
-    struct http_header headers[2] = {{"content-type", "application/json"}};
+    struct http_header headers[3] = {{"content-type", "application/json"}};
     size_t n = 1;
     (void)wire_write_fault(family, fault, message, &body);
     if (retry_after_ms >= 0) {
         (void)snprintf(seconds, sizeof seconds, "%lld", (long long)((retry_after_ms + 999) / 1000));
         headers[n++] = (struct http_header){"retry-after", seconds};
     }
+    if (*route)
+        headers[n++] = (struct http_header){"x-paired-route", route};
     (void)http_respond(x, status, headers, n, body.data ? body.data : "", body.len);
+}
+
+static void put_error(struct http_exchange *x, enum wire_family family, int status,
+                      enum route_fault fault, const char *message, int64_t retry_after_ms) {
+    put_routed_error(x, family, status, fault, message, retry_after_ms, "");
 }
 
 // --- one request
@@ -94,7 +102,8 @@ static void put_cut(struct gateway_visit *v, const struct model_result *result) 
 }
 
 static void on_model_done(void *ctx, const struct model_result *result) {
-    static const struct http_header type = {"content-type", "application/json"};
+    const struct http_header headers[2] = {{"content-type", "application/json"},
+                                           {"x-paired-route", result->route}};
     struct gateway_visit *v = ctx;
     http_set_owner(v->exchange, NULL);
     if (result->whole)
@@ -102,10 +111,11 @@ static void on_model_done(void *ctx, const struct model_result *result) {
     else if (result->begun)
         put_cut(v, result);
     else if (result->body)
-        (void)http_respond(v->exchange, result->status, &type, 1, result->body, result->body_bytes);
+        (void)http_respond(v->exchange, result->status, headers, *result->route ? 2 : 1,
+                           result->body, result->body_bytes);
     else
-        put_error(v->exchange, v->family, result->status, result->fault, result->message,
-                  result->retry_after_ms);
+        put_routed_error(v->exchange, v->family, result->status, result->fault, result->message,
+                         result->retry_after_ms, result->route);
     visit_free(v);
 }
 

@@ -235,7 +235,7 @@ int gateway_close(struct gateway *g, const char *token, struct err *err) {
 
 int gateway_models(struct gateway *g, const char *workspace, struct buf *out, struct err *err) {
     struct model_plan *plan = NULL;
-    int r = model_plan_new(g->services, workspace, NULL, &plan, err);
+    int r = model_plan_new(g->services, NULL, workspace, NULL, &plan, err);
     if (r < 0)
         return r;
     bool first = true;

@@ -65,10 +65,12 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
                                   .usage = run->usage,
                                   .attempts = run->attempts};
     if (b)
-        result.cost = model_cost(run->m->catalogue, b, run->model,
-                                 run->plan->offers[run->offer].local, &run->usage);
+        result.cost = model_cost(run);
     (void)snprintf(result.message, sizeof result.message, "%s", message);
+    if (run->why)
+        model_whys_id(run->m->services->whys, run->why, result.route);
     run->over = true;
+    model_note_end(run, fault, false);
     run->events.done(run->ctx, &result);
     model_bury(run);
 }
@@ -113,6 +115,7 @@ static void leave(struct model_run *run) {
         model_send(run);
         return;
     }
+    run->usage = (struct wire_usage){.known = false};
     model_settle(run, false, true); // audited, and not sent
     if (run->replanned) {
         model_finish(run, ROUTE_FAULT_AUTH, "the grant for this backend was revoked meanwhile");
@@ -163,15 +166,41 @@ static void to_prepare(struct model_run *run) {
     submit(run, prepare_run, prepare_done);
 }
 
+static void choose_first(struct model_run *run);
+
+static void try_again(void *ctx) {
+    struct model_run *run = ctx;
+    run->timer = NULL;
+    choose_first(run);
+}
+
+static bool later(struct model_run *run, int64_t wait_ms) {
+    run->timer = env_timer_start(loop_env(run->m->loop), (uint64_t)wait_ms, try_again, run);
+    return run->timer != NULL;
+}
+
 static void choose_first(struct model_run *run) {
-    run->tried = 0;
-    if (run->plan->count == 0)
+    int64_t wait_ms = 0;
+    run->tried = run->tried_arm_count = 0;
+    if (run->plan->count == 0) {
         model_finish(run, ROUTE_FAULT_AUTH, run->plan->why);
-    else if (!model_choose(run))
-        model_finish(run, ROUTE_FAULT_MODEL,
-                     "the request names no model, and no backend says which ones it has");
-    else
+        return;
+    }
+    switch (model_choose(run, &wait_ms)) {
+    case MODEL_CHOSEN:
         to_prepare(run);
+        return;
+    case MODEL_LATER:
+        run->waits++;
+        if (later(run, wait_ms))
+            return;
+        (void)err_set(&run->error, ERR_NOMEM, "out of memory");
+        run->error_fault = ROUTE_FAULT_OVERLOADED;
+        break;
+    case MODEL_NOBODY:
+        break;
+    }
+    model_finish(run, run->error_fault, run->error.message);
 }
 
 // --- plans
@@ -203,7 +232,8 @@ static void keep_plan(struct models *m, struct model_plan *p) {
 static void plan_run(void *ctx, struct job *job) {
     struct model_run *run = ctx;
     (void)job;
-    int r = model_plan_new(run->m->services, run->workspace, run->keys, &run->plan, &run->error);
+    int r = model_plan_new(run->m->services, run->m->catalogue, run->workspace, run->keys,
+                           &run->plan, &run->error);
     if (r < 0 && run->error.code == 0)
         (void)err_set(&run->error, r, "the store did not answer");
 }
@@ -216,6 +246,7 @@ static void plan_done(void *ctx, bool cancelled) {
         model_finish(run, ROUTE_FAULT_SERVER, run->error.message);
         return;
     }
+    model_notice_changes(run->m, run->plan);
     if (!run->keys && run->plan->count)
         keep_plan(run->m, run->plan);
     choose_first(run);
@@ -241,12 +272,6 @@ static void start(void *ctx) {
 
 // --- another try
 
-static void try_again(void *ctx) {
-    struct model_run *run = ctx;
-    run->timer = NULL;
-    choose_first(run);
-}
-
 static bool may_pass(enum route_fault fault) {
     return fault == ROUTE_FAULT_RATE || fault == ROUTE_FAULT_OVERLOADED ||
            fault == ROUTE_FAULT_SERVER || fault == ROUTE_FAULT_TIMEOUT;
@@ -258,19 +283,21 @@ void model_next(struct model_run *run, enum route_fault fault, const char *messa
         to_prepare(run);
         return;
     }
-    run->tried |= (uint64_t)1 << run->offer;
-    size_t offer = run->offer;
-    if (fault != ROUTE_FAULT_REQUEST && model_choose(run)) {
+    int64_t wait = run->limits.retry_after_ms, ignored;
+    if (wait < 0)
+        wait = (int64_t)500 << run->retries;
+    bool again = may_pass(fault) && run->retries < MODEL_RETRIES_MAX && wait <= MODEL_WAIT_MS_MAX;
+    model_tried(run, fault);
+    run->same_model = again && fault == ROUTE_FAULT_RATE; // it is only too fast
+    if (fault != ROUTE_FAULT_REQUEST && model_choose(run, &ignored) == MODEL_CHOSEN) {
         to_prepare(run);
         return;
     }
-    run->offer = offer;
-    int64_t wait =
-        run->limits.retry_after_ms >= 0 ? run->limits.retry_after_ms : (int64_t)500 << run->retries;
-    if (may_pass(fault) && run->retries < MODEL_RETRIES_MAX && wait <= MODEL_WAIT_MS_MAX) {
+    run->same_model = false;
+    run->error = (struct err){0};
+    if (again) {
         run->retries++;
-        run->timer = env_timer_start(loop_env(run->m->loop), (uint64_t)wait, try_again, run);
-        if (run->timer)
+        if (later(run, wait))
             return;
     }
     model_finish(run, fault, message);
@@ -370,6 +397,7 @@ void model_cancel(struct model_run *run) {
     if (run->cancelled || run->over)
         return;
     run->cancelled = true;
+    model_note_end(run, ROUTE_FAULT_NONE, true);
     env_timer_cancel(loop_env(run->m->loop), run->timer);
     run->timer = NULL;
     if (run->call) {
@@ -396,6 +424,8 @@ int models_new(struct loop *l, struct pool *pool, struct services *services, str
     int r = m->ends ? route_ledger_new(&m->ledger, err) : err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0)
         r = route_catalogue_new(NULL, 0, &m->catalogue, err);
+    env_random(loop_env(l), &m->dice, sizeof m->dice);
+    m->dice |= 1;
     if (r < 0) {
         models_done(m);
         return r;
@@ -431,6 +461,9 @@ void models_done(struct models *m) {
     model_leases_done(m);
     route_ledger_free(m->ledger);
     route_catalogue_free(m->catalogue);
+    route_predictor_free(m->predictor);
+    mem_free(m->features);
+    model_look_done(&m->look);
     mem_free(m->ends);
     mem_free(m);
 }

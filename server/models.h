@@ -71,6 +71,7 @@ struct model_result {
     struct wire_usage usage;
     int64_t cost; // of it, in millionths of a dollar; 0 also when no price is known
     unsigned attempts;
+    char route[24]; // id of the router's choice (server/models_why.h), "" none
 };
 struct model_events {
     // The answer begins: stream or one document; headers that may go to the client.

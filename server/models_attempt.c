@@ -41,9 +41,14 @@ static void hand_on(struct model_run *run, const char *bytes, size_t n) {
 }
 
 static void begin(struct model_run *run, bool stream) {
-    struct http_header headers[16];
+    struct http_header headers[17];
+    char route[MODEL_WHY_ID_BYTES];
     size_t n;
     client_headers(run, headers, &n);
+    if (run->why) {
+        model_whys_id(run->m->services->whys, run->why, route);
+        headers[n++] = (struct http_header){"x-paired-route", route};
+    }
     run->begun = true;
     model_remember(run);
     run->events.begin(run->ctx, stream, headers, n);
@@ -152,7 +157,12 @@ void model_attempt_over(struct model_run *run, bool ok, bool cancelled) {
     const struct route_spend used = {
         .requests = 1,
         .tokens_in = (double)(run->usage.input + run->usage.cached + run->usage.cache_write),
-        .tokens_out = (double)run->usage.output};
+        .tokens_out = (double)run->usage.output,
+        .usd = (double)model_cost(run) / 1e6};
+    if (ok)
+        model_remember_usage(run);
+    if (!cancelled)
+        model_note_attempt(run, ok ? ROUTE_FAULT_NONE : run->fault);
     if (run->ticket && cancelled)
         route_ledger_cancel(m->ledger, run->ticket, model_now_ms());
     else if (run->ticket)
@@ -277,8 +287,6 @@ void model_send(struct model_run *run) {
     struct models *m = run->m;
     const struct model_offer *offer = &run->plan->offers[run->offer];
     const struct backend *b = offer->backend;
-    const struct route_spend expected = {
-        .requests = 1, .tokens_in = (double)run->out.len / 4, .tokens_out = 500};
     struct err err = {0};
     run->status = 0;
     run->fault = ROUTE_FAULT_NONE;
@@ -291,8 +299,8 @@ void model_send(struct model_run *run) {
     buf_clear(&run->headers);
     route_limits_init(&run->limits);
     run->attempts++;
-    (void)route_ledger_begin(m->ledger, model_account_of(b), run->model, &expected, model_now_ms(),
-                             &run->ticket, NULL);
+    (void)route_ledger_begin(m->ledger, model_account_of(b), run->model, &run->expected,
+                             model_now_ms(), &run->ticket, NULL);
     int r = start_call(run, offer, &err);
     if (r == 0)
         return;

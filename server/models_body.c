@@ -10,6 +10,17 @@
 
 enum { MIXED_BYTES_MAX = 4096 }; // of a text: how it begins tells conversations apart
 
+// A message's bytes without what says that it is to be cached, which moves on with each turn: up to
+// there, or to the brackets at its end.
+static struct span lasting(struct span s) {
+    static const char moves[] = "\"cache_control\"";
+    const char *at = s.data ? memmem(s.data, s.len, moves, sizeof moves - 1) : NULL;
+    size_t n = at ? (size_t)(at - s.data) : s.len;
+    while (n > 0 && strchr(",}] \t\r\n", s.data[n - 1]))
+        n--;
+    return (struct span){s.data, n};
+}
+
 static uint64_t mix(uint64_t hash, struct span s) {
     size_t n = s.len < MIXED_BYTES_MAX ? s.len : MIXED_BYTES_MAX;
     for (size_t i = 0; i < n; i++)
@@ -17,13 +28,50 @@ static uint64_t mix(uint64_t hash, struct span s) {
     return (hash ^ s.len) * 1099511628211U;
 }
 
-static size_t elements(struct span array, struct span *ret_first) {
+// Eight bytes a step: all of a long conversation goes through it at each turn.
+static uint64_t hash_bytes(uint64_t hash, struct span s) {
+    size_t at = 0;
+    uint64_t eight = 0;
+    for (; at + sizeof eight <= s.len; at += sizeof eight) {
+        memcpy(&eight, s.data + at, sizeof eight);
+        hash = (hash ^ eight) * 0x9E3779B97F4A7C15U;
+        hash ^= hash >> 29;
+    }
+    eight = s.len;
+    for (; at < s.len; at++)
+        eight = eight << 8 | (unsigned char)s.data[at];
+    hash = (hash ^ eight) * 0x9E3779B97F4A7C15U;
+    return hash ^ hash >> 32;
+}
+
+static size_t count_of(struct span array) {
     struct span one;
     size_t at = 0, n = 0;
     while (json_pull_each(array, &at, &one))
-        if (n++ == 0)
-            *ret_first = one;
+        n++;
     return n;
+}
+
+static bool instructs(struct span message) { // an OpenAI client's system prompt
+    static const char *const names[] = {"role"};
+    struct span role = {0};
+    return json_pull_members(message, names, &role, 1) &&
+           (json_pull_is(role, "system") || json_pull_is(role, "developer"));
+}
+
+// *ret_opening: the first message that is no instruction.
+static void read_messages(struct model_body *b, struct span array, struct span *ret_opening) {
+    struct span one;
+    size_t at = 0;
+    uint64_t hash = b->front;
+    while (json_pull_each(array, &at, &one)) {
+        if (b->messages == 0)
+            b->first = one;
+        if (!ret_opening->data && !instructs(one))
+            *ret_opening = one;
+        hash = hash_bytes(hash, one);
+        b->tail[b->messages++ % MODEL_TAIL_MAX] = (struct model_message){one, hash};
+    }
 }
 
 static const char *conversation_of(enum wire_family family) {
@@ -79,7 +127,7 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
                                       [THINKING] = "thinking",
                                       [STREAM_OPTIONS] = "stream_options",
                                       [REASONING] = "reasoning"};
-    struct span found[NAMES] = {{0}}, first = {0}, ignored;
+    struct span found[NAMES] = {{0}}, opening = {0};
     struct jsonrpc_message message;
     *ret = (struct model_body){0};
     int r = jsonrpc_read_up_to(bytes, n, JSONRPC_MEMBERS_PULL_MAX, &message, err);
@@ -97,16 +145,22 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
     for (int i = MAX; i <= MAX_OUTPUT && ret->max_tokens == 0; i++)
         if (found[i].data && (!json_pull_int(found[i], &ret->max_tokens) || ret->max_tokens < 0))
             ret->max_tokens = 0;
-    ret->messages = elements(found[TURNS], &first);
+    ret->system = found[SYSTEM];
+    ret->tools_at = found[TOOLS];
+    ret->front = hash_bytes(hash_bytes(0, found[TOOLS]), found[SYSTEM]);
+    read_messages(ret, found[TURNS], &opening);
     if (found[TURNS].data[0] == '"') // Responses: a text alone
-        first = found[TURNS];
-    ret->tools = elements(found[TOOLS], &ignored);
+        opening = found[TURNS];
+    ret->tools = count_of(found[TOOLS]);
     static const char *const include[] = {"include_usage"};
     struct span own = {0};
     if (found[STREAM_OPTIONS].data && json_pull_members(found[STREAM_OPTIONS], include, &own, 1))
         ret->own_usage = own.len == 4 && memcmp(own.data, "true", 4) == 0;
     ret->thinking = found[THINKING].data || found[REASONING].data;
-    ret->conversation = mix(mix(mix(14695981039346656037U, found[MODEL]), found[SYSTEM]), first);
+    uint64_t hash = mix(mix(14695981039346656037U, found[MODEL]), found[SYSTEM]);
+    if (ret->first.data && ret->first.data != opening.data)
+        hash = mix(hash, ret->first);
+    ret->conversation = mix(hash, lasting(opening));
     return read_name(ret, err);
 }
 

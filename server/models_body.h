@@ -12,14 +12,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MODEL_NAME_BYTES_MAX = 128 };
+enum {
+    MODEL_NAME_BYTES_MAX = 128,
+    MODEL_TAIL_MAX = 64 // messages at the end of a conversation that are kept by their place
+};
+
+// A message of the conversation, and the hash of all bytes from the beginning up to its end.
+struct model_message {
+    struct span at;
+    uint64_t hash;
+};
 
 struct model_body {
     struct span model; // the string with its quotes; absent: data NULL
     char name[MODEL_NAME_BYTES_MAX + 1];
     bool stream;
-    int64_t max_tokens; // of the answer; 0 not said
-    size_t messages;    // of the conversation
+    int64_t max_tokens;           // of the answer; 0 not said
+    struct span system, tools_at; // absent: data NULL
+    struct span first;            // message of the conversation
+    size_t messages;              // of the conversation
+    // The last ones: number i (from 0) is tail[i % MODEL_TAIL_MAX].
+    struct model_message tail[MODEL_TAIL_MAX];
+    uint64_t front; // hash of tools and system, where the conversation's bytes begin
     size_t tools;
     bool thinking;
     bool own_usage; // Chat Completions: usage is wanted in a chunk of its own

@@ -1,92 +1,363 @@
-// Which backend is asked next. One conversation stays with the backend that answered it, whose
-// cache has its beginning; a backend that the ledger calls spent or broken comes last or not at
-// all.
+// Which backend, and which of its models, is asked next: the candidates of a request, what is known
+// of each (quota, cache, price, likelihood to do it well), and core/route/route_choose.h's
+// judgement of them. A model that a program asks for by its name is what it gets where a backend
+// has it, as far as models.substitute says so.
+#include "core/base/mem.h"
 #include "server/models_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-struct model_session *model_session_of(struct models *m, uint64_t conversation, bool make) {
-    struct model_session *oldest = &m->sessions[0];
-    for (size_t i = 0; i < MODEL_SESSIONS_MAX; i++) {
-        struct model_session *s = &m->sessions[i];
-        if (s->used_ms && s->conversation == conversation)
-            return s;
-        if (s->used_ms < oldest->used_ms)
-            oldest = s;
-    }
-    if (!make)
-        return NULL;
-    *oldest = (struct model_session){.conversation = conversation};
-    return oldest;
-}
-
-void model_remember(struct model_run *run) {
-    struct model_session *s = model_session_of(run->m, run->read.conversation, true);
-    (void)snprintf(s->backend, sizeof s->backend, "%s",
-                   run->plan->offers[run->offer].backend->name);
-    s->used_ms = model_now_ms();
-}
 
 const char *model_account_of(const struct backend *b) {
     return b->account[0] ? b->account : b->name;
 }
 
-struct route_spend model_spend_of(size_t body_bytes) {
-    return (struct route_spend){
-        .requests = 1, .tokens_in = (double)body_bytes / 4, .tokens_out = 500};
+static bool is_free(const char *asked) { // the router is to choose
+    return !asked[0] || strcasecmp(asked, "auto") == 0 || strcasecmp(asked, "paired/auto") == 0;
 }
 
-// The name under which this backend has what was asked for; *ret_exact: by that very name.
-static const char *model_at(const struct backend *b, const char *asked, bool *ret_exact) {
-    *ret_exact = false;
-    for (size_t i = 0; i < b->model_count; i++)
-        if (strcasecmp(b->models[i].name, asked) == 0) {
-            *ret_exact = true;
-            return b->models[i].name;
-        }
-    return b->model_count ? b->models[0].name : asked;
+// --- candidates
+
+// By its very name, or both are forms of one listed model ("claude-opus-4-5-20251101").
+static bool is_asked(const struct model_ballot *f, const struct model_pick *p) {
+    const char *asked = f->run->read.name;
+    if (strcasecmp(p->name, asked) == 0)
+        return true;
+    return f->asked && route_catalogue_find(f->run->m->catalogue, p->name) == f->asked;
 }
 
-// Larger is better; negative: not now.
-static int rank_of(struct model_run *run, const struct model_offer *offer, const char *model,
-                   bool exact, const struct model_session *session) {
-    const struct backend *b = offer->backend;
-    struct route_standing standing;
-    const struct route_spend expected = {
-        .requests = 1, .tokens_in = (double)run->body.len / 4, .tokens_out = 500};
-    route_ledger_standing(run->m->ledger, model_account_of(b), model, &expected, model_now_ms(),
-                          &standing);
-    int rank = 0;
-    if (standing.usable)
-        rank += 1000; // one that may be full is still better than no answer
-    if (standing.state == ROUTE_STATE_OK)
-        rank += 200;
-    if (session && strcmp(session->backend, b->name) == 0)
-        rank += 100;
-    if (exact)
-        rank += 50;
-    if ((int)b->family == (int)run->family)
-        rank += 10; // passes unparsed
-    return rank;
+static bool was_tried(const struct model_run *run, const struct model_pick *p) {
+    if (p->offer >= 64 || (run->tried >> p->offer) & 1)
+        return true;
+    for (size_t i = 0; i < run->tried_arm_count; i++)
+        if (run->tried_arms[i] == p->arm)
+            return true;
+    return false;
 }
 
-bool model_choose(struct model_run *run) {
+void model_tried(struct model_run *run, enum route_fault fault) {
+    bool alone = fault == ROUTE_FAULT_MODEL || fault == ROUTE_FAULT_CONTEXT ||
+                 fault == ROUTE_FAULT_QUOTA || fault == ROUTE_FAULT_RATE;
+    if (alone && run->tried_arm_count < MODEL_TRIED_MAX)
+        run->tried_arms[run->tried_arm_count++] = run->arm;
+    else
+        run->tried |= (uint64_t)1 << run->offer;
+}
+
+static void add(struct model_ballot *f, const struct model_pick *p) {
+    if (f->count < ROUTE_CANDIDATES_MAX)
+        f->picks[f->count++] = p;
+}
+
+// Those of the request's own family first: of equals the first one is taken, and its bytes pass
+// unparsed.
+static void gather(struct model_ballot *f, bool exact) {
+    const struct model_run *run = f->run;
     const struct model_plan *plan = run->plan;
-    const struct model_session *session = model_session_of(run->m, run->read.conversation, false);
-    int best = -1;
-    for (size_t i = 0; i < plan->count && i < 64; i++) {
-        bool exact;
-        const char *model = model_at(plan->offers[i].backend, run->read.name, &exact);
-        if (((run->tried >> i) & 1) || !*model)
-            continue;
-        int rank = rank_of(run, &plan->offers[i], model, exact, session);
-        if (rank <= best)
-            continue;
-        best = rank;
-        run->offer = i;
-        (void)snprintf(run->model, sizeof run->model, "%s", model);
+    f->count = 0;
+    for (int other = 0; other < 2; other++) {
+        for (size_t i = 0; i < plan->pick_count; i++) {
+            const struct model_pick *p = &plan->picks[i];
+            bool same = (int)plan->offers[p->offer].backend->family == (int)run->family;
+            if (same == (other == 0) && !was_tried(run, p) && (!exact || is_asked(f, p)))
+                add(f, p);
+        }
+        for (size_t i = 0; i < plan->count; i++) { // one that lists none is asked for anything
+            const struct backend *b = plan->offers[i].backend;
+            bool same = (int)b->family == (int)run->family;
+            if (b->model_count || same != (other == 0) || is_free(run->read.name) ||
+                f->unnamed.name)
+                continue;
+            struct model_pick p;
+            if (model_pick_new(run->m->catalogue, plan, i, run->read.name, "", &p) < 0)
+                continue;
+            if (was_tried(run, &p)) {
+                mem_free(p.own);
+                continue;
+            }
+            f->unnamed = p; // one of them at a time: the next one when this one has failed
+            add(f, &f->unnamed);
+        }
     }
-    return best >= 0;
+}
+
+static bool any_asked(const struct model_ballot *f) {
+    const struct model_plan *plan = f->run->plan;
+    if (is_free(f->run->read.name))
+        return false;
+    for (size_t i = 0; i < plan->pick_count; i++)
+        if (is_asked(f, &plan->picks[i]))
+            return true;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->offers[i].backend->model_count == 0)
+            return true;
+    return false;
+}
+
+// --- what is known of them
+
+static int make_ready(struct models *m) {
+    if (!m->features)
+        m->features = mem_alloc(sizeof *m->features);
+    if (m->features && !m->predictor)
+        (void)route_predictor_new(&m->predictor, NULL);
+    return m->features && m->predictor ? 0 : ERR_NOMEM;
+}
+
+static bool one_model(const struct model_ballot *f) {
+    for (size_t i = 1; i < f->count; i++)
+        if (f->picks[i]->model != f->picks[0]->model &&
+            strcmp(f->picks[i]->model->name, f->picks[0]->model->name) != 0)
+            return false;
+    return true;
+}
+
+// The text is read only where models differ: that is what their likelihoods are for.
+static void look(struct model_ballot *f) {
+    struct model_run *run = f->run;
+    struct models *m = run->m;
+    struct route_hints hints;
+    f->need.origin = ROUTE_ORIGIN_CHAT;
+    f->looked =
+        !one_model(f) && make_ready(m) == 0 &&
+        model_look_read(run->family, &run->read, run->body.data, run->body.len, &m->look) == 0;
+    if (!f->looked)
+        return;
+    model_look_hints(&m->look, &run->read, &hints);
+    f->need.origin = route_origin_of(&hints, &run->origin_why);
+    f->need.tools = run->read.tools > 0;
+    f->need.images = m->look.images;
+    route_features_read(m->features, m->look.task.data ? m->look.task.data : "", m->look.task.len);
+}
+
+static void expect_sizes(struct model_ballot *f) {
+    struct model_run *run = f->run;
+    const struct model_session *s = f->session;
+    int64_t likely = (int64_t)run->m->output[f->need.origin];
+    if (likely <= 0)
+        likely = route_origin_demand(f->need.origin).output_tokens;
+    if (run->read.max_tokens > 0 && likely > run->read.max_tokens)
+        likely = run->read.max_tokens;
+    run->stable = s ? model_stable_bytes(s, &run->read, run->body.data) : 0;
+    f->need.output_tokens = likely;
+    f->need.prompt_tokens =
+        (int64_t)((double)run->body.len * model_tokens_per_byte(run->m, s ? s->arm : 0));
+    if (!s)
+        return;
+    f->need.sticky = s->arm;
+    f->need.turns = s->turns;
+    f->need.turn = (struct route_turn){
+        .prefix = (int64_t)s->prompt, .added = (int64_t)s->added, .output = (int64_t)s->output};
+    // Its history was cut or rewritten: what was cached of it is of no use any more.
+    f->need.border =
+        s->prompt > 0 && run->stable * 4 < (int64_t)run->body.len && run->read.messages > 1;
+}
+
+// Nothing is written into a cache that has a price unless the request says so.
+static void only_reads(const struct model_run *run, const struct route_model *m,
+                       struct route_usage *u) {
+    static const char marks[] = "\"cache_control\"";
+    if (!m->writes_cost || u->written == 0 ||
+        memmem(run->body.data, run->body.len, marks, sizeof marks - 1))
+        return;
+    u->uncached += u->written;
+    u->written = 0;
+}
+
+static void describe(struct model_ballot *f) {
+    static const struct route_caches nothing;
+    const struct model_run *run = f->run;
+    struct models *m = run->m;
+    int64_t now_ms = model_now_ms();
+    struct route_look seen;
+    if (f->looked)
+        route_predict_look(m->predictor, m->features, &seen);
+    for (size_t i = 0; i < f->count; i++) {
+        const struct model_pick *p = f->picks[i];
+        const struct model_offer *offer = &run->plan->offers[p->offer];
+        struct route_candidate *c = &f->of[i];
+        double per_byte = model_tokens_per_byte(m, p->arm);
+        int64_t prompt = (int64_t)((double)run->body.len * per_byte);
+        *c = (struct route_candidate){.backend = p->arm,
+                                      .account = model_account_of(offer->backend),
+                                      .name = p->name,
+                                      .model = p->model,
+                                      .local = offer->local,
+                                      .granted = true,
+                                      .p_ok = 1};
+        if (f->looked)
+            c->p_ok = route_predict(m->predictor, &seen, p->model->name, p->model->skill);
+        c->expected = route_cache_expect(
+            f->session ? &f->session->caches : &nothing, p->arm, p->model, prompt,
+            (int64_t)((double)run->stable * per_byte), f->need.output_tokens, now_ms);
+        only_reads(run, p->model, &c->expected);
+        const struct route_spend expected = {.requests = 1,
+                                             .tokens_in = (double)prompt,
+                                             .tokens_out = (double)f->need.output_tokens,
+                                             .usd = route_cost_usd(p->model, &c->expected)};
+        route_ledger_standing(m->ledger, c->account, c->name, &expected, now_ms, &c->standing);
+    }
+}
+
+static uint32_t roll(struct models *m) {
+    m->dice ^= m->dice << 13; // xorshift64, Marsaglia 2003
+    m->dice ^= m->dice >> 7;
+    m->dice ^= m->dice << 17;
+    return (uint32_t)(m->dice >> 32);
+}
+
+static void decide(struct model_ballot *f, bool exact, struct route_choice *ret) {
+    struct models *m = f->run->m;
+    f->need = (struct route_need){.origin = ROUTE_ORIGIN_CHAT};
+    look(f);
+    expect_sizes(f);
+    describe(f);
+    f->policy = f->run->plan->policy;
+    for (int i = 0; i < 2; i++)
+        f->policy.spent_usd[i] += (double)f->run->plan->since / 1e6;
+    if (!f->looked)
+        f->policy.floor = 0; // one model: nobody is likelier to be right
+    if (!f->looked || exact || f->session)
+        f->policy.explore = 0;
+    f->need.dice[0] = roll(m);
+    f->need.dice[1] = roll(m);
+    if (route_choose(&f->policy, &f->need, f->of, f->count, ret, NULL) < 0)
+        *ret = (struct route_choice){.chosen = -1, .ready = -1};
+}
+
+// --- when none of them can be used
+
+// What only we think, or think is likely, is no reason to refuse: the backend will say so itself.
+static bool may_be_tried(const struct route_candidate *c, enum route_reason why) {
+    const struct route_standing *s = &c->standing;
+    bool full = s->window[0] ? s->headroom <= 0 : !s->guessed;
+    return why == ROUTE_REASON_BROKEN || why == ROUTE_REASON_PROBED ||
+           ((why == ROUTE_REASON_SPENT || why == ROUTE_REASON_WAITING) && !full);
+}
+
+static enum route_fault fault_of(enum route_reason why) {
+    switch (why) {
+    case ROUTE_REASON_SPENT:
+        return ROUTE_FAULT_QUOTA;
+    case ROUTE_REASON_WAITING:
+        return ROUTE_FAULT_RATE;
+    case ROUTE_REASON_OVER_BUDGET:
+        return ROUTE_FAULT_BILLING;
+    case ROUTE_REASON_TOO_SMALL:
+        return ROUTE_FAULT_CONTEXT;
+    case ROUTE_REASON_NOT_LOCAL:
+    case ROUTE_REASON_NOT_GRANTED:
+        return ROUTE_FAULT_AUTH;
+    default:
+        return ROUTE_FAULT_MODEL;
+    }
+}
+
+static enum model_chosen refuse(const struct model_ballot *f, const struct route_choice *c) {
+    struct model_run *run = f->run;
+    size_t at = c->ready >= 0 ? (size_t)c->ready : 0;
+    if (f->count == 0) {
+        run->error_fault = ROUTE_FAULT_MODEL;
+        if (run->plan->substitute == MODEL_SUBSTITUTE_NEVER && !is_free(run->read.name))
+            (void)err_set(&run->error, ERR_NOT_FOUND,
+                          "no backend of this folder has %s, and models.substitute is never",
+                          run->read.name);
+        else
+            (void)err_set(&run->error, ERR_NOT_FOUND,
+                          "the request names no model, and no backend says which ones it has");
+        return MODEL_NOBODY;
+    }
+    int64_t wait = c->ready >= 0 ? c->ready_ms - model_now_ms() : -1;
+    run->error_fault = fault_of(c->reason[at]);
+    run->limits.retry_after_ms = wait > 0 ? wait : -1;
+    int r = err_set(&run->error, ERR_PERM, "%s of %s: %s%s", f->of[at].name, f->of[at].account,
+                    route_reason_text(c->reason[at]),
+                    c->reason[at] == ROUTE_REASON_OVER_BUDGET ? " (paired budget)" : "");
+    size_t n = strlen(run->error.message);
+    if (r < 0 && wait > 0)
+        (void)snprintf(run->error.message + n, sizeof run->error.message - n,
+                       "; it is expected back in %lld min", (long long)(wait / 60000 + 1));
+    return MODEL_NOBODY;
+}
+
+static enum model_chosen take(const struct model_ballot *f, struct route_choice *choice,
+                              size_t at) {
+    struct model_run *run = f->run;
+    const struct model_pick *p = f->picks[at];
+    const struct route_candidate *c = &f->of[at];
+    run->offer = p->offer;
+    run->arm = p->arm;
+    run->priced = *p->model;
+    run->origin = f->need.origin;
+    run->looked = f->looked;
+    run->expected = (struct route_spend){
+        .requests = 1,
+        .tokens_in = (double)(c->expected.uncached + c->expected.cached + c->expected.written),
+        .tokens_out = (double)c->expected.output,
+        .usd = route_cost_usd(p->model, &c->expected)};
+    (void)snprintf(run->model, sizeof run->model, "%s", p->name);
+    choice->chosen = (int)at;
+    model_note_choice(f, choice);
+    return MODEL_CHOSEN;
+}
+
+static enum model_chosen choose_among(struct model_ballot *f, bool exact,
+                                      struct route_choice *choice, int64_t *ret_wait_ms) {
+    *choice = (struct route_choice){.chosen = -1, .ready = -1};
+    gather(f, exact);
+    if (f->count)
+        decide(f, exact, choice);
+    f->stage = is_free(f->run->read.name) || !f->offered ? MODEL_WHY_FREE
+               : exact                                   ? MODEL_WHY_ASKED
+                                                         : MODEL_WHY_INSTEAD;
+    if (choice->chosen >= 0)
+        return take(f, choice, (size_t)choice->chosen);
+    bool comes_back = choice->ready >= 0 && choice->reason[choice->ready] != ROUTE_REASON_BROKEN;
+    int64_t wait = comes_back ? choice->ready_ms - model_now_ms() : -1;
+    if (wait >= 0 && wait <= MODEL_WAIT_MS_MAX && f->run->waits < MODEL_WAITS_MAX) {
+        *ret_wait_ms = wait;
+        return MODEL_LATER;
+    }
+    for (size_t i = 0; i < f->count; i++)
+        if (may_be_tried(&f->of[i], choice->reason[i])) {
+            choice->reason[i] = ROUTE_REASON_LAST;
+            return take(f, choice, i);
+        }
+    return refuse(f, choice);
+}
+
+enum model_chosen model_choose(struct model_run *run, int64_t *ret_wait_ms) {
+    struct model_ballot f = {.run = run,
+                             .session = model_session_of(run->m, run->read.conversation, false)};
+    struct route_choice choice = {.chosen = -1};
+    enum model_chosen r = MODEL_NOBODY;
+    run->error = (struct err){0};
+    if (!is_free(run->read.name))
+        f.asked = route_catalogue_find(run->m->catalogue, run->read.name);
+    enum model_substitute substitute = run->plan->substitute;
+    f.offered = any_asked(&f);
+    bool asked = substitute != MODEL_SUBSTITUTE_ALWAYS && f.offered;
+    if (asked || (substitute == MODEL_SUBSTITUTE_NEVER && !is_free(run->read.name)))
+        r = choose_among(&f, true, &choice, ret_wait_ms);
+    bool others = !asked || (substitute == MODEL_SUBSTITUTE_FAILING && !run->same_model);
+    if (substitute == MODEL_SUBSTITUTE_NEVER && !is_free(run->read.name))
+        others = false;
+    if (r == MODEL_NOBODY && others) {
+        struct err why = run->error;
+        enum route_fault fault = run->error_fault;
+        mem_free(f.unnamed.own);
+        f.unnamed = (struct model_pick){.name = NULL};
+        run->error = (struct err){0};
+        r = choose_among(&f, false, &choice, ret_wait_ms);
+        if (r == MODEL_NOBODY && asked && f.count == 0) { // what was said of the asked one
+            run->error = why;
+            run->error_fault = fault;
+        }
+    }
+    if (r == MODEL_NOBODY && !run->attempts)
+        model_note_choice(&f, &choice);
+    mem_free(f.unnamed.own);
+    return r;
 }

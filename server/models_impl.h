@@ -2,21 +2,29 @@
 #pragma once
 
 #include "core/route/route_catalogue.h"
+#include "core/route/route_choose.h"
 #include "core/route/route_ledger.h"
+#include "core/route/route_predict.h"
 #include "core/store/backends.h"
 #include "core/store/consent.h"
 #include "server/models.h"
 #include "server/models_body.h"
+#include "server/models_look.h"
+#include "server/models_why.h"
 
 enum {
     MODEL_PLANS_MAX = 16,
     MODEL_PLAN_MS = 5000, // then settings and budgets are looked at again
     MODEL_SESSIONS_MAX = 256,
+    MODEL_MARKS_MAX = 4,     // ends of messages by which a conversation's beginning is known again
+    MODEL_ARMS_MAX = 64,     // models of backends whose tokens are learned
+    MODEL_TRIED_MAX = 16,    // models that one request is tried with
     MODEL_SETTLE_MAX = 1024, // ends that wait to be written
     MODEL_SETTLE_MS = 200,   // … so long, to be written together
     MODEL_LEASES_MAX = 32,
     MODEL_INLINE_BYTES_MAX = 512 * 1024, // bodies up to here are looked at on the loop
     MODEL_RETRIES_MAX = 2,               // of one backend, when there is no other
+    MODEL_WAITS_MAX = 3,                 // for a limit that is over soon, before anything is sent
     MODEL_WAIT_MS_MAX = 20 * 1000        // a retry-after that is waited for
 };
 
@@ -27,8 +35,17 @@ struct model_offer {
     bool local;
     char *key; // secret_alloc; NULL none
 };
+enum model_substitute { MODEL_SUBSTITUTE_ALWAYS, MODEL_SUBSTITUTE_FAILING, MODEL_SUBSTITUTE_NEVER };
+struct model_pick { // a model of an offer's backend
+    size_t offer;
+    const char *name;                // as the backend calls it; borrows
+    uint32_t arm;                    // model_arm_id()
+    const struct route_model *model; // what it costs and can
+    struct route_model *own;         // … where no list has it
+};
 struct model_plan { // built on a worker, then constant
     unsigned refs;  // main loop
+    int64_t since;  // millionths of a dollar that went since; main loop
     char *workspace;
     int64_t made_ms;
     const char *spent; // "day" or "month" whose budget is; NULL none
@@ -36,22 +53,45 @@ struct model_plan { // built on a worker, then constant
     struct model_offer *offers;
     size_t count;
     char why[400]; // when count is 0
+    struct route_policy policy;
+    enum model_substitute substitute;
+    struct model_pick *picks;
+    size_t pick_count;
 };
-// On a worker. `keys` as model_ask has them.
-int model_plan_new(struct services *services, const char *workspace, const struct model_keys *keys,
-                   struct model_plan **ret, struct err *err);
+// On a worker. `keys` as model_ask has them; without a catalogue there are no picks.
+int model_plan_new(struct services *services, const struct route_catalogue *catalogue,
+                   const char *workspace, const struct model_keys *keys, struct model_plan **ret,
+                   struct err *err);
 // secret_alloc memory, or NULL when the backend takes no key. ERR_NOT_FOUND: there should be one
 // and is none. On a worker.
 int model_find_key(struct store *s, const struct backend *b, const struct model_keys *keys,
                    char **ret, struct err *err);
 void model_plan_unref(struct model_plan *p); // accepts NULL
 bool model_plan_stands(struct store *s, const struct model_plan *p, int64_t now_ms);
+uint32_t model_arm_id(const char *backend, const char *model); // never 0
+// A pick that no list has. `as`: the name it is priced under, or "". ERR_NOMEM.
+int model_pick_new(const struct route_catalogue *c, const struct model_plan *p, size_t offer,
+                   const char *name, const char *as, struct model_pick *ret);
 
-// --- what the conversations were answered by
+// --- the conversations: who answered, what is in whose cache (models_session.c)
+struct model_mark { // the conversation's bytes up to the end of a message
+    uint64_t messages, hash, bytes;
+};
 struct model_session {
-    uint64_t conversation;
-    char backend[BACKEND_NAME_BYTES_MAX + 1];
     int64_t used_ms;
+    uint32_t arm; // that answered last; 0 none
+    int64_t turns;
+    struct route_caches caches;
+    struct model_mark marks[MODEL_MARKS_MAX]; // of the last request, the longest first
+    double prompt, added, output;             // tokens of a turn, in the mean (prompt: the last)
+};
+struct model_known { // a backend as it was last seen
+    char name[BACKEND_NAME_BYTES_MAX + 1];
+    int64_t changed_ms;
+};
+struct model_arm { // what is learned of one model of a backend, beside its quality
+    uint32_t id;
+    double per_byte; // tokens of a request's byte
 };
 
 // Traffic of one workspace to one backend for one purpose (models_lease.c).
@@ -82,9 +122,19 @@ struct models {
     struct http_client *http; // made when first needed
     struct route_ledger *ledger;
     struct route_catalogue *catalogue;
+    struct route_predictor *predictor; // these two when there first is a choice
+    struct route_features *features;   // of the request that is looked at
+    struct model_look look;            // likewise
+    uint64_t dice;
     struct model_plan *plans[MODEL_PLANS_MAX];
     size_t next_plan;
+    uint64_t conversations[MODEL_SESSIONS_MAX]; // of the sessions; 0 free
     struct model_session sessions[MODEL_SESSIONS_MAX];
+    struct model_arm arms[MODEL_ARMS_MAX];
+    size_t arm_count, next_arm;
+    struct model_known known[BACKENDS_MAX];
+    size_t known_count;
+    double output[ROUTE_ORIGINS]; // tokens of an answer, learned; 0 not yet
     struct model_run *runs;
     size_t run_count, body_bytes;
     struct model_end *ends; // MODEL_SETTLE_MAX
@@ -121,9 +171,20 @@ struct model_run {
     // how it goes
     struct model_plan *plan;
     bool replanned, stripped;
-    uint64_t tried; // offers, by their place
-    size_t offer;   // the present one
-    unsigned attempts, retries;
+    uint64_t tried;                       // offers, by their place
+    uint32_t tried_arms[MODEL_TRIED_MAX]; // models that alone failed
+    size_t tried_arm_count;
+    size_t offer; // the present one
+    uint32_t arm;
+    struct route_model priced; // what the present one costs and can
+    struct route_spend expected;
+    enum route_origin origin;
+    int64_t stable; // bytes at the beginning that are those of the conversation's last request
+    const char *origin_why; // static; NULL: its text was not looked at
+    bool looked;
+    bool same_model; // … as was asked for, this time
+    uint64_t why;    // number of the note about its choice; 0 none
+    unsigned attempts, retries, waits;
     char model[MODEL_NAME_BYTES_MAX + 1]; // as the present one is asked for
     struct err error;                     // of a job
     enum route_fault error_fault;         // … and what it means
@@ -151,12 +212,46 @@ struct model_run {
 };
 
 // models_choose.c
+// What the candidates of one request are made of; on the stack of model_choose().
+struct model_ballot {
+    struct model_run *run;
+    const struct model_session *session; // NULL: a new conversation
+    const struct route_model *asked;     // as the catalogue knows it, or NULL
+    bool offered;                        // a backend has it
+    enum model_why_stage stage;
+    struct model_pick unnamed; // of a backend that lists no models
+    const struct model_pick *picks[ROUTE_CANDIDATES_MAX];
+    struct route_candidate of[ROUTE_CANDIDATES_MAX];
+    size_t count;
+    bool looked; // at the text: there is a choice between models
+    struct route_policy policy;
+    struct route_need need;
+};
 const char *model_account_of(const struct backend *b); // whose quota it uses
-struct route_spend model_spend_of(size_t body_bytes);  // a guess, before it is sent
-// The next offer to try, in run->offer and run->model. false: none is left.
-bool model_choose(struct model_run *run);
-void model_remember(struct model_run *run); // it answered
+enum model_chosen {
+    MODEL_CHOSEN, // run->offer, run->model …
+    MODEL_LATER,  // nothing can be sent for *ret_wait_ms
+    MODEL_NOBODY  // run->error and run->error_fault say why
+};
+enum model_chosen model_choose(struct model_run *run, int64_t *ret_wait_ms);
+void model_tried(struct model_run *run, enum route_fault fault); // the present one failed
+
+// models_session.c
 struct model_session *model_session_of(struct models *m, uint64_t conversation, bool make);
+void model_remember(struct model_run *run); // it answers
+// It has answered: what was billed tells what is in whose cache, and how large things are.
+void model_remember_usage(struct model_run *run);
+// How many bytes at the beginning are those of the session's last request.
+int64_t model_stable_bytes(const struct model_session *s, const struct model_body *b,
+                           const char *bytes);
+// A backend that the user changed gets another chance at once.
+void model_notice_changes(struct models *m, const struct model_plan *plan);
+double model_tokens_per_byte(const struct models *m, uint32_t arm);
+
+// models_note.c: for "why this backend?"
+void model_note_choice(const struct model_ballot *b, const struct route_choice *c);
+void model_note_attempt(struct model_run *run, enum route_fault fault); // it is over
+void model_note_end(struct model_run *run, enum route_fault fault, bool cancelled);
 
 // models_prepare.c
 // Gate and body; any thread. run->error tells how it went.
@@ -181,11 +276,13 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
 
 // models_price.c
 // Millionths of a dollar that a request cost, by the price of the backend's model.
-int64_t model_cost(const struct route_catalogue *c, const struct backend *b, const char *name,
-                   bool local, const struct wire_usage *u);
+int64_t model_cost_of(const struct route_model *model, const struct wire_usage *u);
+int64_t model_cost_named(const struct route_catalogue *c, const struct backend *b, const char *name,
+                         bool local, const struct wire_usage *u);
 
 // models_settle.c
 void model_settle(struct model_run *run, bool ok, bool cancelled);
+int64_t model_cost(const struct model_run *run); // of the present attempt, millionths of a dollar
 void model_settle_lease(struct models *m, const struct model_lease *l);
 void model_settle_rest(struct models *m); // without the pool, which is gone
 

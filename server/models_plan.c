@@ -1,5 +1,6 @@
 // Where the text of a workspace may go: the enabled backends with a grant and a key, with passes
 // that are looked at once more immediately before bytes leave.
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/crypto/secret.h"
 #include "core/store/usage.h"
@@ -19,6 +20,9 @@ static void plan_free(struct model_plan *p) {
     for (size_t i = 0; i < p->count; i++)
         secret_free(p->offers[i].key);
     mem_free(p->offers);
+    for (size_t i = 0; i < p->pick_count; i++)
+        mem_free(p->picks[i].own);
+    mem_free(p->picks);
     mem_free(p->workspace);
     backend_list_done(&p->backends);
     mem_free(p);
@@ -110,8 +114,8 @@ static int consider(struct store *s, struct model_plan *p, const struct backend 
     return 1;
 }
 
-// Which budget is spent, or NULL.
-static int check_budgets(struct db *db, const struct conf *conf, const char **ret,
+// What was spent of each budget that there is; p->spent: the one that is used up.
+static int check_budgets(struct db *db, const struct conf *conf, struct model_plan *p,
                          struct err *err) {
     int64_t now_ms = model_now_ms(), day_ms = 24 * 3600 * 1000;
     const struct {
@@ -119,17 +123,122 @@ static int check_budgets(struct db *db, const struct conf *conf, const char **re
         int64_t since_ms;
     } budgets[] = {{"models.budget_day_usd", "day", now_ms - now_ms % day_ms},
                    {"models.budget_month_usd", "month", usage_month_start(now_ms)}};
-    *ret = NULL;
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
-        struct usage_sum sum;
-        int64_t limit = conf_int(conf, budgets[i].key) * 1000000;
+        struct usage_sum sum = {0};
+        int64_t limit = conf_int(conf, budgets[i].key);
         int r = limit ? usage_total(db, budgets[i].since_ms, now_ms, &sum, err) : 0;
         if (r < 0)
             return r;
-        if (limit && sum.cost >= limit)
-            *ret = budgets[i].name;
+        p->policy.budget_usd[i] = (double)limit;
+        p->policy.spent_usd[i] = (double)sum.cost / 1e6;
+        if (limit && sum.cost >= limit * 1000000)
+            p->spent = budgets[i].name;
     }
     return 0;
+}
+
+// --- which models there are to choose from
+
+uint32_t model_arm_id(const char *backend, const char *model) {
+    uint32_t hash = 2166136261U;
+    for (const char *s = backend; *s; s++)
+        hash = (hash ^ (unsigned char)*s) * 16777619U;
+    hash *= 16777619U; // as for the NUL between the two
+    for (const char *s = model; *s; s++)
+        hash = (hash ^ (unsigned char)*s) * 16777619U;
+    return hash ? hash : 1;
+}
+
+// A server on this machine costs nothing, unless the user says after whom it is priced.
+static int price(const struct route_catalogue *c, const struct model_offer *offer, const char *name,
+                 const char *as, const struct route_model **ret, struct route_model **ret_own) {
+    const struct route_model *listed = route_catalogue_find(c, *as ? as : name);
+    *ret = listed;
+    *ret_own = NULL;
+    if (listed && (!offer->local || *as))
+        return 0;
+    struct route_model *own = mem_alloc(sizeof *own);
+    if (!own)
+        return ERR_NOMEM;
+    route_catalogue_unlisted(c, *as ? as : name, offer->local, own);
+    if (listed) {
+        struct route_prices free_of_charge = own->prices;
+        *own = *listed;
+        own->prices = own->long_prices = free_of_charge;
+    }
+    *ret = *ret_own = own;
+    return 0;
+}
+
+int model_pick_new(const struct route_catalogue *c, const struct model_plan *p, size_t at,
+                   const char *name, const char *as, struct model_pick *ret) {
+    const struct model_offer *offer = &p->offers[at];
+    *ret = (struct model_pick){
+        .offer = at, .name = name, .arm = model_arm_id(offer->backend->name, name)};
+    return price(c, offer, name, as, &ret->model, &ret->own);
+}
+
+// The first model of each backend, then the second ones, and so on: where there are more than can
+// be considered, each backend has its turn.
+static int pick(struct model_plan *p, const struct route_catalogue *c, struct err *err) {
+    size_t room = 0;
+    for (size_t i = 0; i < p->count; i++)
+        room += p->offers[i].backend->model_count;
+    p->picks = room ? mem_alloc(room * sizeof *p->picks) : NULL;
+    if (room && !p->picks)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t k = 0; p->pick_count < room && k < BACKEND_MODELS_MAX; k++)
+        for (size_t i = 0; i < p->count; i++) {
+            const struct backend *b = p->offers[i].backend;
+            if (k >= b->model_count)
+                continue;
+            int r = model_pick_new(c, p, i, b->models[k].name, b->models[k].price,
+                                   &p->picks[p->pick_count]);
+            if (r < 0)
+                return err_set(err, r, "out of memory");
+            p->pick_count++;
+        }
+    return 0;
+}
+
+// --- the user's policy
+
+// What the opened folder's own file says counts where it is tighter: conf_load_file() takes nothing
+// else of it. NULL: out of memory.
+static struct conf *conf_of(const struct conf *users, const char *workspace) {
+    struct conf *conf = conf_clone(users);
+    struct conf_problem problems[4];
+    size_t count = 0;
+    struct err why = {0};
+    AUTO_BUF path = BUF_INIT(8192);
+    if (!conf || !workspace || buf_printf(&path, "%s/.paired/config.json", workspace) < 0)
+        return conf;
+    if (conf_load_file(conf, path.data, CONF_WORKSPACE, problems, COUNT_OF(problems), &count,
+                       &why) < 0 ||
+        count)
+        log_line(LOG_WARN, "models", "workspace settings with problems count=%zu code=%s", count,
+                 err_name(why.code));
+    return conf;
+}
+
+static void read_policy(const struct conf *conf, struct model_plan *p) {
+    static const struct {
+        const char *word;
+        enum route_mode mode;
+    } modes[] = {{"best", ROUTE_MODE_BEST},
+                 {"balanced", ROUTE_MODE_BALANCED},
+                 {"cheapest", ROUTE_MODE_CHEAPEST},
+                 {"local-only", ROUTE_MODE_LOCAL}};
+    static const char *const substitutes[] = {"always", "failing", "never"};
+    for (size_t i = 0; i < COUNT_OF(modes); i++)
+        if (strcmp(conf_string(conf, "models.policy"), modes[i].word) == 0)
+            p->policy.mode = modes[i].mode;
+    for (size_t i = 0; i < COUNT_OF(substitutes); i++)
+        if (strcmp(conf_string(conf, "models.substitute"), substitutes[i]) == 0)
+            p->substitute = (enum model_substitute)i;
+    p->policy.floor = (double)conf_int(conf, "models.floor_percent") / 100;
+    p->policy.value_usd = (double)conf_int(conf, "models.value_cents") / 100;
+    p->policy.explore = (double)conf_int(conf, "models.explore_percent") / 100;
 }
 
 static int fill(struct store *s, struct model_plan *p, const struct conf *conf,
@@ -140,7 +249,7 @@ static int fill(struct store *s, struct model_plan *p, const struct conf *conf,
         return r;
     r = backend_list(db, &p->backends, err);
     if (r == 0)
-        r = check_budgets(db, conf, &p->spent, err);
+        r = check_budgets(db, conf, p, err);
     store_reader_put(s, db);
     if (r < 0)
         return r;
@@ -155,8 +264,9 @@ static int fill(struct store *s, struct model_plan *p, const struct conf *conf,
     return r < 0 ? r : 0;
 }
 
-int model_plan_new(struct services *services, const char *workspace, const struct model_keys *keys,
-                   struct model_plan **ret, struct err *err) {
+int model_plan_new(struct services *services, const struct route_catalogue *catalogue,
+                   const char *workspace, const struct model_keys *keys, struct model_plan **ret,
+                   struct err *err) {
     struct store *s = services->store(services, err);
     if (!s)
         return err && err->code ? err->code : ERR_IO;
@@ -166,8 +276,15 @@ int model_plan_new(struct services *services, const char *workspace, const struc
     p->refs = 1;
     p->made_ms = model_now_ms();
     p->workspace = workspace ? mem_strdup(workspace) : NULL;
-    int r = workspace && !p->workspace ? err_set(err, ERR_NOMEM, "out of memory")
-                                       : fill(s, p, services->conf, keys, err);
+    struct conf *conf = conf_of(services->conf, workspace);
+    int r = !conf || (workspace && !p->workspace) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+    if (r == 0) {
+        read_policy(conf, p);
+        r = fill(s, p, conf, keys, err);
+    }
+    if (r == 0 && catalogue)
+        r = pick(p, catalogue, err);
+    conf_free(conf);
     if (r < 0) {
         plan_free(p);
         return r;

@@ -99,6 +99,10 @@ static void start_settling(struct models *m) {
     m->settling = true;
 }
 
+int64_t model_cost(const struct model_run *run) {
+    return model_cost_of(&run->priced, &run->usage);
+}
+
 static void on_settle_time(void *ctx) {
     struct models *m = ctx;
     m->settle_timer = NULL;
@@ -168,7 +172,9 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     }
     e->requests++;
     e->failed += ok ? 0 : 1;
-    e->cost += model_cost(m->catalogue, offer->backend, run->model, offer->local, &run->usage);
+    int64_t cost = model_cost(run);
+    e->cost += cost;
+    run->plan->since += cost;
     add_usage(&e->usage, &run->usage);
     if (run->lease)
         model_lease_end(run, model_now_ms());

@@ -4,6 +4,7 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 // From loose to tight, as a workspace's file may only go.
 static const char *const policies[] = {"best", "balanced", "cheapest", "local-only", NULL};
 static const char *const secret_gates[] = {"mask", "refuse", NULL};
+static const char *const substitutes[] = {"always", "failing", "never", NULL};
 static const char *const toolsets[] = {"all", "read-only", NULL};
 
 const struct conf_option conf_options[] = {
@@ -74,6 +75,37 @@ const struct conf_option conf_options[] = {
      .workspace = true,
      .help = "How a model backend is chosen among those that are granted: the best, a balance, the "
              "cheapest that is expected to do, or only those on this machine."},
+    {.key = "models.substitute",
+     .type = CONF_ENUM,
+     .fallback = "failing",
+     .values = substitutes,
+     .workspace = true,
+     .help = "When another model may answer than the one a program asks for by its name: always, "
+             "when the backends that have it are failing or used up, or never."},
+    {.key = "models.floor_percent",
+     .type = CONF_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 99,
+     .unit = "percent",
+     .help = "How likely to be right a model must be to be chosen; 0 leaves it to the kind of "
+             "request."},
+    {.key = "models.value_cents",
+     .type = CONF_INT,
+     .fallback = "100",
+     .min = 1,
+     .max = 1000000,
+     .unit = "cents",
+     .help = "What a solved task is worth: the more, the sooner a dearer model is chosen that is "
+             "likelier to be right."},
+    {.key = "models.explore_percent",
+     .type = CONF_INT,
+     .fallback = "2",
+     .min = 0,
+     .max = 20,
+     .unit = "percent",
+     .help = "Share of the conversations that begin with another model than the one that seems "
+             "best, to learn about it; where the router is free to choose the model."},
     {.key = "models.secrets",
      .type = CONF_ENUM,
      .fallback = "mask",

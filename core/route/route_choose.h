@@ -60,6 +60,7 @@ enum route_reason {
     ROUTE_REASON_STICKY,      // chosen: the session stays where its cache is
     ROUTE_REASON_EXPLORED,    // chosen: to learn about it
     ROUTE_REASON_ONLY,        // chosen: below the floor, but nothing better is at hand
+    ROUTE_REASON_LAST,        // chosen: it is failing or waiting, and so are all others
     ROUTE_REASON_DEARER,      // possible
     ROUTE_REASON_WEAKER,      // possible
     ROUTE_REASON_BELOW_FLOOR, // possible when all else fails
@@ -99,6 +100,8 @@ int route_choose(const struct route_policy *policy, const struct route_need *nee
                  const struct route_candidate *candidates, size_t n, struct route_choice *ret,
                  struct err *err);
 
+// Their indices as they are told of: chosen, fallbacks, then the rest as given. Gives their number.
+size_t route_choice_order(const struct route_choice *c, size_t ret[ROUTE_CANDIDATES_MAX]);
 // One line for each candidate, the chosen first: name, account, probability, price, reason. The
 // same bytes for the same choice.
 int route_choice_explain(const struct route_choice *c, const struct route_need *need,

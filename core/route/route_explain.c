@@ -9,6 +9,7 @@ const char *route_reason_text(enum route_reason r) {
         [ROUTE_REASON_STICKY] = "chosen: the session's cache is there, a change would not pay",
         [ROUTE_REASON_EXPLORED] = "chosen: to learn about it",
         [ROUTE_REASON_ONLY] = "chosen: below the floor, but nothing better can be used now",
+        [ROUTE_REASON_LAST] = "chosen: nothing better is left to try",
         [ROUTE_REASON_DEARER] = "possible, but dearer",
         [ROUTE_REASON_WEAKER] = "possible, but less likely to be right",
         [ROUTE_REASON_BELOW_FLOOR] = "below the quality floor",
@@ -27,8 +28,7 @@ const char *route_reason_text(enum route_reason r) {
     return (unsigned)r < ROUTE_REASONS ? texts[r] : "unknown";
 }
 
-// The order in which candidates are told of: chosen, fallbacks, then the rest as given.
-static size_t order_of(const struct route_choice *c, size_t ret[ROUTE_CANDIDATES_MAX]) {
+size_t route_choice_order(const struct route_choice *c, size_t ret[ROUTE_CANDIDATES_MAX]) {
     bool told[ROUTE_CANDIDATES_MAX] = {false};
     size_t n = 0;
     if (c->chosen >= 0)
@@ -43,7 +43,7 @@ static size_t order_of(const struct route_choice *c, size_t ret[ROUTE_CANDIDATES
 
 int route_choice_explain(const struct route_choice *c, const struct route_need *need,
                          const struct route_candidate *candidates, struct buf *out) {
-    size_t order[ROUTE_CANDIDATES_MAX], n = order_of(c, order);
+    size_t order[ROUTE_CANDIDATES_MAX], n = route_choice_order(c, order);
     (void)buf_printf(out, "%s, at least %.0f %% likely to be right",
                      route_origin_name(need->origin), 100 * c->floor);
     if (c->budget_left < 1)
@@ -81,7 +81,7 @@ static void put_candidate(const struct route_choice *c, const struct route_candi
 
 int route_choice_json(const struct route_choice *c, const struct route_need *need,
                       const struct route_candidate *candidates, struct buf *out) {
-    size_t order[ROUTE_CANDIDATES_MAX], n = order_of(c, order);
+    size_t order[ROUTE_CANDIDATES_MAX], n = route_choice_order(c, order);
     (void)buf_printf(out, "{\"origin\":\"%s\",\"floor\":%.4f,\"budget_left\":%.4f,\"chosen\":",
                      route_origin_name(need->origin), c->floor, c->budget_left);
     if (c->chosen < 0)

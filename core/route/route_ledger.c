@@ -105,7 +105,7 @@ int route_ledger_declare(struct route_ledger *l, const char *account, const char
 static struct route_spend under_way(struct route_ledger *l, const struct account *a,
                                     int64_t now_ms) {
     struct route_spend sum = {0};
-    for (size_t i = 0; i < ROUTE_TICKETS_MAX; i++) {
+    for (size_t i = 0; i < l->ticket_top; i++) {
         struct ticket *t = &l->tickets[i];
         if (t->id == 0 || &l->accounts[t->account] != a)
             continue;
@@ -181,6 +181,7 @@ void route_ledger_standing(struct route_ledger *l, const char *account, const ch
             worse(ret, ROUTE_STATE_WAITING, a->wait_ms, "");
     }
     ret->usable = ret->state <= ROUTE_STATE_PROBING;
+    ret->guessed = ret->state == ROUTE_STATE_SPENT && a->blocked && a->backoff_ms > 0;
     if (ret->state == ROUTE_STATE_PROBING && a->probe_ms &&
         now_ms - a->probe_ms < ROUTE_PROBE_LOST_MS) {
         ret->usable = false;
@@ -199,9 +200,18 @@ void route_ledger_standing(struct route_ledger *l, const char *account, const ch
 
 static struct ticket *free_ticket(struct route_ledger *l, int64_t now_ms) {
     for (size_t i = 0; i < ROUTE_TICKETS_MAX; i++)
-        if (l->tickets[i].id == 0 || now_ms - l->tickets[i].begun_ms > ROUTE_TICKET_AGE_MS_MAX)
+        if (l->tickets[i].id == 0 || now_ms - l->tickets[i].begun_ms > ROUTE_TICKET_AGE_MS_MAX) {
+            if (i >= l->ticket_top)
+                l->ticket_top = i + 1;
             return &l->tickets[i];
+        }
     return NULL;
+}
+
+static void give_back(struct route_ledger *l, struct ticket *t) {
+    t->id = 0;
+    while (l->ticket_top > 0 && l->tickets[l->ticket_top - 1].id == 0)
+        l->ticket_top--;
 }
 
 int route_ledger_begin(struct route_ledger *l, const char *account, const char *model,
@@ -232,7 +242,7 @@ int route_ledger_begin(struct route_ledger *l, const char *account, const char *
 }
 
 static struct ticket *find_ticket(struct route_ledger *l, uint64_t id) {
-    for (size_t i = 0; id && i < ROUTE_TICKETS_MAX; i++)
+    for (size_t i = 0; id && i < l->ticket_top; i++)
         if (l->tickets[i].id == id)
             return &l->tickets[i];
     return NULL;
@@ -316,7 +326,7 @@ void route_ledger_end(struct route_ledger *l, uint64_t ticket, const struct rout
     struct breaker_slot *b = ledger_breaker(l, a->name, t->model, failed);
     if (b)
         route_breaker_end(&b->breaker, fault, now_ms);
-    t->id = 0;
+    give_back(l, t);
     l->changes++;
 }
 
@@ -331,5 +341,17 @@ void route_ledger_cancel(struct route_ledger *l, uint64_t ticket, int64_t now_ms
     struct breaker_slot *b = ledger_breaker(l, a->name, t->model, false);
     if (b)
         route_breaker_cancel(&b->breaker);
-    t->id = 0;
+    give_back(l, t);
+}
+
+void route_ledger_forgive(struct route_ledger *l, const char *account) {
+    struct account *a = ledger_account(l, account, false);
+    if (a) {
+        a->blocked = a->probing = false;
+        a->backoff_ms = a->wait_ms = 0;
+    }
+    for (size_t i = 0; i < l->breaker_count; i++)
+        if (strcmp(l->breakers[i].account, account) == 0)
+            l->breakers[i].breaker = (struct route_breaker){.failures = 0};
+    l->changes++;
 }

@@ -48,6 +48,7 @@ const char *route_state_name(enum route_state state);
 struct route_standing {
     enum route_state state;
     bool usable;      // a request may be sent now
+    bool guessed;     // nobody said how long it will be: ready_ms is our own backing off
     int64_t ready_ms; // when it may be again; 0 while usable, -1 when not known
     double headroom;  // share left in the tightest window, 0..1; 1 when nothing is known
     int64_t
@@ -90,6 +91,10 @@ void route_ledger_end(struct route_ledger *l, uint64_t ticket, const struct rout
                       const struct route_limits *limits, enum route_fault fault, int64_t now_ms);
 // Cancelled by us before anything was answered: what it may have used is not known and not counted.
 void route_ledger_cancel(struct route_ledger *l, uint64_t ticket, int64_t now_ms);
+
+// The user changed something about an account (its key, its place): what failures said of it is
+// forgotten; its windows stay.
+void route_ledger_forgive(struct route_ledger *l, const char *account);
 
 // --- keeping it over restarts --------------------------------------------------------------------
 enum route_row_kind { ROUTE_ROW_WINDOW, ROUTE_ROW_ACCOUNT, ROUTE_ROW_BREAKER };

@@ -56,6 +56,7 @@ struct route_ledger {
     struct breaker_slot breakers[ROUTE_BREAKERS_MAX];
     size_t breaker_count;
     struct ticket tickets[ROUTE_TICKETS_MAX];
+    size_t ticket_top; // none is used from there on
     uint64_t last_ticket, changes;
 };
 

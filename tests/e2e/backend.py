@@ -51,8 +51,8 @@ class Backend:
     `gets`: what GET answers, path → an object, or (status, headers, object), or one of the faults above, or a function
     of the request's headers that gives one of these; other paths are 404."""
 
-    def __init__(self, text="hello from the backend", plan=(), tool=None):
-        self.text, self.tool = text, tool
+    def __init__(self, text="hello from the backend", plan=(), tool=None, usage=None):
+        self.text, self.tool, self.usage = text, tool, usage  # usage: of a request's body, as Anthropic's API has it
         self.plan = list(plan)
         self.gets = {}
         self.requests, self.lock = [], threading.Lock()
@@ -125,8 +125,10 @@ class Backend:
         elif request.get("stream"):
             self.stream(h, fault)
         else:
-            self.respond(h, 200, {"Content-Type": "application/json", "request-id": "req_1"},
-                         json.dumps(anthropic_json(self.text)).encode())
+            answer = anthropic_json(self.text)
+            if self.usage:
+                answer["usage"] = self.usage(request)
+            self.respond(h, 200, {"Content-Type": "application/json", "request-id": "req_1"}, json.dumps(answer).encode())
 
     def stream(self, h, fault):
         chat = h.path.endswith("/chat/completions")

@@ -7,11 +7,13 @@ import socket
 import subprocess
 import urllib.request
 
+from backend import Backend
 from lsp_lib import Lsp, position
 from model_script import Model
 from process_lib import PAIRED, World, main, wait_until
 from test_cli import data, run
 from test_cli_store import remember
+from test_gateway import Gate
 
 
 def set_and_restart(w, key, value):
@@ -114,6 +116,38 @@ def effect_models_budget_day_usd(w):
 def effect_models_budget_month_usd(w):
     run(w, "config", "set", "models.budget_month_usd", "40")
     assert data(w, "budget")["month"]["limit_usd"] == 40
+
+
+def routed(*settings, asked="auto"):
+    """Which of a cheap and a good model answers, and what the router says about it."""
+    with Gate([Backend("cheap"), Backend("big")], models=(("cheap=gpt-5-nano",), ("big=claude-opus-4-5",)),
+              settings=(("models.explore_percent", "0"),) + settings) as g:
+        answer = g.post({"model": asked, "messages": [{"role": "user", "content": "Why is the sky blue?"}]})[2]
+        return json.loads(answer)["content"][0]["text"], json.loads(g.paired("why", "--json"))
+
+
+def effect_models_substitute(w):
+    assert routed(("models.policy", "cheapest"), asked="big")[0] == "big"
+    assert routed(("models.policy", "cheapest"), ("models.substitute", "always"), asked="big")[0] == "cheap"
+
+
+def effect_models_floor_percent(w):
+    assert routed(("models.floor_percent", "61"))[1]["floor"] == 0.61 != routed()[1]["floor"]
+
+
+def effect_models_value_cents(w):
+    assert routed(("models.value_cents", "1"))[0] == "cheap"
+    assert routed(("models.value_cents", "1000000"))[0] == "big"
+
+
+def effect_models_explore_percent(w):
+    with Gate([Backend("cheap"), Backend("big")], models=(("cheap=gpt-5-nano",), ("big=claude-opus-4-5",)),
+              settings=(("models.policy", "cheapest"), ("models.explore_percent", "20"))) as g:
+        for n in range(100):  # all of them the cheap one: once in 5e9 runs
+            answer = g.post({"model": "auto", "messages": [{"role": "user", "content": "Conversation %d" % n}]})[2]
+            if b"big" in answer:
+                break
+        assert json.loads(g.paired("why", "--json"))["candidates"][0]["reason"] == "chosen: to learn about it"
 
 
 def effect_models_secrets(w):

@@ -13,7 +13,8 @@ ASK = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "co
 
 
 class Gate:
-    """A world with backends, grants and a pass; `paired gateway run` holds it open as it would for a program."""
+    """A world with backends, grants and a pass; `paired gateway run` holds it open as it would for a program.
+    `models`: names, the same at each backend, or a tuple of names for each of them."""
 
     def __init__(self, backends, grant=True, models=("claude-x",), family="anthropic", settings=()):
         self.world = p.World()
@@ -24,7 +25,7 @@ class Gate:
             self.paired("config", "set", key, value)
         for i, b in enumerate(backends):
             argv = ["backends", "add", "b%d" % i, "--family", family, "--url", b.url, "--key-stdin"]
-            for m in models:
+            for m in models if isinstance(models[0], str) else models[i]:
                 argv += ["--model", m]
             self.paired(*argv, input=b"sk-test-key-%d\n" % i)
             if grant:

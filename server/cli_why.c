@@ -1,0 +1,136 @@
+// paired why: how the router came to its choice.
+#include "server/cli_commands.h"
+#include "server/cli_models.h"
+#include "server/cli_print.h"
+
+#include <string.h>
+
+static void put_text(const char *text) {
+    cli_out_text(text, strlen(text));
+}
+
+static double figure(const json_t *object, const char *name) {
+    return json_number_value(json_object_get(object, name));
+}
+
+static void put_candidate(const json_t *c) {
+    bool chosen = json_is_true(json_object_get(c, "chosen"));
+    cli_out("%s %s", chosen ? "*" : " ", chosen ? cli_style(CLI_GREEN) : "");
+    put_text(cli_models_word(c, "model"));
+    cli_out("%s at ", chosen ? cli_style(CLI_RESET) : "");
+    put_text(cli_models_word(c, "backend"));
+    cli_out(":");
+    if (json_object_get(c, "likely"))
+        cli_out(" %.0f %% likely to be right,", 100 * figure(c, "likely"));
+    cli_out(" $%.4f", figure(c, "usd"));
+    if (json_object_get(c, "likely"))
+        cli_out(", $%.4f to a solved task", figure(c, "usd_to_solved"));
+    if (cli_models_number(c, "cached"))
+        cli_out(", %lld tokens from its cache", cli_models_number(c, "cached"));
+    if (strcmp(cli_models_word(c, "state"), "ok") != 0)
+        cli_out(", quota %s", cli_models_word(c, "state"));
+    cli_out("; %s\n", cli_models_word(c, "reason"));
+}
+
+static void put_head(const json_t *w) {
+    char when[32];
+    const char *stage = cli_models_word(w, "stage"), *asked = cli_models_word(w, "asked");
+    cli_models_when(cli_models_number(w, "time_ms"), true, when);
+    cli_out("%s  %s  ", cli_models_word(w, "id"), when);
+    put_text(cli_models_word(w, "purpose"));
+    cli_out("\nasked for ");
+    put_text(*asked ? asked : "no model by name");
+    cli_out("%s\n", strcmp(stage, "asked") == 0     ? ": a backend has it, so it is what answers"
+                    : strcmp(stage, "instead") == 0 ? ": what has it cannot be used now, so "
+                                                      "another one is taken"
+                                                    : ": the router is free to choose");
+    if (*cli_models_word(w, "origin"))
+        cli_out("%s (%s), at least %.0f %% likely to be right\n", cli_models_word(w, "origin"),
+                cli_models_word(w, "origin_why"), 100 * figure(w, "floor"));
+    else
+        cli_out("there was no choice between models, so the text was not looked at\n");
+    if (figure(w, "budget_left") < 1)
+        cli_out("%.0f %% of the budget is left\n", 100 * figure(w, "budget_left"));
+}
+
+static void put_tries(const json_t *w) {
+    size_t i;
+    json_t *t;
+    json_t *tries = json_object_get(w, "tries");
+    json_array_foreach(tries, i, t) {
+        cli_out(i ? ", then " : "went to ");
+        put_text(cli_models_word(t, "model"));
+        cli_out(" at ");
+        put_text(cli_models_word(t, "backend"));
+        cli_out(" (%s)", cli_models_word(t, "ended"));
+    }
+    const json_t *u = json_object_get(w, "tokens");
+    cli_out("%s%s", json_array_size(tries) ? "; " : "", cli_models_word(w, "status"));
+    if (*cli_models_word(w, "fault"))
+        cli_out(" (%s)", cli_models_word(w, "fault"));
+    if (strcmp(cli_models_word(w, "status"), "ok") == 0)
+        cli_out(" after %lld ms: %lld tokens in, %lld from the cache, %lld out, $%.4f",
+                cli_models_number(w, "took_ms"),
+                cli_models_number(u, "input") + cli_models_number(u, "cache_write"),
+                cli_models_number(u, "cached"), cli_models_number(u, "output"),
+                (double)cli_models_number(w, "cost_microusd") / 1e6);
+    cli_out("\n");
+}
+
+static int show_one(const struct cli_line *line) {
+    json_t *found = NULL, *c;
+    size_t i;
+    json_t *arguments = json_pack("{ss}", "id", line->operand_count ? line->operands[0] : "last");
+    int code = cli_models_call(line, "why", arguments, &found);
+    if (code >= 0)
+        return code;
+    if (line->json) {
+        cli_out_json(found);
+        return CLI_OK;
+    }
+    put_head(found);
+    json_array_foreach(json_object_get(found, "candidates"), i, c) put_candidate(c);
+    if (cli_models_number(found, "not_shown"))
+        cli_out("  and %lld more\n", cli_models_number(found, "not_shown"));
+    put_tries(found);
+    json_decref(found);
+    return CLI_OK;
+}
+
+static int show_list(const struct cli_line *line) {
+    json_t *arguments = json_object(), *found = NULL, *w;
+    size_t i;
+    if (!cli_models_option(line, "limit", "limit", arguments)) {
+        json_decref(arguments);
+        return CLI_USAGE;
+    }
+    int code = cli_models_call(line, "why list", arguments, &found);
+    if (code >= 0)
+        return code;
+    if (line->json) {
+        cli_out_json(found);
+        return CLI_OK;
+    }
+    json_array_foreach(json_object_get(found, "requests"), i, w) {
+        char when[32];
+        cli_models_when(cli_models_number(w, "time_ms"), true, when);
+        cli_out("%s  %s  %-9s ", cli_models_word(w, "id"), when, cli_models_word(w, "status"));
+        put_text(cli_models_word(w, "model"));
+        cli_out(" at ");
+        put_text(*cli_models_word(w, "backend") ? cli_models_word(w, "backend") : "nobody");
+        cli_out("  $%.4f  %s\n", (double)cli_models_number(w, "cost_microusd") / 1e6,
+                cli_models_word(w, "reason"));
+    }
+    if (!json_array_size(json_object_get(found, "requests")))
+        cli_note("this engine has sent no request to a model yet");
+    json_decref(found);
+    return CLI_OK;
+}
+
+int cli_run_why(const struct cli_line *line) {
+    if (!cli_given(line, "list"))
+        return show_one(line);
+    if (line->operand_count)
+        return cli_error("--list and %s: one of them", line->operands[0]), CLI_USAGE;
+    return show_list(line);
+}

@@ -1,0 +1,24 @@
+// What a request is about, as far as the router has to know: the user's last words, whether a tool
+// speaks, which tools there are, whether there are images. Found by place in the bytes, without a
+// tree; nothing is kept of it. Pure; any thread.
+#pragma once
+
+#include "core/route/route_origin.h"
+#include "server/models_body.h"
+
+enum { MODEL_LOOK_BYTES_MAX = 64 * 1024 }; // of a text; longer ones by their beginning and end
+
+struct model_look {
+    struct buf task, system; // texts, escapes undone
+    uint64_t task_hash;      // of the user's last words; 0 when there are none
+    bool tool_result;        // the last message is what a tool answered
+    bool images;
+    bool edit_tool, only_web_search;
+};
+// Bytes and places as model_body_read() took them. ERR_NOMEM. `look` may be used again.
+int model_look_read(enum wire_family family, const struct model_body *b, const char *bytes,
+                    size_t n, struct model_look *look);
+void model_look_done(struct model_look *look);
+// Borrows from both.
+void model_look_hints(const struct model_look *look, const struct model_body *b,
+                      struct route_hints *ret);

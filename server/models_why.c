@@ -1,0 +1,169 @@
+#include "server/models_why.h"
+
+#include "core/base/env.h"
+#include "core/base/mem.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+struct model_whys {
+    pthread_mutex_t lock;
+    uint32_t base;         // tells this engine's ids from another's
+    uint64_t last;         // number that was given
+    struct model_why *all; // MODEL_WHYS_MAX, from the first one on
+};
+
+int model_whys_new(struct model_whys **ret, struct err *err) {
+    struct model_whys *w = mem_zalloc(sizeof *w);
+    if (!w)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    (void)pthread_mutex_init(&w->lock, NULL);
+    env_os_random(&w->base, sizeof w->base);
+    *ret = w;
+    return 0;
+}
+
+void model_whys_free(struct model_whys *w) {
+    if (!w)
+        return;
+    (void)pthread_mutex_destroy(&w->lock);
+    mem_free(w->all);
+    mem_free(w);
+}
+
+uint64_t model_whys_add(struct model_whys *w, const struct model_why *why) {
+    uint64_t number = 0;
+    (void)pthread_mutex_lock(&w->lock);
+    if (!w->all)
+        w->all = mem_zalloc(MODEL_WHYS_MAX * sizeof *w->all);
+    if (w->all) {
+        number = ++w->last;
+        struct model_why *to = &w->all[number % MODEL_WHYS_MAX];
+        *to = *why;
+        to->number = number;
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    return number;
+}
+
+struct model_why *model_whys_enter(struct model_whys *w, uint64_t number) {
+    (void)pthread_mutex_lock(&w->lock);
+    struct model_why *why = w->all && number ? &w->all[number % MODEL_WHYS_MAX] : NULL;
+    if (why && why->number == number)
+        return why;
+    (void)pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+void model_whys_leave(struct model_whys *w) {
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_WHY_ID_BYTES]) {
+    (void)snprintf(ret, MODEL_WHY_ID_BYTES, "%08x-%u", (unsigned)w->base, (unsigned)number);
+}
+
+// --- as JSON
+
+static const char *const stages[] = {"asked", "free", "instead"};
+static const char *const states[] = {"open", "ok", "failed", "cancelled"};
+
+static json_t *candidate_json(const struct model_why *why, size_t i) {
+    const struct model_why_candidate *c = &why->of[i];
+    json_t *one = json_pack("{ss ss sf sf sI ss ss sb}", "backend", c->backend, "model", c->model,
+                            "usd", c->usd, "usd_to_solved", c->solved, "cached",
+                            (json_int_t)c->cached, "state", route_state_name(c->state), "reason",
+                            route_reason_text(c->reason), "chosen", i == why->chosen);
+    if (one && why->looked)
+        (void)json_object_set_new(one, "likely", json_real(c->likely));
+    return one;
+}
+
+static json_t *tries_json(const struct model_why *why) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < why->tries && i < MODEL_WHY_TRIES_MAX; i++) {
+        const struct model_why_try *t = &why->tried[i];
+        (void)json_array_append_new(
+            list, json_pack("{ss ss ss}", "backend", t->backend, "model", t->model, "ended",
+                            !t->over                       ? "open"
+                            : t->fault == ROUTE_FAULT_NONE ? "ok"
+                                                           : route_fault_name(t->fault)));
+    }
+    return list;
+}
+
+static json_t *brief_json(const struct model_whys *w, const struct model_why *why) {
+    char id[MODEL_WHY_ID_BYTES];
+    const struct model_why_try *last =
+        why->tries
+            ? &why->tried[(why->tries < MODEL_WHY_TRIES_MAX ? why->tries : MODEL_WHY_TRIES_MAX) - 1]
+            : NULL;
+    const char *reason =
+        why->chosen < why->shown ? route_reason_text(why->of[why->chosen].reason) : "";
+    model_whys_id(w, why->number, id);
+    return json_pack("{ss sI ss ss ss ss ss ss ss sI sI}", "id", id, "time_ms",
+                     (json_int_t)why->at_ms, "asked", why->asked, "origin",
+                     why->looked ? route_origin_name(why->origin) : "", "backend",
+                     last ? last->backend : "", "model", last ? last->model : "", "reason", reason,
+                     "status", states[why->status], "fault",
+                     why->status == MODEL_WHY_FAILED ? route_fault_name(why->fault) : "",
+                     "cost_microusd", (json_int_t)why->cost, "took_ms", (json_int_t)why->took_ms);
+}
+
+static json_t *whole_json(const struct model_whys *w, const struct model_why *why) {
+    json_t *one = brief_json(w, why), *candidates = json_array();
+    for (size_t i = 0; i < why->shown; i++)
+        (void)json_array_append_new(candidates, candidate_json(why, i));
+    json_t *more = json_pack(
+        "{ss ss ss ss sf sf sf sI sI so sI so s{sI sI sI sI}}", "purpose", why->purpose, "agent",
+        why->agent, "stage", stages[why->stage], "origin_why",
+        why->looked && why->origin_why ? why->origin_why : "", "floor", why->floor, "budget_left",
+        why->budget_left, "stay_turns", why->stay_turns, "prompt", (json_int_t)why->prompt,
+        "stable_bytes", (json_int_t)why->stable, "tries", tries_json(why), "not_shown",
+        (json_int_t)(why->candidates - why->shown), "candidates", candidates, "tokens", "input",
+        (json_int_t)why->input, "cached", (json_int_t)why->cached, "cache_write",
+        (json_int_t)why->written, "output", (json_int_t)why->output);
+    if (!one || !more || json_object_update_missing(one, more) < 0) {
+        json_decref(one);
+        one = NULL;
+    }
+    json_decref(more);
+    return one;
+}
+
+static uint64_t number_of(const struct model_whys *w, const char *id) {
+    unsigned base, number;
+    char end;
+    if (!*id || strcmp(id, "last") == 0)
+        return w->last;
+    return sscanf(id, "%8x-%9u%c", &base, &number, &end) == 2 && base == w->base ? number : 0;
+}
+
+int model_whys_one(struct model_whys *w, const char *id, json_t **ret, struct err *err) {
+    (void)pthread_mutex_lock(&w->lock);
+    uint64_t number = number_of(w, id);
+    const struct model_why *why = w->all && number ? &w->all[number % MODEL_WHYS_MAX] : NULL;
+    bool there = why && why->number == number;
+    *ret = there ? whole_json(w, why) : NULL;
+    (void)pthread_mutex_unlock(&w->lock);
+    if (!there)
+        return err_set(err, ERR_NOT_FOUND,
+                       !*id || strcmp(id, "last") == 0
+                           ? "this engine has sent no request to a model yet"
+                           : "no such request: the latest %d of the running engine are known",
+                       MODEL_WHYS_MAX);
+    return *ret ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+json_t *model_whys_list(struct model_whys *w, size_t limit) {
+    json_t *list = json_array();
+    (void)pthread_mutex_lock(&w->lock);
+    for (uint64_t n = w->last; w->all && list && n > 0 && w->last - n < limit; n--) {
+        const struct model_why *why = &w->all[n % MODEL_WHYS_MAX];
+        if (why->number != n || json_array_append_new(list, brief_json(w, why)) < 0)
+            break;
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    return list;
+}

@@ -1,0 +1,68 @@
+// "Why this backend?": the latest choices of the router, one for each request, with what was known
+// of each candidate and how it went. Names and figures, no content; in memory only, the oldest one
+// makes room. Written by the main loop, read by workers: behind a lock of its own.
+#pragma once
+
+#include "core/route/route_choose.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    MODEL_WHYS_MAX = 128,
+    MODEL_WHY_SHOWN_MAX = 6, // candidates of one that are kept, the best ones
+    MODEL_WHY_TRIES_MAX = 4, // attempts of one that are kept
+    MODEL_WHY_ID_BYTES = 24, // "1f3a9c0e-17", terminated
+    MODEL_WHY_NAME_BYTES = 96
+};
+
+enum model_why_stage { MODEL_WHY_ASKED, MODEL_WHY_FREE, MODEL_WHY_INSTEAD };
+enum model_why_state { MODEL_WHY_OPEN, MODEL_WHY_OK, MODEL_WHY_FAILED, MODEL_WHY_CANCELLED };
+
+struct model_why_candidate {
+    char backend[MODEL_WHY_NAME_BYTES], model[MODEL_WHY_NAME_BYTES];
+    double likely, usd, solved;
+    int64_t cached; // tokens that are expected to come out of its cache
+    enum route_state state;
+    enum route_reason reason;
+};
+struct model_why_try {
+    char backend[MODEL_WHY_NAME_BYTES], model[MODEL_WHY_NAME_BYTES];
+    enum route_fault fault;
+    bool over;
+};
+struct model_why {
+    uint64_t number; // 0: this place is free
+    int64_t at_ms, took_ms;
+    char purpose[32], agent[32], asked[MODEL_WHY_NAME_BYTES];
+    enum model_why_stage stage;
+    enum model_why_state status;
+    enum route_fault fault; // when it failed
+    bool looked;            // at the text
+    enum route_origin origin;
+    const char *origin_why; // static; NULL
+    double floor, budget_left, stay_turns;
+    int64_t prompt, stable; // expected tokens; bytes as in the conversation's last request
+    size_t candidates, shown, chosen; // chosen: of those shown; MODEL_WHY_SHOWN_MAX none
+    struct model_why_candidate of[MODEL_WHY_SHOWN_MAX];
+    size_t tries;
+    struct model_why_try tried[MODEL_WHY_TRIES_MAX];
+    int64_t input, cached, written, output, cost; // as billed; millionths of a dollar
+};
+
+struct model_whys;
+int model_whys_new(struct model_whys **ret, struct err *err); // ERR_NOMEM
+void model_whys_free(struct model_whys *w);                   // accepts NULL
+
+// Takes a copy; gives its number, 0 when there is no memory for any.
+uint64_t model_whys_add(struct model_whys *w, const struct model_why *why);
+// The entry under the lock, until model_whys_leave(); NULL (and nothing to leave) when it is gone.
+struct model_why *model_whys_enter(struct model_whys *w, uint64_t number);
+void model_whys_leave(struct model_whys *w);
+void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_WHY_ID_BYTES]);
+
+// As JSON: one by its id ("" the last one), NULL with ERR_NOT_FOUND; or a line for each of the
+// latest.
+int model_whys_one(struct model_whys *w, const char *id, json_t **ret, struct err *err);
+json_t *model_whys_list(struct model_whys *w, size_t limit); // NULL: out of memory

@@ -1,0 +1,203 @@
+"""Which backend and which model the gateway asks: names, policies, prices, quotas, budgets. Backends on this machine cost
+nothing unless they are priced under a name ("cheap=gpt-5-nano"), which is how prices come in here."""
+import json
+
+import process_lib as p
+from backend import Backend
+from test_gateway import QUOTA, Gate
+
+NOT_BY_CHANCE = ("models.explore_percent", "0")
+PRICED = (("cheap=gpt-5-nano",), ("big=claude-opus-4-5",))
+TOOLS = [{"name": "Edit", "description": "writes", "input_schema": {"type": "object"}}]
+HARD = "Implement a lock-free queue with hazard pointers and prove that no reader sees freed memory."
+EASY = "What is the capital of France?"
+
+
+def ask(model, text=EASY, **more):
+    return dict({"model": model, "max_tokens": 1000, "messages": [{"role": "user", "content": text}]}, **more)
+
+
+def pair(*settings, models=PRICED, plans=((), ())):
+    return Gate([Backend("from the cheap one", plan=plans[0]), Backend("from the big one", plan=plans[1])],
+                models=models, settings=(NOT_BY_CHANCE,) + settings)
+
+
+def why(g, route="last"):
+    return json.loads(g.paired("why", route, "--json"))
+
+
+def counts(g):
+    return [len(b.requests) for b in g.backends]
+
+
+def last_model(g, i):
+    return json.loads(g.backends[i].requests[-1]["body"])["model"]
+
+
+def test_a_model_that_is_asked_for_answers():
+    with pair() as g:
+        for n in range(1, 3):
+            assert b"big one" in g.post(ask("big", "a title please, in three words, for session %d" % n))[2]
+            assert b"cheap one" in g.post(ask("cheap", HARD + str(n)))[2]
+        assert counts(g) == [2, 2]
+    with Gate([Backend("only")], models=("one", "two", "three")) as g:  # not the backend's first one alone
+        assert g.post(ask("two"))[0] == g.post(ask("THREE"))[0] == 200
+        assert [json.loads(r["body"])["model"] for r in g.backends[0].requests] == ["two", "three"]
+
+
+def test_dated_names_are_the_same_model():
+    with pair(models=(("qwen=gpt-5-nano",), ("claude-opus-4-5",))) as g:
+        assert b"big one" in g.post(ask("claude-opus-4-5-20251101"))[2]
+        assert last_model(g, 1) == "claude-opus-4-5"
+
+
+def test_auto_and_unknown_names_are_routed():
+    with pair(("models.policy", "cheapest")) as g:
+        for name in ("auto", "gpt-unheard-of", "paired/auto"):
+            assert b"cheap one" in g.post(ask(name, EASY + name))[2], name
+        assert last_model(g, 0) == "cheap"
+    with pair(("models.policy", "best")) as g:
+        assert b"big one" in g.post(ask("auto"))[2]
+
+
+def test_balance_weighs_price_against_likelihood():
+    with pair(("models.value_cents", "1")) as g:  # a failure hardly costs anything
+        assert b"cheap one" in g.post(ask("auto"))[2]
+    with pair(("models.value_cents", "100000")) as g:
+        assert b"big one" in g.post(ask("auto"))[2]
+
+
+def test_a_floor_holds_against_the_price():
+    with pair(("models.policy", "cheapest")) as g:
+        assert b"cheap one" in g.post(ask("auto", HARD))[2]
+        likely = {c["model"]: c["likely"] for c in why(g)["candidates"]}
+        assert likely["cheap"] < likely["big"], likely
+    between = int(100 * likely["cheap"]) + 1
+    assert between < 100 * likely["big"], likely
+    with pair(("models.policy", "cheapest"), ("models.floor_percent", str(between))) as g:
+        assert b"big one" in g.post(ask("auto", HARD))[2]
+        w = why(g)
+        assert w["floor"] == between / 100 and w["candidates"][1]["reason"] == "below the quality floor", w
+
+
+def test_substitution_as_the_user_says():
+    with pair(("models.policy", "cheapest"), ("models.substitute", "always")) as g:
+        assert b"cheap one" in g.post(ask("big"))[2]
+        assert counts(g) == [1, 0]
+    with pair(plans=((), [500] * 9)) as g:  # by default when it fails
+        assert b"cheap one" in g.post(ask("big"))[2]
+    with pair(("models.substitute", "never"), plans=((), [500] * 9)) as g:
+        status, _, text, _ = g.post(ask("big"))
+        assert status == 502 and counts(g)[0] == 0, (status, text)
+        status, _, text, _ = g.post(ask("gpt-unheard-of"))
+        assert status == 404 and b"models.substitute is never" in text, (status, text)
+        assert g.post(ask("auto"))[0] == 200
+
+
+def test_why_is_answered_for_each_request():
+    with pair(("models.policy", "cheapest"), plans=([500], ())) as g:
+        assert g.paired("why", code=1) == ""  # nothing was sent yet
+        secret = "the-users-own-words"
+        status, headers, text, _ = g.post(ask("auto", "Review this: " + secret, tools=TOOLS, stream=True))
+        assert status == 200 and b"big" in text, (status, text)
+        w = why(g, headers["x-paired-route"])
+        assert w["id"] == headers["x-paired-route"] and w["status"] == "ok" and w["took_ms"] >= 0, w
+        assert w["origin"] == "review" and w["origin_why"] and w["stage"] == "free" and w["asked"] == "auto", w
+        assert [c["model"] for c in w["candidates"]] == ["cheap", "big"] and w["candidates"][0]["chosen"], w
+        assert w["tries"] == [{"backend": "b0", "model": "cheap", "ended": "server"},
+                              {"backend": "b1", "model": "big", "ended": "ok"}], w
+        assert w["tokens"]["input"] == 10 and w["cost_microusd"] == 175, w  # 10 tokens at $5, 5 at $25
+        assert w["candidates"][0]["usd"] < w["candidates"][1]["usd"] and 0 < w["candidates"][0]["likely"] < 1, w
+        said = g.paired("why", headers["x-paired-route"]) + g.paired("why", "--list") + json.dumps(w)
+        assert secret not in said and "went to cheap at b0 (server), then big at b1 (ok)" in said, said
+        # The one that was asked for by name; its text is not looked at.
+        headers = g.post(ask("big"))[1]
+        w = why(g)
+        assert w["id"] == headers["x-paired-route"] and w["stage"] == "asked" and w["origin"] == "", w
+        assert len(w["candidates"]) == 1 and "likely" not in w["candidates"][0], w
+        # A refusal has its reasons, too.
+        g.backends[1].plan += [QUOTA]
+        assert b"cheap one" in g.post(ask("big"))[2]
+        assert why(g)["stage"] == "instead"
+        listed = json.loads(g.paired("why", "--list", "--json"))["requests"]
+        assert [r["model"] for r in listed] == ["cheap", "big", "big"] and listed[2]["origin"] == "review", listed
+        assert len(json.loads(g.paired("why", "--list", "--limit", "1", "--json"))["requests"]) == 1
+        g.paired("why", "00000000-1", code=1)
+        g.paired("why", "../../x", code=1)
+
+
+def test_a_refusal_has_its_reasons():
+    with Gate([Backend(plan=[QUOTA])]) as g:
+        assert g.post(ask("claude-x"))[0] == 429
+        status, headers, _, _ = g.post(ask("claude-x"))
+        w = why(g, headers["x-paired-route"])
+        assert status == 429 and w["status"] == "failed" and w["fault"] == "quota" and w["tries"] == [], w
+        assert w["candidates"][0]["state"] == "spent" and not w["candidates"][0]["chosen"], w
+
+
+def test_a_folder_may_tighten():
+    import os
+    with pair(("models.policy", "cheapest"), ("models.substitute", "always")) as g:
+        os.mkdir(os.path.join(g.folder, ".paired"))
+        with open(os.path.join(g.folder, ".paired", "config.json"), "w") as f:
+            json.dump({"models": {"substitute": "never", "policy": "best"}}, f)  # the second would loosen: not taken
+        assert b"big one" in g.post(ask("big"))[2]
+        assert b"cheap one" in g.post(ask("auto"))[2]
+
+
+def test_what_a_model_cannot_do_is_not_asked_of_it():
+    picture = [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}},
+               {"type": "text", "text": "what is this?"}]
+    with pair(("models.policy", "cheapest"), models=(("deepseek=deepseek-chat",), ("big=claude-opus-4-5",))) as g:
+        assert b"cheap one" in g.post(ask("auto", "no picture"))[2]
+        assert b"big one" in g.post(ask("auto", picture))[2]  # the first one reads text only
+        talk = "the bytes \"type\":\"image\" within a text"
+        assert b"cheap one" in g.post(ask("auto", talk))[2]
+        assert b"big one" in g.post(ask("auto", "word " * 130000))[2]  # too long for 128,000 tokens
+
+
+def test_a_small_wait_is_waited_for_and_not_substituted():
+    rate = (429, {"retry-after": "1"}, {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}})
+    with pair(plans=((), [rate])) as g:
+        assert b"big one" in g.post(ask("big"))[2]
+        assert counts(g) == [0, 2]
+
+
+def test_a_spent_account_is_left_alone():
+    with pair(plans=((), [QUOTA])) as g:
+        assert b"cheap one" in g.post(ask("big"))[2]
+        assert counts(g) == [1, 1]
+        assert b"cheap one" in g.post(ask("big", "again"))[2]
+        assert counts(g) == [2, 1]
+    with Gate([Backend(plan=[QUOTA])]) as g:
+        assert g.post(ask("claude-x"))[0] == 429
+        status, headers, text, _ = g.post(ask("claude-x"))
+        assert status == 429 and b"quota is used up" in text and 7000 < int(headers["retry-after"]) <= 7200, (headers, text)
+        assert counts(g) == [1]
+        # What the user changed about it is tried at once.
+        g.paired("backends", "add", "b0", "--replace", "--family", "anthropic", "--url", g.backends[0].url, "--model",
+                 "claude-x", "--key-stdin", input=b"sk-another\n")
+        p.wait_until(lambda: g.post(ask("claude-x"))[0] == 200, 20, "the new key is used")
+
+
+def test_a_request_over_the_budget_is_not_made():
+    with pair(("models.budget_day_usd", "1"), models=(("big=claude-opus-4-5",), ("big=claude-opus-4-5",))) as g:
+        long = "word " * 60000  # 75,000 tokens at $5 a million, and an answer at $25
+        for b in g.backends:
+            b.usage = lambda _: {"input_tokens": 75000, "output_tokens": 20000}
+        assert g.post(ask("big", long))[0] == 200  # $0.88
+        status, _, text, _ = g.post(ask("big", long + "again"))
+        assert status == 402 and b"paired budget" in text, (status, text)
+        assert sum(counts(g)) == 1
+
+
+def test_a_wrong_key_does_not_lock_a_backend_out():
+    with Gate([Backend(plan=[401, 401])]) as g:
+        assert g.post(ask("claude-x"))[0] == 401
+        assert g.post(ask("claude-x"))[0] == 401  # asked again: who says how long it stays wrong?
+        assert g.post(ask("claude-x"))[0] == 200
+        assert counts(g) == [3]
+
+
+if __name__ == "__main__":
+    p.main(globals())
