@@ -132,7 +132,7 @@ def effect_models_substitute(w):
 
 
 def effect_models_floor_percent(w):
-    assert routed(("models.floor_percent", "61"))[1]["floor"] == 0.61 != routed()[1]["floor"]
+    assert routed(("models.floor_percent", "99"))[1]["floor"] == 0.99 != routed()[1]["floor"]
 
 
 def effect_models_value_cents(w):

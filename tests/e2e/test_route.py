@@ -8,9 +8,9 @@ from test_gateway import QUOTA, Gate
 
 NOT_BY_CHANCE = ("models.explore_percent", "0")
 PRICED = (("cheap=gpt-5-nano",), ("big=claude-opus-4-5",))
-TOOLS = [{"name": "Edit", "description": "writes", "input_schema": {"type": "object"}}]
 HARD = "Implement a lock-free queue with hazard pointers and prove that no reader sees freed memory."
 EASY = "What is the capital of France?"
+TITLE = "A title for this conversation, please, which begins so: "  # no high demand: half as likely as the best will do
 
 
 def ask(model, text=EASY, **more):
@@ -69,13 +69,13 @@ def test_balance_weighs_price_against_likelihood():
 
 def test_a_floor_holds_against_the_price():
     with pair(("models.policy", "cheapest")) as g:
-        assert b"cheap one" in g.post(ask("auto", HARD))[2]
+        assert b"cheap one" in g.post(ask("auto", TITLE))[2]
         likely = {c["model"]: c["likely"] for c in why(g)["candidates"]}
         assert likely["cheap"] < likely["big"], likely
     between = int(100 * likely["cheap"]) + 1
     assert between < 100 * likely["big"], likely
     with pair(("models.policy", "cheapest"), ("models.floor_percent", str(between))) as g:
-        assert b"big one" in g.post(ask("auto", HARD))[2]
+        assert b"big one" in g.post(ask("auto", TITLE))[2]
         w = why(g)
         assert w["floor"] == between / 100 and w["candidates"][1]["reason"] == "below the quality floor", w
 
@@ -98,11 +98,11 @@ def test_why_is_answered_for_each_request():
     with pair(("models.policy", "cheapest"), plans=([500], ())) as g:
         assert g.paired("why", code=1) == ""  # nothing was sent yet
         secret = "the-users-own-words"
-        status, headers, text, _ = g.post(ask("auto", "Review this: " + secret, tools=TOOLS, stream=True))
+        status, headers, text, _ = g.post(ask("auto", TITLE + secret, stream=True))
         assert status == 200 and b"big" in text, (status, text)
         w = why(g, headers["x-paired-route"])
         assert w["id"] == headers["x-paired-route"] and w["status"] == "ok" and w["took_ms"] >= 0, w
-        assert w["origin"] == "review" and w["origin_why"] and w["stage"] == "free" and w["asked"] == "auto", w
+        assert w["origin"] == "title" and w["origin_why"] and w["stage"] == "free" and w["asked"] == "auto", w
         assert [c["model"] for c in w["candidates"]] == ["cheap", "big"] and w["candidates"][0]["chosen"], w
         assert w["tries"] == [{"backend": "b0", "model": "cheap", "ended": "server"},
                               {"backend": "b1", "model": "big", "ended": "ok"}], w
@@ -120,7 +120,7 @@ def test_why_is_answered_for_each_request():
         assert b"cheap one" in g.post(ask("big"))[2]
         assert why(g)["stage"] == "instead"
         listed = json.loads(g.paired("why", "--list", "--json"))["requests"]
-        assert [r["model"] for r in listed] == ["cheap", "big", "big"] and listed[2]["origin"] == "review", listed
+        assert [r["model"] for r in listed] == ["cheap", "big", "big"] and listed[2]["origin"] == "title", listed
         assert len(json.loads(g.paired("why", "--list", "--limit", "1", "--json"))["requests"]) == 1
         g.paired("why", "00000000-1", code=1)
         g.paired("why", "../../x", code=1)

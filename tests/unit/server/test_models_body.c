@@ -73,6 +73,51 @@ static void a_conversation_is_known_again(void **state) {
     assert_true(a.conversation != c.conversation);
 }
 
+static void what_is_to_be_cached_does_not_change_it(void **state) {
+    static const char system[] = "{\"system\":\"s\",\"messages\":[";
+    static const char *const first[] = {
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one\"}]}]}",
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one\","
+        "\"cache_control\":{\"type\":\"ephemeral\"}}]},{\"role\":\"assistant\"}]}",
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one more\"}]}]}"};
+    struct model_body b[3];
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        AUTO_BUF text = {0};
+        assert_int_equal(buf_printf(&text, "%s%s", system, first[i]), 0);
+        assert_int_equal(read(WIRE_ANTHROPIC, text.data, &b[i]), 0);
+    }
+    assert_true(b[0].conversation == b[1].conversation);
+    assert_true(b[0].conversation != b[2].conversation);
+    // An OpenAI client's instructions are a message: two talks under the same ones differ.
+    assert_int_equal(read(WIRE_CHAT,
+                          "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},"
+                          "{\"role\":\"user\",\"content\":\"a\"}]}",
+                          &b[0]),
+                     0);
+    assert_int_equal(read(WIRE_CHAT,
+                          "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},"
+                          "{\"role\":\"user\",\"content\":\"b\"}]}",
+                          &b[1]),
+                     0);
+    assert_true(b[0].conversation != b[1].conversation);
+}
+
+static void the_ends_of_messages_are_known_by_their_bytes(void **state) {
+    struct model_body a, b, c;
+    (void)state;
+    assert_int_equal(read(WIRE_CHAT, "{\"messages\":[{\"content\":\"one\"}]}", &a), 0);
+    assert_int_equal(
+        read(WIRE_CHAT, "{\"messages\":[{\"content\":\"one\"} , {\"content\":\"2\"}]}", &b), 0);
+    assert_int_equal(read(WIRE_CHAT, "{\"tools\":[1],\"messages\":[{\"content\":\"one\"}]}", &c),
+                     0);
+    assert_int_equal(b.messages, 2);
+    assert_true(a.tail[0].hash == b.tail[0].hash);
+    assert_true(b.tail[0].hash != b.tail[1].hash);
+    assert_true(a.tail[0].hash != c.tail[0].hash); // tools come before them
+    assert_int_equal(b.tail[1].at.len, strlen("{\"content\":\"2\"}"));
+}
+
 static void rename_to(const char *text, const char *model, const char *wanted) {
     struct model_body b;
     AUTO_BUF out = {0};
@@ -163,6 +208,8 @@ int main(void) {
         cmocka_unit_test(what_the_router_needs_is_found),
         cmocka_unit_test(what_is_no_request_is_refused),
         cmocka_unit_test(a_conversation_is_known_again),
+        cmocka_unit_test(what_is_to_be_cached_does_not_change_it),
+        cmocka_unit_test(the_ends_of_messages_are_known_by_their_bytes),
         cmocka_unit_test(only_the_models_name_is_exchanged),
         cmocka_unit_test(secrets_are_found_and_masked),
         cmocka_unit_test(secrets_behind_escapes_are_found),
