@@ -310,7 +310,8 @@ static int write_usage(struct db *db, void *ctx, struct buf *result, struct err 
                     .cached = seen.usage.cached,
                     .cache_write = seen.usage.cache_write,
                     .output = seen.usage.output,
-                    .cost = model_cost_named(t->catalogue, s->backend, s->model, s->local, &seen.usage)}};
+                    .cost = model_cost_named(t->catalogue, s->backend, s->model, s->local,
+                                             &seen.usage)}};
         r = usage_add(db, &usage, err);
     }
     return r;

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static void copy(char *out, size_t size, const char *text) {
-    size_t n = strnlen(text, size - 1);
-    memcpy(out, text, n);
+    size_t n = 0; // strnlen, which the compiler takes for reading past a shorter array
+    for (; n + 1 < size && text[n]; n++)
+        out[n] = text[n];
     out[n] = '\0';
 }
 #define COPY(member, text) copy(member, sizeof(member), text)
