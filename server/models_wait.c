@@ -255,7 +255,7 @@ static int wait_for(struct wait *w, unsigned ms, bool (*cancelled)(void *ctx), v
 
 static bool enter(struct model_waits *all) {
     (void)pthread_mutex_lock(&all->lock);
-    bool may = all->waiting < MODEL_WAITS_MAX;
+    bool may = all->waiting < MODEL_WAITERS_MAX;
     all->waiting += may;
     (void)pthread_mutex_unlock(&all->lock);
     return may;

@@ -6,7 +6,7 @@
 #include "server/models.h"
 
 enum {
-    MODEL_WAITS_MAX = 1, // workers that wait at once: the others are for other work
+    MODEL_WAITERS_MAX = 1, // workers that wait at once: the others are for other work
     MODEL_WAIT_TEXT_BYTES_MAX = 16 * 1024
 };
 

@@ -26,7 +26,7 @@ static bool has_model(struct call *call, const struct model_keys *keys, char why
         none = true; // an engine without backends: tests
     else if (!conf_bool(call->services->conf, "ask.model"))
         (void)snprintf(why, 400, "the setting ask.model is off");
-    else if (model_plan_new(call->services, call->caller->workspace, keys, &plan, &err) < 0)
+    else if (model_plan_new(call->services, NULL, call->caller->workspace, keys, &plan, &err) < 0)
         (void)snprintf(why, 400, "%s", err_text(&err));
     else {
         any = plan->count > 0;
