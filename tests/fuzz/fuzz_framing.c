@@ -41,7 +41,7 @@ static int on_oversize(void *ctx, const char *head, size_t head_bytes, size_t to
 
 static int run(enum framing_kind kind, const uint8_t *data, size_t size, size_t step,
                struct digest *ret) {
-    static const struct framing_events events = {on_message, on_oversize};
+    static const struct framing_events events = {.message = on_message, .oversize = on_oversize};
     *ret = (struct digest){.hash = 14695981039346656037U};
     struct framing *f = framing_new(kind, BODY_MAX, &events, ret);
     if (!f)

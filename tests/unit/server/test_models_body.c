@@ -77,8 +77,8 @@ static void what_is_to_be_cached_does_not_change_it(void **state) {
     static const char system[] = "{\"system\":\"s\",\"messages\":[";
     static const char *const first[] = {
         "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one\"}]}]}",
-        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one\","
-        "\"cache_control\":{\"type\":\"ephemeral\"}}]},{\"role\":\"assistant\"}]}",
+        ("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one\","
+         "\"cache_control\":{\"type\":\"ephemeral\"}}]},{\"role\":\"assistant\"}]}"),
         "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one more\"}]}]}"};
     struct model_body b[3];
     (void)state;
