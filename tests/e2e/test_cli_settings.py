@@ -241,7 +241,11 @@ def effect_complete_ms(w):
     set_and_restart(w, "complete.model", "small")
     set_and_restart(w, "complete.ms", "100")
     m = Model(lambda n, r: ("grams\n/ 454;\n", []), plan=["hang"])
-    assert grey(w, m) is None and m.left.wait(30)
+    for _ in range(50):  # a machine may be too busy to ask at all within the time
+        assert grey(w, m) is None
+        if m.requests:
+            break
+    assert m.left.wait(30)
     set_and_restart(w, "complete.ms", "10000")
     assert grey(w, Model(lambda n, r: ("grams / 454;", []))) == "grams / 454;"
 
