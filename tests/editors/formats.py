@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 EDITORS = os.path.join(ROOT, "editors")
@@ -67,6 +68,22 @@ def lsp4ij():
     check("lsp4ij: and those of the extension, with the same defaults",
           {k: (v["type"], v["default"]) for k, v in schema["properties"].items()} == mine, str(mine))
     return {p[1:]: m["languageId"] for m in mappings for p in m["fileType"]["patterns"]}
+
+
+def zed_extension(languages, version):
+    with open(os.path.join(EDITORS, "zed", "extension", "extension.toml"), "rb") as f:
+        t = tomllib.load(f)
+    with open(os.path.join(EDITORS, "zed", "extension", "Cargo.toml"), "rb") as f:
+        cargo = tomllib.load(f)
+    check("zed: the extension's manifest has what it must, and the program's version",
+          t["schema_version"] == 1 and re.fullmatch(r"[a-z0-9-]+", t["id"]) and of_type(t, str, "name", "description") and
+          t["authors"] and t["version"] == cargo["package"]["version"] == version, str(t))
+    server = t["language_servers"]["paired"]
+    check("zed: each language has the name that paired knows, those of LSP4IJ's template",
+          sorted(server["languages"]) == sorted(server["language_ids"]) and
+          set(server["language_ids"].values()) == languages - {"javascriptreact"}, str(server))  # JSX is JavaScript there
+    check("zed: a library that WebAssembly can be made of", cargo["lib"]["crate-type"] == ["cdylib"] and
+          list(cargo["dependencies"]) == ["zed_extension_api"])
 
 
 def written(home):
@@ -137,6 +154,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="paired-formats-") as home:
         os.mkdir(os.path.join(home, "p"), 0o700)
         extensions = lsp4ij()
+        zed_extension(set(extensions.values()), re.search(r"\d+\.\d+\.\d+", paired(home, "--version")).group())
         written(home)
         claude_code(home, extensions)
         subprocess.run([PAIRED, "stop"], env={"HOME": home, "PATH": os.environ["PATH"],
