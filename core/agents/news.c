@@ -226,8 +226,33 @@ static void match_by_line(struct matching *m, uint32_t i, uint32_t line, uint32_
         }
 }
 
+static uint32_t first_of_name(const struct matching *m, const char *name) {
+    uint32_t low = 0, high = m->before_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (strcmp(m->before[m->by_name[middle]].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool stood_before(const struct matching *m, const char *name) {
+    uint32_t at = first_of_name(m, name);
+    return name[0] && at < m->before_count && strcmp(m->before[m->by_name[at]].name, name) == 0;
+}
+
+static bool stands_now(const struct matching *m, const char *name) {
+    for (uint32_t i = 0; i < m->n && name[0]; i++)
+        if (strcmp(m->now[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 // Its head was edited, its last line was not: the one that ended there, of its name if there is
-// one.
+// one. A last line is soon found again by a diff: where either name is on both sides, it says
+// nothing.
 static bool match_by_end(struct matching *m, uint32_t i) {
     uint32_t line, hunk;
     int64_t found = -1;
@@ -240,24 +265,21 @@ static bool match_by_end(struct matching *m, uint32_t i) {
         if (found < 0 || strcmp(m->before[k].name, m->now[i].name) == 0)
             found = k;
     }
+    if (found >= 0 && strcmp(m->before[found].name, m->now[i].name) != 0 &&
+        (stood_before(m, m->now[i].name) || stands_now(m, m->before[found].name)))
+        found = -1;
     if (found >= 0)
         match(m, i, (uint32_t)found);
     return found >= 0;
 }
 
-// Of its name: one whose head the same edit replaced, or else (`anywhere`) the first that is left.
+// Of its name: one whose head the same edit replaced, or else (`anywhere`) the one
+// that is left; of several (overloads), the hardest: so much is sure to have stood there.
 static bool match_by_name(struct matching *m, uint32_t i, const struct diff_hunk *h,
                           bool anywhere) {
     const char *name = m->now[i].name;
-    uint32_t low = 0, high = m->before_count, looks = 0;
+    uint32_t low = first_of_name(m, name), looks = 0;
     int64_t first = -1;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (strcmp(m->before[m->by_name[middle]].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     for (; low < m->before_count && looks++ < LOOK_MAX; low++) {
         uint32_t k = m->by_name[low];
         if (strcmp(m->before[k].name, name) != 0)
@@ -268,7 +290,8 @@ static bool match_by_name(struct matching *m, uint32_t i, const struct diff_hunk
             match(m, i, k);
             return true;
         }
-        first = first < 0 ? (int64_t)k : first;
+        if (first < 0 || m->before[k].cognitive > m->before[first].cognitive)
+            first = k;
     }
     if (first >= 0 && anywhere)
         match(m, i, (uint32_t)first);

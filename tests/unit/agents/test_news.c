@@ -188,6 +188,22 @@ static void a_function_with_another_head_is_known_by_its_end(void **state) {
         "");
 }
 
+static void an_end_that_a_diff_finds_elsewhere_says_nothing(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    expect_one("a.c",
+               "int draw(int a) {\n" IFS_21 "return a;\n}\n"
+               "int other(int b) {\n  return give_back(1);\n}\n",
+               "int draw(int c) {\n" IFS_28 "  return give_back(1);\n}\n",
+               "complexity-worse: draw: cognitive complexity 21 → 28\n");
+    // Of two with its name, and none of them in its place, the harder one.
+    expect_one("a.cpp",
+               "int at;\nint put(int a) {\n  return a;\n}\nint put(char *a) {\n" IFS_21
+               "  return 2;\n}\nint end;\n",
+               "int at;\nint end;\nint put(long a, long b, int c) {\n" IFS_21 "}\n", "");
+}
+
 static void what_is_wrapped_is_not_new(void **state) {
     (void)state;
     if (!language_has_tree(LANG_JAVASCRIPT))
@@ -201,7 +217,7 @@ static void what_is_wrapped_is_not_new(void **state) {
 static void what_moved_is_not_new(void **state) {
     static const char function[] =
         "int much_too_long(int a, int b) {\n    " IFS_21 "return a;\n}\n";
-    char before[400], after[400];
+    char before[600], after[600];
     (void)state;
     if (!language_has_tree(LANG_C))
         return;
@@ -212,6 +228,14 @@ static void what_moved_is_not_new(void **state) {
     expect(files, 2, "");
     expect(files + 1, 1,
            "complexity-worse: new function much_too_long has cognitive complexity 21\n");
+    // Nor with another head, and a line more: most of its lines are known.
+    static const char body[] = IFS_21 IFS_15 "return give_back(a);\n}\n";
+    (void)snprintf(before, sizeof before, "int a;\nstatic int much_too_long(int a) {\n%s", body);
+    (void)snprintf(after, sizeof after, "#include \"b.h\"\nint\nmuch(int a)\n{\n%s", body);
+    const struct side edited[] = {{"a.c", before, "int a;\n"},
+                                  {"b.c", "#include \"b.h\"\n", after}};
+    expect(edited, 2, "");
+    expect(edited + 1, 1, "complexity-worse: new function much has cognitive complexity 36\n");
     // Also into a block, a level deeper.
     expect_one("a.c", "int f(int a) {\n    fetch(a);\n    a = a;\n    return give_back(a);\n}\n",
                "int f(int a) {\n    if (a) {\n        fetch(a);\n        a = a;\n        return "
@@ -312,6 +336,7 @@ int main(void) {
         cmocka_unit_test(growth_is_told_of_once),
         cmocka_unit_test(a_renamed_function_is_known_by_its_name),
         cmocka_unit_test(a_function_with_another_head_is_known_by_its_end),
+        cmocka_unit_test(an_end_that_a_diff_finds_elsewhere_says_nothing),
         cmocka_unit_test(what_is_wrapped_is_not_new),
         cmocka_unit_test(what_moved_is_not_new),
         cmocka_unit_test(an_edited_line_keeps_its_old_faults),
