@@ -136,6 +136,55 @@ static void look_run(void *ctx, struct job *job) {
     workspace_put(ws);
 }
 
+// --- a folder that has just been opened ----------------------------------------------------------
+
+// The first question comes when a window is a second old: by then its folder is read, so that the
+// answer does not wait for that.
+enum { WARM_MAX = 4 };
+struct warm {
+    struct workspaces *workspaces;
+    char *root;
+};
+
+static bool warm_gone(void *ctx) {
+    return job_cancelled(ctx);
+}
+
+static void warm_run(void *ctx, struct job *job) {
+    struct warm *x = ctx;
+    struct workspace *ws = NULL;
+    struct workspace_past past = {0};
+    const struct index_want soon = {.tier = TIER_LEXICAL, .cancelled = warm_gone, .ctx = job};
+    struct snapshot *snapshot = NULL;
+    if (workspaces_get(x->workspaces, x->root, &ws, NULL) < 0)
+        return;
+    if (index_get(workspace_index(ws), &soon, &snapshot, NULL) == 0)
+        snapshot_put(snapshot);
+    (void)workspace_past(ws, warm_gone, job, &past, NULL);
+    workspace_past_done(&past);
+    workspace_put(ws);
+}
+
+static void warm_done(void *ctx, bool cancelled) {
+    struct warm *x = ctx;
+    (void)cancelled;
+    mem_free(x->root);
+    mem_free(x);
+}
+
+static void warm_all(struct lsp_face *f) {
+    for (size_t i = 0; i < f->folder_count && i < WARM_MAX; i++) {
+        struct warm *x = f->folders[i].root ? mem_zalloc(sizeof *x) : NULL;
+        if (!x)
+            continue;
+        x->workspaces = session_services(f->session)->workspaces;
+        x->root = mem_strdup(f->folders[i].root);
+        if (!x->root || pool_submit(session_pool(f->session), POOL_BACKGROUND, warm_run, warm_done,
+                                    x, NULL) < 0)
+            warm_done(x, true);
+    }
+}
+
 // --- on the loop ---------------------------------------------------------------------------------
 
 static void start(struct known *k);
@@ -245,5 +294,8 @@ static void configured(struct lsp_face *f) {
     }
 }
 
-const struct lsp_feature lsp_feature_knowledge = {
-    .name = "knowledge", .document = document, .folders = all_again, .configured = configured};
+const struct lsp_feature lsp_feature_knowledge = {.name = "knowledge",
+                                                  .initialized = warm_all,
+                                                  .document = document,
+                                                  .folders = all_again,
+                                                  .configured = configured};
