@@ -3,25 +3,23 @@
 #include "core/route/route_head.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
-enum { BLOCK = 64, WORD_BYTES = 6, WORD_BYTES_COUNTED_MAX = 255 };
-// The sum is divided by its number of features to this power. Chosen
-// by cross-validation on the rows the prior is fitted on.
+enum { BLOCK = 64, WORD_BYTES = 8, LONG_WORD_BYTES = 9 };
+// Between a head's features and its sum: their number to this power. Chosen by cross-validation.
 static const float NORM_POWER = .35F, NORM_SCALE = .566F;
 
-enum class { DIGIT, UPPER, PUNCTUATION, LINE, HIGH, SIGN, STOP, CLASSES };
+enum class { UPPER, SIGN, STOP, PERCENT, COMMA, CLASSES };
 
 struct reader {
     struct route_features *f;
-    const uint8_t *text;
-    size_t n;
     uint64_t counts[CLASSES]; // bytes of each class
-    uint64_t bytes, words, word_bytes, longest, numbers;
-    size_t word_from; // where the word that is open began
-    bool open;
-    uint32_t before; // hash of the word before, 0 at the beginning
+    size_t shape_bytes;
+    size_t choices, first_choice; // lines that offer a choice; where the first begins
+    // Of the windows of which the words are read:
+    size_t window_bytes;
+    uint64_t words, letter_words, letter_bytes, long_words, numbers, decimals;
+    uint64_t choice_words, choice_words_known; // within the choices; of them, read before
 };
 
 // Vectors of GCC and clang: what the machine lacks they make of what it has.
@@ -48,26 +46,24 @@ static uint64_t bits_of(lanes set) {
 #endif
 }
 
-// One bit for each byte of the block that belongs to a word; counts the classes by the way.
+// --- shape
+
+// Counts the classes of a block; one bit for each newline.
 static uint64_t classify(lanes sums[CLASSES], const uint8_t *block) {
-    uint64_t bits = 0;
+    uint64_t lines = 0;
     for (int i = 0; i < BLOCK; i += 16) {
         lanes c;
         memcpy(&c, block + i, 16);
-        lanes digit = between(c, '0', 10), letter = between(c | 0x20, 'a', 26);
-        lanes high = (lanes)(c >= 128), word = digit | letter | high;
         // A set lane is 255: taking it away adds one.
-        sums[DIGIT] -= digit;
         sums[UPPER] -= between(c, 'A', 26);
-        sums[PUNCTUATION] -= between(c, 33, 94) & ~word;
-        sums[LINE] -= (lanes)(c == '\n');
-        sums[HIGH] -= high;
         sums[SIGN] -= (lanes)(c == '+') | (lanes)(c == '-') | (lanes)(c == '*') |
                       (lanes)(c == '/') | (lanes)(c == '^') | between(c, '<', 3);
         sums[STOP] -= (lanes)(c == '.') | (lanes)(c == '?');
-        bits |= bits_of(word) << i;
+        sums[PERCENT] -= (lanes)(c == '%');
+        sums[COMMA] -= (lanes)(c == ',');
+        lines |= bits_of((lanes)(c == '\n')) << i;
     }
-    return bits;
+    return lines;
 }
 
 static void flush(struct reader *r, lanes sums[CLASSES]) {
@@ -77,21 +73,74 @@ static void flush(struct reader *r, lanes sums[CLASSES]) {
     memset(sums, 0, CLASSES * sizeof *sums);
 }
 
+// Newlines of a block that begins at `at`: which of the lines offer a choice?
+static void choices(struct reader *r, const uint8_t *text, size_t n, uint64_t lines, size_t at) {
+    for (; lines && r->choices < 2; lines &= lines - 1) {
+        size_t line = at + (size_t)__builtin_ctzll(lines);
+        if (n - line < 4 || (uint8_t)(text[line + 1] - 'A') >= 10 ||
+            (text[line + 2] != '.' && text[line + 2] != ')') || text[line + 3] != ' ')
+            continue;
+        if (r->choices++ == 0)
+            r->first_choice = line;
+    }
+}
+
+static void scan_shape(struct reader *r, const uint8_t *text, size_t from, size_t to) {
+    uint8_t last[BLOCK] = {0};
+    lanes sums[CLASSES] = {{0}};
+    size_t at = from;
+    r->shape_bytes += to - from;
+    for (size_t blocks = 1; at + BLOCK <= to; at += BLOCK, blocks++) {
+        choices(r, text, to, classify(sums, text + at), at);
+        if (blocks % FLUSH_BLOCKS == 0)
+            flush(r, sums);
+    }
+    if (at < to)
+        memcpy(last, text + at, to - at);
+    choices(r, text, to, classify(sums, last), at);
+    flush(r, sums);
+}
+
+// --- words
+
+struct window {
+    const uint8_t *text;
+    size_t n;
+    size_t word_from; // where the word that is open began
+    bool open;
+    uint32_t before, before_that; // hashes of the two words before, 0 where there is none
+};
+
+// One bit for each byte of the block that belongs to a word.
+static uint64_t word_bits(const uint8_t *block) {
+    uint64_t bits = 0;
+    for (int i = 0; i < BLOCK; i += 16) {
+        lanes c;
+        memcpy(&c, block + i, 16);
+        bits |= bits_of(between(c, '0', 10) | between(c | 0x20, 'a', 26) | (lanes)(c >= 128)) << i;
+    }
+    return bits;
+}
+
 // The first bytes of a word in lower case, whatever the machine's byte order does to them.
-static inline uint64_t word_key(const struct reader *r, size_t from, size_t len) {
+static inline uint64_t word_key(const struct window *w, size_t from, size_t len) {
     uint64_t key = 0;
     size_t used = len < WORD_BYTES ? len : WORD_BYTES;
-    if (__builtin_expect(from + 8 <= r->n, 1)) {
-        memcpy(&key, r->text + from, 8);
+    if (__builtin_expect(from + WORD_BYTES <= w->n, 1)) {
+        memcpy(&key, w->text + from, WORD_BYTES);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
         key = __builtin_bswap64(key);
 #endif
-        key &= (UINT64_C(1) << (8 * used)) - 1;
+        key &= UINT64_MAX >> (64 - 8 * used);
     } else {
         for (size_t i = 0; i < used; i++)
-            key |= (uint64_t)r->text[from + i] << (8 * i);
+            key |= (uint64_t)w->text[from + i] << (8 * i);
     }
-    return key | UINT64_C(0x202020202020);
+    return key | UINT64_C(0x2020202020202020);
+}
+
+static inline uint32_t hash_of(uint64_t key) {
+    return (uint32_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32);
 }
 
 // 1 if the bucket is new, else 0; no branch, for which of them it is nobody can foresee.
@@ -101,98 +150,130 @@ static inline uint32_t first_time(uint64_t *seen, uint32_t bucket) {
     return (uint32_t)(~old >> (bucket & 63)) & 1;
 }
 
-// Takes the words that end in a block which begins at `at`.
-static void walk(struct reader *r, uint64_t bits, size_t at) {
+static inline void pair(struct route_features *f, uint32_t hash, uint32_t with, uint32_t distance) {
+    uint32_t bucket = (hash * 31U + with * distance) >> (32 - ROUTE_BUCKET_BITS);
+    f->buckets[ROUTE_PLACES - 1 - f->pairs] = bucket; // kept only if it is new
+    f->pairs += first_time(f->seen, bucket);
+}
+
+static inline bool digit(uint8_t c) {
+    return (uint8_t)(c - '0') < 10;
+}
+
+static inline void take(struct reader *r, struct window *w, size_t from, size_t len) {
+    static const uint64_t NUMBER_KEY = UINT64_C(0x2020202020202023); // "#"
     struct route_features *f = r->f;
-    uint64_t before = bits << 1 | (r->open ? 1 : 0);
+    bool number = digit(w->text[from]);
+    uint64_t key = word_key(w, from, len);
+    uint32_t bucket = hash_of(key) >> (32 - ROUTE_BUCKET_BITS);
+    uint32_t hash = hash_of(number ? NUMBER_KEY : key);
+    uint32_t fresh = first_time(f->seen, bucket);
+    f->buckets[f->words] = bucket;
+    f->words += fresh;
+    if (w->before)
+        pair(f, hash, w->before, UINT32_C(0x9E3779B1));
+    if (w->before_that)
+        pair(f, hash, w->before_that, UINT32_C(0x85EBCA6B));
+    w->before_that = w->before;
+    w->before = hash | 1;
+    bool choice = from > r->first_choice;
+    r->words++;
+    r->numbers += number;
+    r->letter_words += !number;
+    r->letter_bytes += number ? 0 : len;
+    r->long_words += !number & (len >= LONG_WORD_BYTES);
+    r->choice_words += choice;
+    r->choice_words_known += choice & !fresh;
+    if (number && from >= 2 && w->text[from - 1] == '.')
+        r->decimals += digit(w->text[from - 2]);
+}
+
+// Takes the words that end in a block which begins at `at`.
+static void walk(struct reader *r, struct window *w, uint64_t bits, size_t at) {
+    uint64_t before = bits << 1 | (w->open ? 1 : 0);
     uint64_t starts = bits & ~before, ends = ~bits & before;
-    uint32_t words = f->words, pairs = f->pairs, last = r->before;
-    size_t from = r->word_from;
-    if (!r->open && starts) {
+    size_t from = w->word_from;
+    if (!w->open && starts) {
         from = at + (size_t)__builtin_ctzll(starts);
         starts &= starts - 1;
     }
     for (; ends; ends &= ends - 1) {
-        size_t len = at + (size_t)__builtin_ctzll(ends) - from;
-        uint64_t product = word_key(r, from, len) * UINT64_C(0x9E3779B97F4A7C15);
-        uint32_t hash = (uint32_t)(product >> 32), bucket = hash >> 16;
-        // Written in any case, kept only if it is new.
-        f->buckets[words] = (uint16_t)bucket;
-        words += first_time(f->seen, bucket);
-        bucket = (hash * 31U + last * UINT32_C(0x9E3779B1)) >> 16;
-        if (__builtin_expect(last != 0, 1)) {
-            f->buckets[ROUTE_PLACES - 1 - pairs] = (uint16_t)bucket;
-            pairs += first_time(f->seen, bucket);
-        }
-        last = hash | 1;
-        r->words++;
-        r->word_bytes += len;
-        r->longest = len > r->longest ? len : r->longest;
-        r->numbers += (uint8_t)(r->text[from] - '0') < 10;
+        take(r, w, from, at + (size_t)__builtin_ctzll(ends) - from);
         if (starts) {
             from = at + (size_t)__builtin_ctzll(starts);
             starts &= starts - 1;
         }
     }
-    r->open = bits >> 63;
-    r->word_from = from;
-    r->before = last;
-    f->words = words;
-    f->pairs = pairs;
+    w->open = bits >> 63;
+    w->word_from = from;
 }
 
-static void scan(struct reader *r, const char *text, size_t n) {
+static void read_words(struct reader *r, const uint8_t *text, size_t n, size_t from, size_t to) {
     uint8_t last[BLOCK] = {0};
-    lanes sums[CLASSES] = {{0}};
-    r->text = (const uint8_t *)text;
-    r->n = n;
-    r->bytes += n;
-    r->open = false;
-    size_t at = 0;
-    for (size_t blocks = 1; at + BLOCK <= n; at += BLOCK, blocks++) {
-        walk(r, classify(sums, r->text + at), at);
-        if (blocks % FLUSH_BLOCKS == 0)
-            flush(r, sums);
-    }
-    if (at < n)
-        memcpy(last, r->text + at, n - at);
-    walk(r, classify(sums, last), at); // zeros end what is open
-    flush(r, sums);
+    struct window w = {.text = text, .n = n};
+    size_t at = from;
+    r->window_bytes += to - from;
+    for (; at + BLOCK <= to; at += BLOCK)
+        walk(r, &w, word_bits(text + at), at);
+    if (at < to)
+        memcpy(last, text + at, to - at);
+    walk(r, &w, word_bits(last), at); // zeros end what is open
+}
+
+// --- figures
+
+// Mean and deviation over the rows that the prior is fitted on bring all figures to one size.
+static void put(struct reader *r, int i, float value, float mean, float deviation) {
+    float z = (value - mean) / deviation;
+    r->f->dense[i] = z > 4 ? 4 : z < -4 ? -4 : z;
+}
+
+static float share(uint64_t of, uint64_t all) {
+    return all ? (float)of / (float)all : 0;
 }
 
 static void shape(struct reader *r, size_t n) {
-    float words = (float)r->words, bytes = (float)r->bytes;
-    float unread = n > 0 ? (float)n / (bytes > 0 ? bytes : 1) : 1; // counts are scaled to the whole
+    struct route_features *f = r->f;
+    // Counts of a part are scaled to the whole.
+    float by_shape = r->shape_bytes ? (float)n / (float)r->shape_bytes : 1;
+    float by_words = r->window_bytes ? (float)n / (float)r->window_bytes : 1;
     const uint64_t *c = r->counts;
-    float *d = r->f->dense;
-    float distinct = (float)(r->f->words + r->f->pairs);
-#define SHARE(class) ((float)c[class] / (bytes + 1))
-    d[0] = logf(1 + (float)n) / 5 - 1.1F;
-    d[1] = SHARE(DIGIT) * 5;
-    d[2] = SHARE(UPPER) * 5;
-    d[3] = SHARE(PUNCTUATION) * 5;
-    d[4] = logf(1 + unread * (float)c[LINE]) / 2 - .8F;
-    d[5] = SHARE(HIGH) * 5;
-    d[6] = r->words ? (float)r->word_bytes / words / 5 - .9F : 0;
-    d[7] = fminf((float)r->longest, WORD_BYTES_COUNTED_MAX) / 15 - .7F;
-    d[8] = SHARE(SIGN) * 10;
-    d[9] = logf(1 + unread * (float)r->numbers) / 2;
-    d[10] = logf(1 + unread * (float)c[STOP]) / 2;
-    d[11] = r->words ? distinct / (words * 2) - .8F : 0;
-#undef SHARE
-    float weight = (float)r->f->words + ROUTE_PAIR_WEIGHT * (float)r->f->pairs;
-    r->f->scale = weight > 0 ? NORM_SCALE * powf(weight, -NORM_POWER) : 0;
+    size_t stem = r->choices >= 2 ? r->first_choice : n;
+    f->choices = r->choices >= 2;
+    put(r, 0, logf(1 + (float)n), 5.74F, .73F);
+    put(r, 1, logf(1 + (float)stem), 5.07F, .96F);
+    put(r, 2, logf(1 + by_words * (float)r->words), 4.03F, .70F);
+    put(r, 3, share(c[UPPER], r->shape_bytes + 1), .041F, .028F);
+    put(r, 4, logf(1 + by_shape * (float)c[SIGN]), .41F, .60F);
+    put(r, 5, logf(1 + by_shape * (float)c[STOP]), 2.03F, .45F);
+    put(r, 6, share(r->letter_bytes, r->letter_words), 4.6F, .70F);
+    put(r, 7, logf(1 + by_shape * (float)c[PERCENT]), .04F, .22F);
+    put(r, 8, logf(1 + by_shape * (float)c[COMMA]), .87F, .91F);
+    put(r, 9, share(f->words, r->words), .72F, .13F);
+    put(r, 10, share(r->long_words, r->letter_words), .107F, .078F);
+    put(r, 11, f->choices ? share(r->choice_words_known, r->choice_words) : 0, .33F, .26F);
+    put(r, 12, logf(1 + by_words * (float)r->decimals), .065F, .29F);
+    put(r, 13, logf(1 + by_words * (float)r->numbers), .76F, .89F);
+    float weight = (float)f->words + ROUTE_PAIR_WEIGHT * (float)f->pairs;
+    f->scale = weight > 0 ? NORM_SCALE * powf(weight, -NORM_POWER) : 0;
 }
 
 void route_features_read(struct route_features *f, const char *text, size_t n) {
-    struct reader r = {.f = f};
+    struct reader r = {.f = f, .first_choice = SIZE_MAX};
+    const uint8_t *bytes = (const uint8_t *)text;
     f->words = f->pairs = 0;
     memset(f->seen, 0, sizeof f->seen);
-    if (n <= ROUTE_HEAD_BYTES + ROUTE_TAIL_BYTES) {
-        scan(&r, text, n);
+    if (n <= ROUTE_SHAPE_HEAD_BYTES + ROUTE_SHAPE_TAIL_BYTES) {
+        scan_shape(&r, bytes, 0, n);
     } else {
-        scan(&r, text, ROUTE_HEAD_BYTES);
-        scan(&r, text + n - ROUTE_TAIL_BYTES, ROUTE_TAIL_BYTES);
+        scan_shape(&r, bytes, 0, ROUTE_SHAPE_HEAD_BYTES);
+        scan_shape(&r, bytes, n - ROUTE_SHAPE_TAIL_BYTES, n);
+    }
+    if (n <= ROUTE_HEAD_BYTES + ROUTE_TAIL_BYTES) {
+        read_words(&r, bytes, n, 0, n);
+    } else {
+        read_words(&r, bytes, n, 0, ROUTE_HEAD_BYTES);
+        read_words(&r, bytes, n, n - ROUTE_TAIL_BYTES, n);
     }
     shape(&r, n);
 }

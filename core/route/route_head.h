@@ -23,7 +23,7 @@ struct route_dense_head {
 
 struct route_head {
     struct route_dense_head dense;
-    uint32_t mask; // buckets - 1; a power of two, at most ROUTE_BUCKETS
+    uint32_t mask; // buckets - 1; a power of two, at most 65,536
     struct route_weight *hashed;
 };
 

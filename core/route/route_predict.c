@@ -7,7 +7,7 @@
 #include <string.h>
 
 // Rates of the two heads that learn: found on simulated choices (tests/bench/bench_route online).
-static const struct route_rates SHARED_RATES = {.05F, .1F}, OWN_RATES = {.05F, .1F};
+static const struct route_rates SHARED_RATES = {.1F, .01F}, OWN_RATES = {.1F, .01F};
 // How much better than the strong head a model of skill 2 would be, in log-odds.
 static const float BEYOND = .9F;
 static const float LOGIT_MAX = 8;
@@ -129,7 +129,7 @@ int route_learn(struct route_predictor *p, const struct route_features *f, const
         !(weight >= 0 && weight <= 1))
         return err_set(err, ERR_INVAL, "an outcome needs a model's name, and figures from 0 to 1");
     if (!p->shared.hashed) {
-        int r = predictor_head_new(&p->shared, ROUTE_BUCKETS, err);
+        int r = predictor_head_new(&p->shared, ROUTE_SHARED_BUCKETS, err);
         if (r < 0)
             return r;
     }

@@ -1,8 +1,8 @@
 // How likely each model is to do a request well: log-odds from the prior (two heads, mixed by the
 // model's skill), plus a head that all models share, plus one of the model's own; the last two
 // learn online from the outcome of the model that was chosen. No I/O; one owner, one thread.
-// Source: hashed logistic regression with AdaGrad (Duchi, Hazan, Singer 2011); two heads as
-// RouteLLM needs them (arXiv 2406.18665).
+// Source: hashed logistic regression with AdaGrad (Duchi, Hazan, Singer 2011); a weak and a strong
+// model to tell apart as in RouteLLM (arXiv 2406.18665).
 #pragma once
 
 #include "core/base/buf.h"
@@ -12,7 +12,8 @@
 
 enum {
     ROUTE_LEARNED_MODELS_MAX = 16, // with a head of their own; the one unused longest makes room
-    ROUTE_OWN_BUCKETS = 16384,     // of that head
+    ROUTE_SHARED_BUCKETS = 65536,  // of the head that all share
+    ROUTE_OWN_BUCKETS = 16384,     // of a model's own
     ROUTE_PREDICTOR_BYTES_MAX = 8 * 1024 * 1024 // written
 };
 

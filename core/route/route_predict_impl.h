@@ -1,6 +1,7 @@
 // Between the files of core/route/route_predict*.c and the bench: the predictor's tables.
 #pragma once
 
+#include "core/route/route_head.h"
 #include "core/route/route_predict.h"
 #include "core/route/route_prior.h"
 

@@ -1,6 +1,6 @@
-// What a predictor has learned, as bytes. Little-endian: "PRL1", outcomes (u64), number of heads
+// What a predictor has learned, as bytes. Little-endian: "PRL2", outcomes (u64), number of heads
 // (u32; the shared one, then the models' in order of their slots), for each: name length (u8),
-// name, outcomes and last use (u64), 13 dense pairs (w, g as float32), buckets (u32), entries
+// name, outcomes and last use (u64), 15 dense pairs (w, g as float32), buckets (u32), entries
 // (u32), each a bucket (u16) and its pair; FNV-1a 64 of all before.
 #include "core/route/route_predict_impl.h"
 
@@ -47,7 +47,7 @@ static void put_head(struct buf *out, const struct route_head *h, const char *na
 
 int route_predictor_write(const struct route_predictor *p, struct buf *out, struct err *err) {
     size_t begin = out->len;
-    (void)buf_append(out, "PRL1", 4);
+    (void)buf_append(out, "PRL2", 4);
     put(out, p->outcomes, 8);
     put(out, p->shared.hashed ? p->count + 1 : 0, 4);
     if (p->shared.hashed) {
@@ -129,7 +129,7 @@ static int get_all(struct route_predictor *p, struct input *in, struct err *err)
         in->bad = true;
     if (in->bad || heads == 0)
         return 0;
-    int r = get_head(in, ROUTE_BUCKETS, none, &outcomes, &used, &p->shared, err);
+    int r = get_head(in, ROUTE_SHARED_BUCKETS, none, &outcomes, &used, &p->shared, err);
     for (uint64_t i = 1; i < heads && r == 0 && !in->bad; i++) {
         struct learned *l = &p->models[p->count];
         r = get_head(in, ROUTE_OWN_BUCKETS, l->name, &l->outcomes, &l->used, &l->head, err);
@@ -145,7 +145,7 @@ int route_predictor_read(struct route_predictor *p, const void *bytes, size_t n,
     struct input in = {bytes, (const uint8_t *)bytes + n, false}, tail;
     if (n < 24 || n > ROUTE_PREDICTOR_BYTES_MAX || memcmp(bytes, "PRL", 3) != 0)
         return err_set(err, ERR_CORRUPT, "the router's experience is damaged");
-    if (((const char *)bytes)[3] != '1')
+    if (((const char *)bytes)[3] != '2')
         return err_set(err, ERR_VERSION, "the router's experience was written by another version");
     in.end -= 8;
     tail = (struct input){in.end, in.end + 8, false};

@@ -1,15 +1,20 @@
 // How well the router chooses, and how fast. Data: comma-separated, columns prompt, weak_ok,
-// strong_ok (others by
-// --weak and --strong); a file is scored as a whole.
+// strong_ok (others by --weak and --strong); a file is scored as a whole.
 //
-//   bench_route fit OUT DATA…          fits the prior that ships and writes its bytes
-//   bench_route score [--out SCORES] DATA…   the shipped prior on rows that it has not seen
-//   bench_route cv DATA…               fitted on four fifths of all files, scored on the rest, and
-//   bare length bench_route online [--prior DATA] DATA   learns from 1,000 outcomes of the chosen
-//   model only bench_route speed                  time of one decision between two models
+//   bench_route fit OUT DATA…
+//       fits the prior that ships and writes its bytes
+//   bench_route score [--out SCORES] DATA…
+//       the shipped prior on rows that it has not seen
+//   bench_route cv [--folds 5] DATA…
+//       fitted on all files but a fifth of their rows, scored on that; and bare length
+//   bench_route online [--prior DATA] DATA
+//       learns from 1,000 outcomes of the chosen model only
+//   bench_route speed TEXT
+//       time of one decision between two models
 #include "core/base/mem.h"
 #include "core/route/route_predict_impl.h"
 #include "tests/bench/route_data.h"
+#include "tests/bench/route_fit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,23 +22,16 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    FOLDS = 5,
-    PASSES = 16,
-    BOOTS = 200,
-    FILES_MAX = 8,
-    ONLINE_OUTCOMES = 1000,
-    SEEDS = 8,
-    SEEN_MIN = 5
-};
-static const struct route_rates FIT_RATES = {.02F, .1F};
+enum { FOLDS_MAX = 100, BOOTS = 200, FILES_MAX = 8, ONLINE_OUTCOMES = 1000, SEEDS = 8 };
 
+static int folds = 5;
 static const char *weak_column = "weak_ok", *strong_column = "strong_ok";
 
 struct row {
     const char *prompt;
     struct outcome o;
     int file, fold;
+    struct fit_row fit; // read when first needed
 };
 struct data {
     struct table tables[FILES_MAX];
@@ -74,7 +72,6 @@ static void load(struct data *d, const char *path) {
     d->files++;
 }
 
-// Features of all rows would be half a gigabyte: they are read again each time.
 static struct route_features features;
 
 static void shuffle(struct data *d, struct row **rows, size_t n) {
@@ -86,42 +83,18 @@ static void shuffle(struct data *d, struct row **rows, size_t n) {
     }
 }
 
-// Weights of buckets that fewer than SEEN_MIN rows have are mostly noise, and most of the bytes.
-static void drop_rare(struct row **rows, size_t n, struct route_head *heads) {
-    static uint32_t seen[ROUTE_BUCKETS];
-    memset(seen, 0, sizeof seen);
+static void fit(struct row **rows, size_t n, struct buf *out) {
+    const struct fit_row **of = malloc((n + 1) * sizeof *of);
+    if (!of)
+        give_up("out of memory");
     for (size_t i = 0; i < n; i++) {
-        route_features_read(&features, rows[i]->prompt, strlen(rows[i]->prompt));
-        for (uint32_t k = 0; k < ROUTE_PLACES; k++)
-            if (k < features.words || k >= ROUTE_PLACES - features.pairs)
-                seen[features.buckets[k]]++;
+        struct row *r = rows[i];
+        if (!r->fit.buckets)
+            fit_row_read(&r->fit, r->prompt, r->o.weak, r->o.strong);
+        of[i] = &r->fit;
     }
-    for (size_t b = 0; b < ROUTE_BUCKETS; b++)
-        if (seen[b] < SEEN_MIN)
-            heads[0].hashed[b].w = heads[1].hashed[b].w = 0;
-}
-
-static void fit(struct data *d, struct row **rows, size_t n, struct buf *out) {
-    struct route_head heads[2];
-    if (predictor_head_new(&heads[0], ROUTE_BUCKETS, NULL) < 0 ||
-        predictor_head_new(&heads[1], ROUTE_BUCKETS, NULL) < 0)
-        give_up("out of memory");
-    for (int pass = 0; pass < PASSES; pass++) {
-        shuffle(d, rows, n);
-        for (size_t i = 0; i < n; i++) {
-            int happened[2] = {rows[i]->o.weak, rows[i]->o.strong};
-            route_features_read(&features, rows[i]->prompt, strlen(rows[i]->prompt));
-            for (int h = 0; h < 2; h++) {
-                float p = route_sigmoid(route_head_score(&heads[h], &features));
-                route_head_learn(&heads[h], &features, p - (float)happened[h], &FIT_RATES);
-            }
-        }
-    }
-    drop_rare(rows, n, heads);
-    if (route_prior_pack(&heads[0], &heads[1], out) < 0)
-        give_up("out of memory");
-    mem_free(heads[0].hashed);
-    mem_free(heads[1].hashed);
+    fit_prior(of, n, out);
+    free(of);
 }
 
 static void score(const struct route_predictor *p, struct row *row) {
@@ -176,7 +149,7 @@ static void run_fit(struct data *d, const char *path) {
     struct buf out = BUF_INIT(0);
     size_t n;
     struct row **rows = pointers(d, -1, &n);
-    fit(d, rows, n, &out);
+    fit(rows, n, &out);
     FILE *f = fopen(path, "wbe");
     if (!f || fwrite(out.data, 1, out.len, f) != out.len || fclose(f) != 0)
         give_up("cannot write");
@@ -206,12 +179,12 @@ static void run_score(struct data *d, char **paths, const char *out) {
 
 static void cross_validate(struct data *d) {
     for (size_t i = 0; i < d->count; i++)
-        d->rows[i].fold = (int)(roll(d) % FOLDS);
-    for (int fold = 0; fold < FOLDS; fold++) {
+        d->rows[i].fold = (int)(roll(d) % (uint32_t)folds);
+    for (int fold = 0; fold < folds; fold++) {
         struct buf bytes = BUF_INIT(0);
         size_t n;
         struct row **rows = pointers(d, fold, &n);
-        fit(d, rows, n, &bytes);
+        fit(rows, n, &bytes);
         struct route_predictor *p = predictor_of(&bytes);
         for (size_t i = 0; i < d->count; i++)
             if (d->rows[i].fold == fold)
@@ -222,20 +195,56 @@ static void cross_validate(struct data *d) {
     }
 }
 
+static int by_score(const void *a, const void *b) {
+    double x = (*(struct row *const *)a)->o.score, y = (*(struct row *const *)b)->o.score;
+    return x < y ? -1 : x > y;
+}
+
+// Five models' scores are not of one scale: the base rate that a model has learned is low exactly
+// where its own fold's is high. Each fold is therefore an ordering of its own, as a router in
+// service is: a score becomes the share of the file's rows in the fold that are below it. Equals
+// stay equal.
+static void rank_in_fold(struct data *d, int fold, int file) {
+    struct row **of = malloc((d->count + 1) * sizeof *of);
+    size_t n = 0;
+    if (!of)
+        give_up("out of memory");
+    for (size_t i = 0; i < d->count; i++)
+        if (d->rows[i].fold == fold && d->rows[i].file == file)
+            of[n++] = &d->rows[i];
+    qsort(of, n, sizeof *of, by_score);
+    for (size_t i = 0, j; i < n; i = j) {
+        double score = of[i]->o.score;
+        for (j = i; j < n && of[j]->o.score == score; j++)
+            ;
+        for (size_t k = i; k < j; k++)
+            of[k]->o.score = ((double)i + (double)j) / (2 * (double)n);
+    }
+    free(of);
+}
+
 static void run_cv(struct data *d, char **paths) {
     struct figures mean[FILES_MAX] = {{0}};
+    double one_scale[FILES_MAX] = {0};
     for (int seed = 0; seed < SEEDS; seed++) {
         d->dice = 1000 + (uint64_t)seed;
         cross_validate(d);
         for (int file = 0; file < d->files; file++) {
+            struct figures raw = figures_of(d, file, 0);
+            one_scale[file] += raw.apgr / SEEDS;
+            for (int fold = 0; fold < folds; fold++)
+                rank_in_fold(d, fold, file);
             struct figures g = figures_of(d, file, seed == 0 ? BOOTS : 0);
             double *to = (double *)&mean[file], *from = (double *)&g;
             for (size_t k = 0; k < sizeof g / sizeof *to; k++)
                 to[k] += k < 4 ? from[k] / SEEDS : from[k];
         }
     }
-    for (int file = 0; file < d->files; file++)
+    for (int file = 0; file < d->files; file++) {
         print("cv", paths[file], &mean[file]);
+        (void)printf("         (%.3f if the scores of five models are put in one order)\n",
+                     one_scale[file]);
+    }
     for (size_t i = 0; i < d->count; i++)
         d->rows[i].o.score = (double)strlen(d->rows[i].prompt);
     for (int file = 0; file < d->files; file++) {
@@ -293,7 +302,7 @@ static void run_online(struct data *d, const char *prior_path) {
         for (size_t i = 0; i < other.count; i++)
             other.rows[i].fold = 0;
         struct row **rows = pointers(&other, -1, &n);
-        fit(&other, rows, n, &bytes);
+        fit(rows, n, &bytes);
         free(rows);
     }
     for (int seed = 0; seed < SEEDS; seed++) {
@@ -380,6 +389,8 @@ int main(int argc, char **argv) {
             strong_column = argv[at + 1];
         else if (strcmp(argv[at], "--out") == 0)
             out = argv[at + 1];
+        else if (strcmp(argv[at], "--folds") == 0)
+            folds = (int)strtol(argv[at + 1], NULL, 10);
         else if (strcmp(argv[at], "--prior") == 0)
             prior = argv[at + 1];
         else
@@ -391,6 +402,8 @@ int main(int argc, char **argv) {
         d.rows[i].fold = 0;
     if (d.count == 0)
         give_up("no data");
+    if (folds < 2 || folds > FOLDS_MAX)
+        give_up("from 2 to 100 folds");
     if (strcmp(argv[1], "fit") == 0)
         run_fit(&d, out);
     else if (strcmp(argv[1], "score") == 0)
@@ -403,6 +416,8 @@ int main(int argc, char **argv) {
         give_up(argv[1]);
     for (int i = 0; i < d.files; i++)
         table_free(&d.tables[i]);
+    for (size_t i = 0; i < d.count; i++)
+        fit_row_free(&d.rows[i].fit);
     free(d.rows);
     return 0;
 }

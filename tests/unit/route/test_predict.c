@@ -32,9 +32,13 @@ static void learn(struct route_predictor *p, const char *text, const char *model
 }
 
 // The same text, byte by byte, as the header describes the features: against the vectors.
+static uint32_t plain_hash(uint64_t key) {
+    return (uint32_t)(((key | UINT64_C(0x2020202020202020)) * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
 static void plain_features(const char *text, size_t n, uint32_t *words, uint32_t *pairs) {
     static bool seen[ROUTE_BUCKETS];
-    uint32_t last = 0;
+    uint32_t last = 0, before_last = 0;
     memset(seen, 0, sizeof seen);
     *words = *pairs = 0;
     for (size_t i = 0; i <= n; i++) {
@@ -45,20 +49,26 @@ static void plain_features(const char *text, size_t n, uint32_t *words, uint32_t
             if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                   c > 127))
                 break;
-            if (len < 6)
+            if (len < 8)
                 key |= (uint64_t)c << (8 * len);
         }
         if (len == 0)
             continue;
-        uint32_t hash =
-            (uint32_t)(((key | UINT64_C(0x202020202020)) * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
-        *words += !seen[hash >> 16];
-        seen[hash >> 16] = true;
-        uint32_t pair = (hash * 31U + last * UINT32_C(0x9E3779B1)) >> 16;
+        bool number = text[i] >= '0' && text[i] <= '9';
+        uint32_t word = plain_hash(key) >> 14, hash = plain_hash(number ? '#' : key);
+        uint32_t next = (hash * 31U + last * UINT32_C(0x9E3779B1)) >> 14;
+        uint32_t over = (hash * 31U + before_last * UINT32_C(0x85EBCA6B)) >> 14;
+        *words += !seen[word];
+        seen[word] = true;
         if (last) {
-            *pairs += !seen[pair];
-            seen[pair] = true;
+            *pairs += !seen[next];
+            seen[next] = true;
         }
+        if (before_last) {
+            *pairs += !seen[over];
+            seen[over] = true;
+        }
+        before_last = last;
         last = hash | 1;
         i += len;
     }
@@ -87,7 +97,11 @@ static void features_are_those_that_the_header_tells_of(void **state) {
         free(exact);
     }
     read_into(&features, "Count the counters, count!");
-    assert_int_equal(features.words, 3); // count, the, counte
+    assert_int_equal(features.words, 3); // count, the, counters
+    assert_int_equal(features.pairs, 5);
+    read_into(&features, "12 apples and 7 apples");
+    assert_int_equal(features.words, 4);
+    assert_int_equal(features.pairs, 6); // # apples twice
     route_features_read(&features, "", 0);
     assert_int_equal(features.words + features.pairs, 0);
 }
@@ -103,16 +117,85 @@ static void of_a_very_long_prompt_both_ends_are_read(void **state) {
     memcpy(text + n - 10, "last", 4);
     route_features_read(&features, text, n);
     assert_int_equal(features.words, 2);
-    // More different words than there are buckets: every place is used, none twice.
-    for (size_t i = 0; i + 4 < n; i += 4) {
-        uint32_t x = (uint32_t)i * 2654435761U;
-        for (size_t k = 0; k < 3; k++)
-            text[i + k] = (char)('a' + (x >> (k * 7 + 8)) % 26);
-        text[i + 3] = ' ';
+    // As many different words as there is room for.
+    for (size_t i = 0; i + 2 <= n; i += 2) {
+        text[i] = (char)(128 + i / 2 % 128);
+        text[i + 1] = ' ';
     }
     route_features_read(&features, text, n);
-    assert_true(features.words > 1000 && features.words + features.pairs <= ROUTE_BUCKETS);
+    assert_true(features.words <= 128 && features.pairs > 128);
+    for (size_t i = 0; i + 5 <= n; i += 5) {
+        uint32_t x = (uint32_t)i * 2654435761U;
+        for (size_t k = 0; k < 4; k++)
+            text[i + k] = (char)('a' + (x >> (k * 7)) % 26);
+        text[i + 4] = ' ';
+    }
+    route_features_read(&features, text, n);
+    assert_true(features.words > 380 && features.pairs > 780);
+    assert_true(features.words + features.pairs < ROUTE_PLACES);
     free(text);
+}
+
+static void choices_are_noticed_and_read_apart(void **state) {
+    (void)state;
+    read_into(&features, "Which one?\nA. this\nB. that\nAnswer:");
+    assert_true(features.choices);
+    float stem = features.dense[1], known = features.dense[11];
+    read_into(&features, "Which one?\nA) this\nB) this which one\nAnswer:");
+    assert_true(features.choices && features.dense[1] == stem && features.dense[11] > known);
+    static const char *const none[] = {
+        "Which one?\nA. this", "A. b B. c", "x\nK. a\nL. b", "x\nA.a\nB.b", "x\nA.",
+        "\nA. \nB.",           "\n\n\nA"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        char *exact = malloc(strlen(none[i])); // a byte read too far is noticed
+        assert_non_null(exact);
+        memcpy(exact, none[i], strlen(none[i]));
+        route_features_read(&features, exact, strlen(none[i]));
+        if (features.choices)
+            fail_msg("no choices in %s", none[i]);
+        free(exact);
+    }
+    // Found far behind the words that are read, too.
+    size_t n = ROUTE_SHAPE_HEAD_BYTES;
+    char *text = malloc(n);
+    assert_non_null(text);
+    memset(text, '-', n);
+    memcpy(text + n / 2, "\nA. x\nB. y\n", 12);
+    route_features_read(&features, text, n);
+    assert_true(features.choices);
+    free(text);
+}
+
+static void a_damaged_prior_is_refused(void **state) {
+    (void)state;
+    struct route_prior *p = malloc(sizeof *p);
+    size_t n = route_prior_bytes_bytes;
+    uint8_t *bytes = malloc(n);
+    assert_non_null(p);
+    assert_non_null(bytes);
+    memcpy(bytes, route_prior_bytes, n);
+    assert_int_equal(route_prior_unpack(p, bytes, n, NULL), 0);
+    for (size_t cut = 0; cut < n; cut += cut < 300 ? 1 : 4999)
+        assert_int_equal(route_prior_unpack(p, bytes, cut, NULL), ERR_CORRUPT);
+    for (size_t at = 0; at < n; at += at < 300 ? 1 : 4999) {
+        bytes[at] ^= 4;
+        assert_int_equal(route_prior_unpack(p, bytes, n, NULL), ERR_CORRUPT);
+        // With a sum that is right again: a bucket more or less changes the length; no weight may
+        // be infinite.
+        uint64_t sum = route_fnv(bytes, n - 8);
+        for (size_t i = 0; i < 8; i++)
+            bytes[n - 8 + i] = (uint8_t)(sum >> (8 * i));
+        int r = route_prior_unpack(p, bytes, n, NULL);
+        assert_true(r == 0 || r == ERR_CORRUPT);
+        memcpy(bytes, route_prior_bytes, n);
+    }
+    memset(bytes + 4, 0xFF, 4); // not a number
+    uint64_t sum = route_fnv(bytes, n - 8);
+    for (size_t i = 0; i < 8; i++)
+        bytes[n - 8 + i] = (uint8_t)(sum >> (8 * i));
+    assert_int_equal(route_prior_unpack(p, bytes, n, NULL), ERR_CORRUPT);
+    free(bytes);
+    free(p);
 }
 
 static void the_prior_knows_hard_from_easy(void **state) {
@@ -206,7 +289,7 @@ static void what_was_learned_survives_as_bytes(void **state) {
         assert_true(route_predictor_read(r, first.data, first.len, NULL) < 0);
         first.data[at] = (char)(first.data[at] ^ 0x20);
     }
-    first.data[3] = '2';
+    first.data[3] = '1';
     assert_int_equal(route_predictor_read(r, first.data, first.len, NULL), ERR_VERSION);
     assert_true(ask(r, "prove it", "b", .5) == before);
     route_predictor_free(p);
@@ -245,6 +328,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_are_those_that_the_header_tells_of),
         cmocka_unit_test(of_a_very_long_prompt_both_ends_are_read),
+        cmocka_unit_test(choices_are_noticed_and_read_apart),
+        cmocka_unit_test(a_damaged_prior_is_refused),
         cmocka_unit_test(the_prior_knows_hard_from_easy),
         cmocka_unit_test(outcomes_teach_about_words_and_about_models),
         cmocka_unit_test(the_model_unused_longest_makes_room),
