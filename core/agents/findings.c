@@ -249,6 +249,28 @@ static void say_more(struct reported *r, uint32_t more) {
     r->message = text;
 }
 
+static bool overlap(const struct reported *a, const struct reported *b) {
+    return a->rule == b->rule && a->line <= b->end_line && b->line <= a->end_line &&
+           strcmp(a->path, b->path) == 0;
+}
+
+void findings_leave_habits(struct findings *f, const struct rule *rule, uint32_t places) {
+    AUTO_FREE bool *leave = mem_zalloc(f->count + 1);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; leave && i < f->count; i++) {
+        uint32_t stands = 0;
+        for (uint32_t k = 0; f->list[i].rule == rule && k < f->count && stands < places; k++)
+            stands += overlap(&f->list[i], &f->list[k]);
+        leave[i] = stands >= places;
+    }
+    for (uint32_t i = 0; leave && i < f->count; i++) // without memory they are told of
+        if (leave[i])
+            release(&f->list[i]);
+        else
+            f->list[kept++] = f->list[i];
+    f->count = leave ? kept : f->count;
+}
+
 void findings_join(struct findings *f, const struct rule *rule) {
     uint32_t kept = 0;
     if (f->count)

@@ -44,6 +44,9 @@ int findings_add(struct findings *f, const struct finding *x, const char *path, 
 // Those of a rule that overlap in one file become the longest of them, which says how many more
 // places it stands at.
 void findings_join(struct findings *f, const struct rule *rule);
+// Takes out those of a rule whose lines are said to stand at that many places: a frame that the
+// project writes again and again on purpose, no copy that slipped in.
+void findings_leave_habits(struct findings *f, const struct rule *rule, uint32_t places);
 // Severity, confidence, then place; equal ones once.
 void findings_sort(struct findings *f);
 

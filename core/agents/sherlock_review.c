@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_BYTES_MAX = 4096 };
+enum {
+    PATH_BYTES_MAX = 4096,
+    HABIT_PLACES = 5 // a copy that stands at so many others is how the project writes it
+};
 
 static bool below(const char *path, const char *under) {
     size_t n = under ? strlen(under) : 0;
@@ -263,6 +266,7 @@ static int review_all(struct agent_call *call, struct change *c, const struct re
     r = review_files_of(call, c, under, rv, report, err);
     if (r == 0 && files && c->side == GIT_WORK_TREE)
         r = copies_find(c->snapshot, rv->derived, c->diff, &rv->removed, NULL, rv->findings, err);
+    findings_leave_habits(rv->findings, &review_copied, HABIT_PLACES);
     if (r == 0)
         r = sherlock_put(call, rv->findings, in, false, report, err);
     if (r < 0 || in->format == REVIEW_SARIF) // that stands alone

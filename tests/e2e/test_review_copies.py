@@ -38,6 +38,13 @@ def test_a_copy_is_told_of():
     assert [x[:2] for x in review({"src/a.c": C % "first"}, {"src/b.c": "// second\n" + C % "second"})] == [("copied-code", "src/b.c")]
 
 
+def test_a_habit_of_the_project_is_no_copy():
+    def modules(n):
+        return {"src/m%d.c" % i: C % ("module_%d" % i) for i in range(n)}
+    assert [x[:2] for x in review(modules(4), {"src/b.c": C % "second"})] == [("copied-code", "src/b.c")]
+    assert review(modules(5), {"src/b.c": C % "second"}) == []
+
+
 def test_what_moved_or_was_indented_is_no_copy():
     twice = {"src/a.c": C % "first", "src/b.c": C % "second"}
     assert review(twice, {"src/b.c": "", "src/c.c": C % "second"}) == []
