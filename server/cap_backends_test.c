@@ -531,7 +531,7 @@ int models_backends_test(struct call *call, const void *input, struct answer *an
     if (r == 0)
         r = token_round(&t, err);
     if (r == 0)
-        r = route_catalogue_new(NULL, 0, &t.catalogue, err);
+        r = model_prices(call->services->dirs, &t.catalogue, err);
     if (r == 0)
         r = store_write(t.store, NULL, write_usage, &t, NULL, NULL, err);
     if (r >= 0)

@@ -423,7 +423,7 @@ int models_new(struct loop *l, struct pool *pool, struct services *services, str
     m->ends = mem_alloc(MODEL_SETTLE_MAX * sizeof *m->ends);
     int r = m->ends ? route_ledger_new(&m->ledger, err) : err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0)
-        r = route_catalogue_new(NULL, 0, &m->catalogue, err);
+        r = model_prices(services->dirs, &m->catalogue, err);
     env_random(loop_env(l), &m->dice, sizeof m->dice);
     m->dice |= 1;
     if (r < 0) {

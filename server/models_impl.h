@@ -113,6 +113,7 @@ struct model_end {     // of attempts, on its way into the store
     char purpose[32], agent[32], session[64];
     char *workspace; // NULL none
     struct wire_usage usage;
+    int64_t saved; // as cost
 };
 
 struct models {
@@ -275,10 +276,23 @@ void model_attempt_over(struct model_run *run, bool ok, bool cancelled); // free
 void model_finish(struct model_run *run, enum route_fault fault, const char *message);
 
 // models_price.c
+// The list of prices with the user's own (`dirs` NULL: without). A file with a mistake is told of
+// in the log and left out. ERR_NOMEM.
+int model_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err);
 // Millionths of a dollar that a request cost, by the price of the backend's model.
 int64_t model_cost_of(const struct route_model *model, const struct wire_usage *u);
 int64_t model_cost_named(const struct route_catalogue *c, const struct backend *b, const char *name,
                          bool local, const struct wire_usage *u);
+// What the same tokens, with the same share from a cache, would have cost with the model that was
+// asked for, less what was billed. 0 where that one has no price in the list: no saving is claimed
+// from a guess. Negative when a dearer one answered.
+int64_t model_saved(const struct route_catalogue *c, const char *asked, const struct wire_usage *u,
+                    int64_t billed);
+
+// models_cache.c
+// Tells an Anthropic backend which beginnings of a converted request to keep; does nothing for a
+// model whose caching is not a matter of marks. ERR_NOMEM.
+int model_mark_cache(const struct route_catalogue *c, const char *model, json_t *request);
 
 // models_settle.c
 void model_settle(struct model_run *run, bool ok, bool cancelled);

@@ -64,6 +64,9 @@ static int convert(struct model_run *run, enum wire_family to, struct err *err) 
         strip_thinking(request);
     int r =
         wire_convert(run->family, to, request, run->model, run->read.stream, &other, &loss, err);
+    if (r == 0 && to == WIRE_ANTHROPIC && run->family != to &&
+        model_mark_cache(run->m->catalogue, run->model, other) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory");
     if (r == ERR_INVAL)
         run->error_fault = ROUTE_FAULT_REQUEST;
     if (r == 0)

@@ -1,27 +1,92 @@
-// What a request cost.
+// What requests cost, by the list of prices: the one that is built in, and over it the user's own
+// in the same form, models.json beside config.json.
 #include "server/models_impl.h"
 
+#include "core/base/dirs.h"
+#include "core/base/log.h"
+#include "core/route/route_price.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int read_all(int fd, struct buf *out) {
+    char piece[16 * 1024];
+    for (;;) {
+        ssize_t n = read(fd, piece, sizeof piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? ERR_IO : 0;
+        if (buf_append(out, piece, (size_t)n) < 0)
+            return ERR_LIMIT;
+    }
+}
+
+// 1: there is one.
+static int own_prices(const struct dirs *dirs, struct buf *out) {
+    char path[DIRS_PATH_BYTES_MAX + 16];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/models.json", dirs->config);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : ERR_IO;
+    int r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_all(fd, out) : ERR_INVAL;
+    (void)close(fd);
+    return r < 0 ? r : 1;
+}
+
+int model_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err) {
+    struct buf own = BUF_INIT(ROUTE_CATALOGUE_BYTES_MAX);
+    struct err why = {0};
+    int r = dirs ? own_prices(dirs, &own) : 0;
+    int found = r;
+    if (r == 1)
+        r = route_catalogue_new(own.data ? own.data : "", own.len, ret, &why);
+    buf_done(&own);
+    if (r == ERR_NOMEM)
+        return err_set(err, r, "out of memory");
+    if (r < 0) // a mistake in it must not stop everything
+        log_line(LOG_WARN, "models", "own prices are not used, models.json code=%s: %s",
+                 err_name(r), why.message);
+    return found == 1 && r == 0 ? 0 : route_catalogue_new(NULL, 0, ret, err);
+}
+
+// --- of a request
 
 int64_t model_cost_of(const struct route_model *model, const struct wire_usage *u) {
-    const struct route_prices *p = &model->prices; // dollars per million: millionths per token
-    double cost = (double)u->input * p->input + (double)u->cached * p->cached +
-                  (double)u->cache_write * p->write + (double)u->output * p->output;
+    const struct route_usage billed = {
+        .uncached = u->input, .cached = u->cached, .written = u->cache_write, .output = u->output};
+    double cost =
+        route_cost_usd(model, &billed) * 1e6; // also of prompts that are dearer for length
     return cost > 0 && cost < 1e12 ? (int64_t)llround(cost) : 0;
 }
 
 int64_t model_cost_named(const struct route_catalogue *c, const struct backend *b, const char *name,
                          bool local, const struct wire_usage *u) {
     const char *price = name;
+    bool told = false; // by the user, after whom it is priced
     struct route_model unlisted;
     for (size_t i = 0; i < b->model_count; i++)
-        if (strcmp(b->models[i].name, name) == 0 && b->models[i].price[0])
+        if (strcmp(b->models[i].name, name) == 0 && b->models[i].price[0]) {
             price = b->models[i].price;
-    const struct route_model *model = local ? NULL : route_catalogue_find(c, price);
+            told = true;
+        }
+    // A server on this machine costs nothing, unless the user says otherwise.
+    const struct route_model *model = local && !told ? NULL : route_catalogue_find(c, price);
     if (!model) {
         route_catalogue_unlisted(c, price, local, &unlisted);
         model = &unlisted;
     }
     return model_cost_of(model, u);
+}
+
+int64_t model_saved(const struct route_catalogue *c, const char *asked, const struct wire_usage *u,
+                    int64_t billed) {
+    const struct route_model *model = asked[0] ? route_catalogue_find(c, asked) : NULL;
+    return model && u->known ? model_cost_of(model, u) - billed : 0;
 }

@@ -42,7 +42,8 @@ static int write_end(struct db *db, const struct model_end *e, struct err *err) 
                                         .cached = e->usage.cached,
                                         .cache_write = e->usage.cache_write,
                                         .output = e->usage.output,
-                                        .cost = e->cost}};
+                                        .cost = e->cost,
+                                        .saved = e->saved}};
     int r = e->audit_seq ? audit_append(db, &entry, NULL, err) : 0;
     return r < 0 || e->requests == 0 ? r : usage_add(db, &usage, err);
 }
@@ -178,6 +179,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     add_usage(&e->usage, &run->usage);
     if (run->lease)
         model_lease_end(run, model_now_ms());
+    e->saved += model_saved(m->catalogue, run->read.name, &run->usage, cost);
     settle_soon(m);
 }
 
