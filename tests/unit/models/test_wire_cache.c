@@ -143,9 +143,10 @@ static void marks_that_are_there_are_replaced(void **state) {
 }
 
 static void odd_requests_are_left_alone(void **state) {
-    static const char *const texts[] = {"{}", "{\"messages\":7,\"tools\":{},\"system\":[1,null]}",
-                                        "{\"messages\":[1,null,{},{\"role\":\"user\",\"content\":[]"
-                                        "},{\"role\":3,\"content\":\"\"}]}"};
+    static const char *const texts[] = {
+        "{}", "{\"messages\":7,\"tools\":{},\"system\":[1,null]}",
+        "{\"messages\":[1,null,{},{\"role\":\"user\",\"content\":[]}]}",
+        "{\"messages\":[{\"role\":3,\"content\":\"\"}]}"};
     static const struct wire_cache how = {.cache_min = 1, .goes_on = true};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
