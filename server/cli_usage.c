@@ -168,11 +168,26 @@ static int set_budget(const struct cli_line *line, const char *option, const cha
     return r < 0 ? cli_fail(r, &err, line->json) : CLI_OK;
 }
 
+enum { WARN_PERCENT = 80 }; // as the engine, which warns in its log
+
+// Of the limit; 0 without one.
+static json_int_t percent_of(json_int_t spent, json_int_t limit) {
+    return limit ? spent / 10000 / limit : 0;
+}
+
 static void put_budget(const char *name, const json_t *spent, json_int_t limit) {
+    json_int_t percent = percent_of(cli_models_number(spent, "cost_microusd"), limit);
     cli_out("%-8s", name);
     put_money(cli_models_number(spent, "cost_microusd"));
     if (limit)
-        cli_out(" of $%lld", limit);
+        cli_out(" of $%lld, %s%lld %%%s%s", limit,
+                cli_style(percent >= 100            ? CLI_RED
+                          : percent >= WARN_PERCENT ? CLI_YELLOW
+                                                    : CLI_GREEN),
+                percent, cli_style(CLI_RESET),
+                percent >= 100            ? ": backends that cost something are not asked"
+                : percent >= WARN_PERCENT ? ": nearly spent"
+                                          : "");
     else
         cli_out(" (no limit)");
     cli_out("\n");
@@ -187,10 +202,11 @@ static int show_budget(const struct cli_line *line, const struct conf *conf, con
     bool over = (day_max && day_spent >= day_max * 1000000) ||
                 (month_max && month_spent >= month_max * 1000000);
     if (line->json)
-        cli_out_json(json_pack("{s{sI sI} s{sI sI} ss sb}", "day", "spent_microusd", day_spent,
-                               "limit_usd", day_max, "month", "spent_microusd", month_spent,
-                               "limit_usd", month_max, "policy", conf_string(conf, "models.policy"),
-                               "over", over));
+        cli_out_json(json_pack(
+            "{s{sI sI sI} s{sI sI sI} ss sb}", "day", "spent_microusd", day_spent, "limit_usd",
+            day_max, "percent", percent_of(day_spent, day_max), "month", "spent_microusd",
+            month_spent, "limit_usd", month_max, "percent", percent_of(month_spent, month_max),
+            "policy", conf_string(conf, "models.policy"), "over", over));
     else {
         put_budget("today", day, day_max);
         put_budget("month", month, month_max);

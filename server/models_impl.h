@@ -289,6 +289,12 @@ int64_t model_cost_named(const struct route_catalogue *c, const struct backend *
 int64_t model_saved(const struct route_catalogue *c, const char *asked, const struct wire_usage *u,
                     int64_t billed);
 
+// models_budget.c
+// Within the transaction that has added `cost` (millionths of a dollar) to what was used.
+enum { MODEL_BUDGET_WARN_PERCENT = 80 };
+int model_budget_note(struct db *db, const struct conf *conf, int64_t at_ms, int64_t cost,
+                      struct err *err);
+
 // models_cache.c
 // Tells an Anthropic backend which beginnings of a converted request to keep; does nothing for a
 // model whose caching is not a matter of marks. ERR_NOMEM.

@@ -16,7 +16,8 @@ struct batch {
     bool failed;
 };
 
-static int write_end(struct db *db, const struct model_end *e, struct err *err) {
+static int write_end(struct db *db, const struct models *m, const struct model_end *e,
+                     struct err *err) {
     const struct audit_entry entry = {.time_ms = e->at_ms,
                                       .event = AUDIT_END,
                                       .outcome = e->ok          ? AUDIT_OK
@@ -45,7 +46,10 @@ static int write_end(struct db *db, const struct model_end *e, struct err *err) 
                                         .cost = e->cost,
                                         .saved = e->saved}};
     int r = e->audit_seq ? audit_append(db, &entry, NULL, err) : 0;
-    return r < 0 || e->requests == 0 ? r : usage_add(db, &usage, err);
+    if (r < 0 || e->requests == 0)
+        return r;
+    r = usage_add(db, &usage, err);
+    return r < 0 ? r : model_budget_note(db, m->services->conf, e->at_ms, e->cost, err);
 }
 
 static int write_all(struct db *db, void *ctx, struct buf *result, struct err *err) {
@@ -53,7 +57,7 @@ static int write_all(struct db *db, void *ctx, struct buf *result, struct err *e
     int r = 0;
     (void)result;
     for (size_t i = 0; r == 0 && i < b->count; i++)
-        r = write_end(db, &b->ends[i], err);
+        r = write_end(db, b->m, &b->ends[i], err);
     return r;
 }
 

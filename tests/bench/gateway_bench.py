@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ARGS = [a for a in sys.argv[1:] if not a.startswith("--")]
 FLAGS = {a.split("=")[0]: a.partition("=")[2] or "1" for a in sys.argv[1:] if a.startswith("--")}
@@ -83,6 +84,8 @@ def measure(url, token, script, connections, pid):
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     if "Non-2xx" in out or "Socket errors" in out:
         print("gateway_bench: %s: %s" % (url, re.sub(r"\s+", " ", out[-200:])), file=sys.stderr)
+    if requests == 0:
+        sys.exit("gateway_bench: %s answered nothing in %d s: %s" % (url, SECONDS, out))
     return {"p50": milliseconds(re.search(r"50%\s+(\S+)", out).group(1)),
             "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
             "cpu": (cpu_seconds(pid) - before) / max(requests, 1) * 1e6}
@@ -136,7 +139,22 @@ class Router:
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         started.append(self.process)
         self.url, self.token, self.pid = "http://127.0.0.1:%d" % CCR, "x", self.process.pid
-        time.sleep(5)
+        self.await_answer()
+
+    def await_answer(self):
+        end = time.monotonic() + 90
+        while True:
+            try:
+                request = urllib.request.Request(self.url + "/v1/messages", b'{"model":"m1","max_tokens":9,"messages":'
+                                                 b'[{"role":"user","content":"hello"}]}',
+                                                 {"Content-Type": "application/json", "x-api-key": self.token})
+                with urllib.request.urlopen(request, timeout=20) as answer:
+                    answer.read()
+                return
+            except OSError as e:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    sys.exit("gateway_bench: claude-code-router does not answer: %s" % e)
+                time.sleep(0.5)
 
 
 def row(what, cells):

@@ -250,7 +250,7 @@ def test_usage_and_budget_of_nothing():
         assert used["rows"] == [] and used["total"]["cost_microusd"] == 0
         run(w, "usage", "--by", "colour", code=FAILED)
         run(w, "usage", "--since", "whenever", code=FAILED)
-        assert data(w, "budget")["day"] == {"spent_microusd": 0, "limit_usd": 0}
+        assert data(w, "budget")["day"] == {"spent_microusd": 0, "limit_usd": 0, "percent": 0}
         run(w, "budget", "--day", "5", "--month", "50")
         found = data(w, "budget")
         assert found["day"]["limit_usd"] == 5 and found["month"]["limit_usd"] == 50 and found["policy"] == "balanced"

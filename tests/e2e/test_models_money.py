@@ -70,6 +70,48 @@ def test_own_prices_go_before_those_that_are_built_in():
             assert row["cost_microusd"] == cost, (text, row)
 
 
+def log_of(g):
+    text = ""
+    for folder, _, files in os.walk(g.world.dir):
+        for name in files:
+            if name.endswith(".log") or "/log" in folder:
+                with open(os.path.join(folder, name), errors="replace") as f:
+                    text += f.read()
+    return text
+
+
+def test_a_budget_warns_once_when_it_is_nearly_spent_and_once_when_it_is():
+    # One request costs 50 cents.
+    own = {"version": 1, "models": [{"name": "claude-haiku-4-5", "family": "anthropic", "input": 50000, "output": 0}]}
+    ask = dict(CHAT, model="claude-haiku-4-5", max_tokens=9)
+    b = Backend()
+    with Priced(json.dumps(own), [b], models=(HAIKU,), settings=(("models.budget_day_usd", "2"),)) as g:
+        def spent(requests):
+            p.wait_until(lambda: json.loads(g.paired("usage", "--json"))["today"]["requests"] == requests, 20, "it is written")
+            return log_of(g)
+
+        for i in range(3):
+            assert g.post(ask)[0] == 200
+            text = spent(i + 1)
+            assert text.count("80 % of the budget") == 0, text
+        assert json.loads(g.paired("budget", "--json"))["day"]["percent"] == 75
+        g.paired("budget")
+        assert g.post(ask)[0] == 200
+        text = spent(4)
+        assert text.count("the budget of this day is spent") == 1 and text.count("80 % of the budget") == 0, text
+        found = json.loads(g.paired("budget", "--json", code=3))
+        assert found["day"]["percent"] == 100 and found["over"]
+    # 40 cents each: four fifths are crossed by the fourth one.
+    own["models"][0]["input"] = 40000
+    b = Backend()
+    with Priced(json.dumps(own), [b], models=(HAIKU,), settings=(("models.budget_day_usd", "2"),)) as g:
+        for i in range(4):
+            assert g.post(ask)[0] == 200
+            p.wait_until(lambda n=i + 1: json.loads(g.paired("usage", "--json"))["today"]["requests"] == n, 20, "it is written")
+        assert log_of(g).count("80 % of the budget of this day") == 1
+        assert "nearly spent" in g.paired("budget")
+
+
 def marks(body):
     return json.dumps(body).count('"cache_control"')
 
