@@ -83,24 +83,6 @@ static int on_bytes(void *ctx, const char *bytes, size_t n) {
     return http_body(v->exchange, bytes, n) == 1;
 }
 
-// An answer that was cut: its reader has to learn that it is not whole.
-static void put_cut(struct gateway_visit *v, const struct model_result *result) {
-    const struct wire_event e = {.kind = WIRE_ERROR,
-                                 .fault = result->fault,
-                                 .text = result->message,
-                                 .n = strlen(result->message),
-                                 .retry_after_ms = result->retry_after_ms};
-    struct wire_writer *w = NULL;
-    AUTO_BUF event = {0};
-    if (v->stream && wire_writer_new(v->family, true, &w) == 0 && wire_write(w, &e, &event) == 0) {
-        (void)http_body(v->exchange, event.data, event.len);
-        (void)http_end(v->exchange);
-    } else {
-        http_abort(v->exchange);
-    }
-    wire_writer_free(w);
-}
-
 static void on_model_done(void *ctx, const struct model_result *result) {
     const struct http_header headers[2] = {{"content-type", "application/json"},
                                            {"x-paired-route", result->route}};
@@ -108,8 +90,10 @@ static void on_model_done(void *ctx, const struct model_result *result) {
     http_set_owner(v->exchange, NULL);
     if (result->whole)
         (void)http_end(v->exchange);
+    else if (result->begun && v->stream) // its last event said so
+        (void)http_end(v->exchange);
     else if (result->begun)
-        put_cut(v, result);
+        http_abort(v->exchange);
     else if (result->body)
         (void)http_respond(v->exchange, result->status, headers, *result->route ? 2 : 1,
                            result->body, result->body_bytes);

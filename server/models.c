@@ -32,6 +32,7 @@ void model_bury(struct model_run *run) {
     model_plan_unref(run->plan);
     wire_reader_free(run->reader);
     wire_writer_free(run->writer);
+    wire_joint_free(run->joint);
     for (size_t i = 0; i < run->forward_count; i++) {
         mem_free((char *)(uintptr_t)run->forward[i].name);
         mem_free((char *)(uintptr_t)run->forward[i].value);
@@ -40,6 +41,8 @@ void model_bury(struct model_run *run) {
     buf_done(&run->body);
     buf_done(&run->out);
     buf_done(&run->held);
+    buf_done(&run->tail);
+    buf_done(&run->said);
     buf_done(&run->headers);
     mem_free(run->workspace);
     mem_free(run->query);
@@ -62,15 +65,17 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
                                   .body_bytes = theirs ? run->held.len : 0,
                                   .backend = b ? b->name : "",
                                   .model = run->model,
-                                  .usage = run->usage,
+                                  .usage = model_usage_of(run),
                                   .attempts = run->attempts};
     if (b)
-        result.cost = model_cost(run);
+        result.cost = run->cost_before + model_cost(run);
     (void)snprintf(result.message, sizeof result.message, "%s", message);
     if (run->why)
         model_whys_id(run->m->services->whys, run->why, result.route);
     run->over = true;
     model_note_end(run, fault, false);
+    if (run->begun && fault != ROUTE_FAULT_NONE && run->read.stream)
+        model_put_error(run, fault, message);
     run->events.done(run->ctx, &result);
     model_bury(run);
 }
@@ -130,6 +135,10 @@ static void leave(struct model_run *run) {
 static bool prepared(struct model_run *run) {
     if (run->error.code == 0)
         return true;
+    if (run->legs) {
+        model_stranded(run, run->error.message);
+        return false;
+    }
     model_finish(run, run->error_fault != ROUTE_FAULT_NONE ? run->error_fault : ROUTE_FAULT_SERVER,
                  run->error.message);
     return false;
@@ -153,7 +162,7 @@ static void to_prepare(struct model_run *run) {
     run->lease_bytes = 0;
     run->body_ready = false;
     if (run->body.len <= MODEL_INLINE_BYTES_MAX && (int)b->family == (int)run->family &&
-        !run->stripped) {
+        !run->stripped && !run->legs) {
         struct model_lease *l = model_lease_of(run, b);
         model_prepare_body(run);
         run->body_ready = true;
@@ -200,7 +209,10 @@ static void choose_first(struct model_run *run) {
     case MODEL_NOBODY:
         break;
     }
-    model_finish(run, run->error_fault, run->error.message);
+    if (run->legs)
+        model_stranded(run, run->error.message);
+    else
+        model_finish(run, run->error_fault, run->error.message);
 }
 
 // --- plans
@@ -283,6 +295,10 @@ void model_next(struct model_run *run, enum route_fault fault, const char *messa
         to_prepare(run);
         return;
     }
+    if (run->legs && fault == ROUTE_FAULT_REQUEST) { // the begin of an answer is what it refuses
+        model_refused(run);
+        fault = run->cut_fault;
+    }
     int64_t wait = run->limits.retry_after_ms, ignored;
     if (wait < 0)
         wait = (int64_t)500 << run->retries;
@@ -297,10 +313,14 @@ void model_next(struct model_run *run, enum route_fault fault, const char *messa
     run->error = (struct err){0};
     if (again) {
         run->retries++;
+        run->failed_ns = 0;
         if (later(run, wait))
             return;
     }
-    model_finish(run, fault, message);
+    if (run->legs)
+        model_stranded(run, message);
+    else
+        model_finish(run, fault, message);
 }
 
 // --- asking

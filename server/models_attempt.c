@@ -1,5 +1,7 @@
 // One attempt at one backend: bytes out, and what comes back. Nothing is handed on before the
 // answer has content, so that until then another backend can take over unseen.
+#include "core/base/env.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "server/models_http.h"
 #include "server/models_impl.h"
@@ -8,13 +10,18 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ERROR_BODY_BYTES_MAX = 64 * 1024, HELD_BYTES_MAX = MODEL_ANSWER_BYTES_MAX };
+enum {
+    ERROR_BODY_BYTES_MAX = 64 * 1024,
+    ERROR_BODY_MS = 2000, // for it to come
+    END_MS = 1000,        // from the end of an answer to the end of its connection
+    HELD_BYTES_MAX = MODEL_ANSWER_BYTES_MAX
+};
 
 static enum wire_family family_of(const struct model_run *run) { // of the backend
     return (enum wire_family)run->plan->offers[run->offer].backend->family;
 }
 
-static bool is_raw(const struct model_run *run) { // bytes pass as they are
+static bool same_family(const struct model_run *run) {
     return family_of(run) == run->family;
 }
 
@@ -31,7 +38,7 @@ static void client_headers(const struct model_run *run, struct http_header *out,
     *ret_n = n;
 }
 
-static void hand_on(struct model_run *run, const char *bytes, size_t n) {
+void model_hand_on(struct model_run *run, const char *bytes, size_t n) {
     if (n == 0 || run->cancelled)
         return;
     if (run->events.bytes(run->ctx, bytes, n) == 1 && run->call && !run->cancelled) {
@@ -52,7 +59,7 @@ static void begin(struct model_run *run, bool stream) {
     run->begun = true;
     model_remember(run);
     run->events.begin(run->ctx, stream, headers, n);
-    hand_on(run, run->held.data, run->held.len);
+    model_hand_on(run, run->held.data, run->held.len);
     buf_clear(&run->held);
 }
 
@@ -60,36 +67,62 @@ static void begin(struct model_run *run, bool stream) {
 
 static int on_event(void *ctx, const struct wire_event *e) {
     struct model_run *run = ctx;
+    run->told++;
     if (e->usage.known)
         run->usage = e->usage;
     if (e->kind == WIRE_STOP)
         run->ended = true;
-    if (e->kind == WIRE_ERROR) {
+    if (e->kind == WIRE_ERROR) { // not handed on: another one may do better
         run->fault = route_limits_judge(&run->limits, e->fault, e->retry_after_ms, e->resets_at_s,
                                         model_now_ms());
         (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s",
                        (int)(e->n < sizeof run->fault_text ? e->n : sizeof run->fault_text - 1),
                        e->text ? e->text : "");
-        if (!run->begun)
-            return 0; // another one may do better
+        return 0;
     }
     bool content = e->kind == WIRE_TEXT || e->kind == WIRE_THINKING || e->kind == WIRE_TOOL ||
                    e->kind == WIRE_REDACTED;
     run->content = run->content || content;
+    model_told(run, e);
+    if (run->joint) {
+        int r = wire_joint_write(run->joint, e, &run->held);
+        run->restarted = r == ERR_PARSE;
+        return r;
+    }
     return run->writer ? wire_write(run->writer, e, &run->held) : 0;
+}
+
+static void on_enough(void *ctx);
+
+// The attempt ends without waiting for its connection to do so.
+static void end_soon(struct model_run *run, uint64_t ms) {
+    if (!run->timer)
+        run->timer = env_timer_start(loop_env(run->m->loop), ms, on_enough, run);
+}
+
+// What reads the answer and, unless bytes pass as they are, what writes it.
+static int make_reader(struct model_run *run) {
+    run->raw = same_family(run) && !run->legs;
+    int r = wire_reader_new(family_of(run), run->read.stream, &run->reader);
+    if (r == 0 && run->raw)
+        wire_reader_keep(run->reader);
+    else if (r == 0 && !run->writer) {
+        r = wire_writer_new(run->family, run->read.stream, &run->writer);
+        if (r == 0 && run->read.own_usage)
+            wire_writer_own_usage(run->writer);
+    }
+    return r == 0 && run->legs ? wire_joint_new(run->writer, &run->said, &run->before, &run->joint)
+                               : r;
 }
 
 static void on_head(void *ctx, int status, const struct http_header *headers, size_t n) {
     static const char *const to_client[] = {"request-id", "x-request-id", "retry-after"};
     struct model_run *run = ctx;
     int64_t now_ms = model_now_ms();
-    bool stream = false;
     run->status = status;
     for (size_t i = 0; i < n; i++) {
         const char *name = headers[i].name, *value = headers[i].value;
         route_limits_header(&run->limits, name, strlen(name), value, strlen(value), now_ms);
-        if (strcasecmp(name, "content-type") == 0)
-            stream = strncasecmp(value, "text/event-stream", 17) == 0;
         for (size_t k = 0; k < sizeof to_client / sizeof *to_client; k++)
             if (strcasecmp(name, to_client[k]) == 0 && run->headers.len < 4096) {
                 (void)buf_append(&run->headers, to_client[k], strlen(to_client[k]) + 1);
@@ -98,13 +131,9 @@ static void on_head(void *ctx, int status, const struct http_header *headers, si
     }
     route_limits_finish(&run->limits, now_ms);
     if (status / 100 != 2)
-        return;
-    run->stream = stream;
-    if (wire_reader_new(family_of(run), stream, &run->reader) < 0 ||
-        (!is_raw(run) && wire_writer_new(run->family, run->read.stream, &run->writer) < 0))
+        end_soon(run, ERROR_BODY_MS);
+    else if (make_reader(run) < 0)
         run->fault = ROUTE_FAULT_SERVER;
-    else if (run->writer && run->read.own_usage)
-        wire_writer_own_usage(run->writer);
 }
 
 // What is wrong first is what is told.
@@ -115,23 +144,68 @@ static void fail(struct model_run *run, const char *why) {
     (void)snprintf(run->fault_text, sizeof run->fault_text, "%.200s", why);
 }
 
-static void take(struct model_run *run, const char *bytes, size_t n) {
+static void read_bytes(struct model_run *run, const char *bytes, size_t n) {
     struct err err = {0};
-    if (wire_read(run->reader, bytes, n, on_event, run, &err) < 0)
-        fail(run, err_text(&err));
-    bool raw = is_raw(run);
-    if (raw && run->begun) {
-        hand_on(run, bytes, n);
+    if (n && wire_read(run->reader, bytes, n, on_event, run, &err) < 0)
+        fail(run, run->restarted ? "it began its answer anew" : err_text(&err));
+}
+
+// Bytes that are read, and that go to the client as they are.
+static void take_read(struct model_run *run, const char *bytes, size_t n) {
+    if (run->begun) {
+        model_hand_on(run, bytes, n);
         return;
     }
-    if (raw && buf_append(&run->held, bytes, n) < 0)
+    if (buf_append(&run->held, bytes, n) < 0)
         fail(run, "an answer that is too large");
-    if (run->fault != ROUTE_FAULT_NONE && !run->begun)
+    else if (run->content && run->read.stream)
+        begin(run, true);
+}
+
+// Event by event: what is handed on of a stream ends with a whole one, so that another can go on
+// from there; and one that reports an error is not handed on.
+static void take_raw(struct model_run *run, const char *bytes, size_t n) {
+    struct buf *tail = &run->tail;
+    size_t done = 0, end;
+    bool kept = tail->len > 0;
+    if (kept && buf_append(tail, bytes, n) < 0) {
+        fail(run, "an event that is too large");
         return;
-    if (!run->begun && run->content && run->stream)
-        begin(run, run->read.stream);
-    else if (run->begun && !raw) {
-        hand_on(run, run->held.data, run->held.len);
+    }
+    const char *at = kept ? tail->data : bytes;
+    size_t left = kept ? tail->len : n, looked = kept ? run->searched : 0;
+    while ((end = wire_event_end(at + done, left - done, looked)) > 0) {
+        read_bytes(run, at + done, end);
+        if (run->fault != ROUTE_FAULT_NONE)
+            break;
+        done += end;
+        looked = 0;
+    }
+    if (done)
+        take_read(run, at, done);
+    run->searched = left - done;
+    if (kept) {
+        tail->len -= done;
+        memmove(tail->data, tail->data + done, tail->len);
+    } else if (done < n && buf_append(tail, bytes + done, n - done) < 0) {
+        fail(run, "an event that is too large");
+    }
+}
+
+static void take(struct model_run *run, const char *bytes, size_t n) {
+    if (run->raw && run->read.stream) {
+        take_raw(run, bytes, n);
+        return;
+    }
+    read_bytes(run, bytes, n);
+    if (run->raw) {
+        take_read(run, bytes, n);
+        return;
+    }
+    if (!run->begun && run->content && run->read.stream && run->fault == ROUTE_FAULT_NONE)
+        begin(run, true);
+    else if (run->begun) {
+        model_hand_on(run, run->held.data, run->held.len);
         buf_clear(&run->held);
     }
 }
@@ -143,8 +217,10 @@ static void on_data(void *ctx, const char *bytes, size_t n) {
     if (run->status / 100 != 2)
         (void)buf_append(&run->held, bytes,
                          run->held.len + n < ERROR_BODY_BYTES_MAX ? n : 0); // the rest says no more
-    else if (run->reader && !run->cancelled)
+    else if (run->reader && !run->cancelled && run->fault == ROUTE_FAULT_NONE)
         take(run, bytes, n);
+    if (!run->cancelled && run->status / 100 == 2 && (run->ended || run->fault != ROUTE_FAULT_NONE))
+        end_soon(run, run->fault != ROUTE_FAULT_NONE ? 0 : END_MS);
     run->busy--;
     if (run->cancelled && !run->busy)
         model_bury(run);
@@ -171,10 +247,14 @@ void model_attempt_over(struct model_run *run, bool ok, bool cancelled) {
     run->ticket = 0;
     run->call = NULL;
     model_settle(run, ok, cancelled);
+    wire_joint_free(run->joint);
     wire_reader_free(run->reader);
-    wire_writer_free(run->writer);
+    run->joint = NULL;
     run->reader = NULL;
-    run->writer = NULL;
+    if (!run->begun) {
+        wire_writer_free(run->writer);
+        run->writer = NULL;
+    }
 }
 
 // What it was, in run->fault_text too.
@@ -189,7 +269,7 @@ static enum route_fault fault_at_end(struct model_run *run, const struct http_an
         return route_limits_judge(&run->limits, e.fault, e.retry_after_ms, e.resets_at_s,
                                   model_now_ms());
     }
-    if (run->fault == ROUTE_FAULT_NONE && !(answer->whole && run->ended)) {
+    if (run->fault == ROUTE_FAULT_NONE && !run->ended) {
         bool late = answer->failure == HTTP_TIMEOUT || answer->failure == HTTP_STALL;
         run->fault = late ? ROUTE_FAULT_TIMEOUT : ROUTE_FAULT_SERVER;
         (void)snprintf(run->fault_text, sizeof run->fault_text, "%.299s",
@@ -198,33 +278,93 @@ static enum route_fault fault_at_end(struct model_run *run, const struct http_an
     return run->fault;
 }
 
-static void on_done(void *ctx, const struct http_answer *answer) {
-    struct model_run *run = ctx;
+// A client that asked for a stream is answered by one, also when the backend sent one document.
+static void look_for_document(struct model_run *run) {
+    const char *p = run->tail.len ? run->tail.data : "";
+    while (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')
+        p++;
+    if (run->begun || *p != '{')
+        return;
+    run->raw = false;
+    buf_clear(&run->held);
+    if (wire_writer_new(run->family, true, &run->writer) < 0)
+        fail(run, "out of memory");
+}
+
+static void read_rest(struct model_run *run) {
+    struct err err = {0};
+    bool ended = run->ended;
+    unsigned told = run->told;
+    if (run->raw && run->read.stream)
+        look_for_document(run);
+    read_bytes(run, run->tail.data, run->tail.len);
+    if (run->fault == ROUTE_FAULT_NONE && wire_read_end(run->reader, on_event, run, &err) < 0)
+        fail(run, err_text(&err));
+    if (!run->raw)
+        return;
+    if (run->told > told || run->ended) // the last event lacked but its empty line
+        (void)buf_append(&run->held, run->tail.data, run->tail.len);
+    if (run->told > told && run->read.stream && run->tail.len)
+        (void)buf_puts(&run->held, run->tail.data[run->tail.len - 1] == '\n' ? "\n" : "\n\n");
+    if (run->read.stream && run->ended && !ended)
+        wire_put_end_mark(run->family, &run->held);
+}
+
+// Cut when there was nothing more to say.
+static void end_told(struct model_run *run) {
+    if (wire_reader_end_told(run->reader, on_event, run) < 0 || !run->ended)
+        return;
+    run->fault = ROUTE_FAULT_NONE;
+    if (run->raw)
+        wire_put_end_mark(run->family, &run->held);
+}
+
+static void end_attempt(struct model_run *run, const struct http_answer *answer) {
     char message[400] = "";
+    env_timer_cancel(loop_env(run->m->loop), run->timer);
+    run->timer = NULL;
+    run->call = NULL;
     run->busy++;
-    if (run->reader && answer->whole && run->fault == ROUTE_FAULT_NONE) {
-        struct err err = {0};
-        if (wire_read_end(run->reader, on_event, run, &err) < 0)
-            fail(run, err_text(&err));
-    }
+    if (run->reader && run->fault == ROUTE_FAULT_NONE && answer->whole)
+        read_rest(run);
+    else if (run->reader && !run->ended && wire_reader_told(run->reader))
+        end_told(run);
     run->fault = fault_at_end(run, answer);
     bool ok = run->fault == ROUTE_FAULT_NONE;
-    run->call = NULL;
     if (ok && !run->begun)
-        begin(run, run->read.stream && run->stream);
-    else if (ok && run->held.len)
-        hand_on(run, run->held.data, run->held.len);
-    if (!ok)
+        begin(run, run->read.stream);
+    else if (run->begun && run->status / 100 == 2) // also before a cut
+        model_hand_on(run, run->held.data, run->held.len);
+    if (!ok) {
+        run->failed_ns = env_now_mono_ns();
         (void)snprintf(message, sizeof message, "%s: %s",
                        run->plan->offers[run->offer].backend->name, run->fault_text);
+    }
+    bool cut = !ok && run->begun && run->content;
+    if (cut && !run->cancelled)
+        model_cut(run);
     model_attempt_over(run, ok, false);
     run->busy--;
     if (run->cancelled)
         model_bury(run);
-    else if (ok || run->begun)
-        model_finish(run, run->fault, message);
+    else if (ok)
+        model_finish(run, ROUTE_FAULT_NONE, message);
+    else if (cut)
+        model_continue(run, run->fault, message);
     else
         model_next(run, run->fault, message);
+}
+
+static void on_done(void *ctx, const struct http_answer *answer) {
+    end_attempt(ctx, answer);
+}
+
+static void on_enough(void *ctx) {
+    struct model_run *run = ctx;
+    const struct http_answer answer = {.status = run->status, .whole = run->ended, .message = ""};
+    run->timer = NULL;
+    http_cancel(run->call);
+    end_attempt(run, &answer);
 }
 
 // --- sending
@@ -234,7 +374,7 @@ static int put_url(const struct model_run *run, const struct backend *b, struct 
     int r = wire_path(family_of(run), run->model, run->read.stream, &path);
     if (r < 0 || (r = model_put_url(b->url, path.data, out)) < 0)
         return r;
-    if (run->query && *run->query && is_raw(run))
+    if (run->query && *run->query && same_family(run))
         (void)buf_printf(out, "?%s", run->query);
     return out->failed ? ERR_NOMEM : 0;
 }
@@ -246,7 +386,7 @@ static size_t put_headers(const struct model_run *run, const struct model_offer 
     out[n++] = (struct http_header){"content-type", "application/json"};
     out[n++] =
         (struct http_header){"accept", run->read.stream ? "text/event-stream" : "application/json"};
-    for (size_t i = 0; is_raw(run) && i < run->forward_count; i++) {
+    for (size_t i = 0; same_family(run) && i < run->forward_count; i++) {
         version = version || strcmp(run->forward[i].name, "anthropic-version") == 0;
         out[n++] = run->forward[i];
     }
@@ -254,6 +394,10 @@ static size_t put_headers(const struct model_run *run, const struct model_offer 
         out[n++] = (struct http_header){"anthropic-version", "2023-06-01"};
     n += model_put_key(offer->backend->family, offer->key, bearer, out + n);
     return n;
+}
+
+static unsigned seconds(const struct model_run *run, const char *key) {
+    return (unsigned)conf_int(run->m->services->conf, key) * 1000;
 }
 
 static int start_call(struct model_run *run, const struct model_offer *offer, struct err *err) {
@@ -272,6 +416,8 @@ static int start_call(struct model_run *run, const struct model_offer *offer, st
                                    .header_count = put_headers(run, offer, &bearer, headers),
                                    .body = run->out,
                                    .connect_ms = offer->local ? 2000 : 10000,
+                                   .first_byte_ms = seconds(run, "models.first_byte_s"),
+                                   .stall_ms = seconds(run, "models.stall_s"),
                                    .proxy = model_proxy(offer->local),
                                    .no_proxy = model_no_proxy()};
     run->out_bytes = run->out.len;
@@ -291,17 +437,30 @@ void model_send(struct model_run *run) {
     run->status = 0;
     run->fault = ROUTE_FAULT_NONE;
     run->fault_text[0] = '\0';
-    run->content = run->ended = run->stream = false;
+    run->content = run->ended = run->restarted = false;
     run->bytes_in = 0;
     run->usage = (struct wire_usage){0};
-    run->held.max = HELD_BYTES_MAX;
+    run->held.max = run->tail.max = HELD_BYTES_MAX;
+    run->said.max = WIRE_SAID_BYTES_MAX;
+    if (!run->begun) { // nobody has seen what an earlier attempt said
+        buf_clear(&run->said);
+        run->said_block = 0;
+        run->called = run->signed_ = run->stuck = false;
+    }
+    run->signs = family_of(run) != WIRE_CHAT;
+    run->open_kind = WIRE_STOP;
     buf_clear(&run->held);
+    buf_clear(&run->tail);
     buf_clear(&run->headers);
     route_limits_init(&run->limits);
     run->attempts++;
     (void)route_ledger_begin(m->ledger, model_account_of(b), run->model, &run->expected,
                              model_now_ms(), &run->ticket, NULL);
     int r = start_call(run, offer, &err);
+    if (r == 0 && run->failed_ns)
+        log_line(LOG_INFO, "models", "%s is asked %.3f ms after a failure was read", b->name,
+                 (double)(env_now_mono_ns() - run->failed_ns) / 1e6);
+    run->failed_ns = 0;
     if (r == 0)
         return;
     run->fault = ROUTE_FAULT_SERVER;

@@ -29,7 +29,7 @@ static bool is_asked(const struct model_ballot *f, const struct model_pick *p) {
 }
 
 static bool was_tried(const struct model_run *run, const struct model_pick *p) {
-    if (p->offer >= 64 || (run->tried >> p->offer) & 1)
+    if (p->offer >= 64 || (run->tried >> p->offer) & 1 || !model_goes_on(run, p))
         return true;
     for (size_t i = 0; i < run->tried_arm_count; i++)
         if (run->tried_arms[i] == p->arm)

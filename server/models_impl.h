@@ -1,6 +1,7 @@
 // What server/models*.c share. Main loop, except what is said to run on a worker.
 #pragma once
 
+#include "core/models/wire_continue.h"
 #include "core/route/route_catalogue.h"
 #include "core/route/route_choose.h"
 #include "core/route/route_ledger.h"
@@ -25,7 +26,9 @@ enum {
     MODEL_INLINE_BYTES_MAX = 512 * 1024, // bodies up to here are looked at on the loop
     MODEL_RETRIES_MAX = 2,               // of one backend, when there is no other
     MODEL_WAITS_MAX = 3,                 // for a limit that is over soon, before anything is sent
-    MODEL_WAIT_MS_MAX = 20 * 1000        // a retry-after that is waited for
+    MODEL_WAIT_MS_MAX = 20 * 1000,       // a retry-after that is waited for
+    MODEL_LEGS_MAX = 4,                  // times that one answer is gone on with
+    MODEL_REFUSALS_MAX = 64
 };
 
 // --- models_plan.c: where a workspace's text may go
@@ -141,6 +144,8 @@ struct models {
     struct model_end *ends; // MODEL_SETTLE_MAX
     size_t end_count;
     struct model_lease leases[MODEL_LEASES_MAX];
+    uint32_t refusals[MODEL_REFUSALS_MAX]; // arms that take no answer's beginning
+    size_t next_refusal;
     struct env_timer *settle_timer;
     bool settling, stopped;
 };
@@ -197,19 +202,38 @@ struct model_run {
     uint64_t ticket;           // of the ledger, 0 none
     struct http_call *call;
     struct wire_reader *reader;
-    struct wire_writer *writer; // between families only
+    struct wire_writer *writer; // between families, and after a cut; NULL: bytes pass as they are
+    bool raw;                   // they do in this attempt
     struct route_limits limits;
     struct buf headers; // for the client: name NUL value NUL …
     int status;
     struct buf held; // before the first content, or an error's body
+    struct buf tail; // raw: the piece of an event
+    size_t searched; // … in which no end was found so far
     int64_t bytes_in;
-    bool stream, content; // the answer is one; it has content
-    bool begun, ended;    // content was handed on; WIRE_STOP has come
+    bool content;      // the answer has some
+    unsigned told;     // events of it
+    bool begun, ended; // content was handed on; WIRE_STOP has come
     bool paused;
     unsigned busy; // inside of a callback: buried afterwards
     struct wire_usage usage;
     char fault_text[300]; // of an error within the stream
     enum route_fault fault;
+    uint64_t failed_ns; // when the last attempt's failure was read; 0: none, or it was waited
+
+    // an answer that was cut and is gone on with (models_continue.c)
+    struct buf said;          // all of its text
+    size_t said_block;        // where the block that is open begins in it
+    enum wire_kind open_kind; // of that block; WIRE_STOP: none is
+    bool called, signed_;     // a tool; thoughts
+    bool signs;               // the backend's family signs thoughts
+    bool stuck, restarted;
+    unsigned legs; // answers that go on with it
+    struct wire_joint *joint;
+    struct wire_usage before; // of the answers before this one
+    int64_t cost_before;
+    char cut_message[400];
+    enum route_fault cut_fault;
 };
 
 // models_choose.c
@@ -299,6 +323,20 @@ int model_budget_note(struct db *db, const struct conf *conf, int64_t at_ms, int
 // Tells an Anthropic backend which beginnings of a converted request to keep; does nothing for a
 // model whose caching is not a matter of marks. ERR_NOMEM.
 int model_mark_cache(const struct route_catalogue *c, const char *model, json_t *request);
+
+void model_hand_on(struct model_run *run, const char *bytes, size_t n); // to who asked
+
+// models_continue.c
+void model_told(struct model_run *run, const struct wire_event *e); // of an answer, in order
+struct wire_usage model_usage_of(const struct model_run *run);      // of all that was answered
+void model_cut(struct model_run *run); // an attempt that failed after content
+// Goes on with it, or finishes.
+void model_continue(struct model_run *run, enum route_fault fault, const char *message);
+// Whether it may be asked: anybody, unless an answer is to be gone on with.
+bool model_goes_on(const struct model_run *run, const struct model_pick *p);
+void model_refused(struct model_run *run);                       // the present one does not
+void model_stranded(struct model_run *run, const char *message); // nobody does: finishes
+void model_put_error(struct model_run *run, enum route_fault fault, const char *message);
 
 // models_settle.c
 void model_settle(struct model_run *run, bool ok, bool cancelled);

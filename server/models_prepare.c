@@ -1,6 +1,7 @@
 // Before anything leaves: the secret gate, the body in the backend's family, the audit
 // entry.
 #include "core/base/mem.h"
+#include "core/base/tokens.h"
 #include "server/models_impl.h"
 
 #include <stdio.h>
@@ -52,6 +53,21 @@ static int put_json(json_t *value, struct buf *out, struct err *err) {
     return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
+// What was said so far as the begin of the answer.
+static int go_on(struct model_run *run, const json_t *request, enum wire_family to, json_t *other,
+                 struct err *err) {
+    const struct model_offer *offer = &run->plan->offers[run->offer];
+    const char *said = run->said.len ? run->said.data : "";
+    int64_t spent = (int64_t)tokens_estimate(said, run->said.len);
+    int r = wire_continuable(run->family, request, err);
+    if (r < 0) {
+        run->error_fault = ROUTE_FAULT_REQUEST;
+        return r;
+    }
+    r = wire_prefill(to, other, said, run->said.len, spent, offer->local);
+    return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
 static int convert(struct model_run *run, enum wire_family to, struct err *err) {
     json_t *request = json_loadb(run->body.data, run->body.len, JSON_REJECT_DUPLICATES, NULL);
     json_t *other = NULL;
@@ -69,6 +85,8 @@ static int convert(struct model_run *run, enum wire_family to, struct err *err) 
         r = err_set(err, ERR_NOMEM, "out of memory");
     if (r == ERR_INVAL)
         run->error_fault = ROUTE_FAULT_REQUEST;
+    if (r == 0 && run->legs)
+        r = go_on(run, request, to, other, err);
     if (r == 0)
         r = put_json(other, &run->out, err);
     json_decref(request);
@@ -79,7 +97,7 @@ static int convert(struct model_run *run, enum wire_family to, struct err *err) 
 static int make_body(struct model_run *run, const struct backend *b, struct err *err) {
     run->out.max = HTTP_BODY_BYTES_MAX;
     buf_clear(&run->out);
-    if ((int)b->family != (int)run->family || run->stripped)
+    if ((int)b->family != (int)run->family || run->stripped || run->legs)
         return convert(run, (enum wire_family)b->family, err);
     int r = model_body_rename(&run->read, run->body.data, run->body.len, run->model, &run->out);
     return r < 0 ? err_set(err, r, "out of memory") : 0;

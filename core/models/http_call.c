@@ -70,6 +70,7 @@ static void tell_head(struct http_call *call) {
         return;
     }
     call->phase = HTTP_IN_BODY;
+    loop_timer_start(call->timer, call->stall_ms, 0); // the shorter one counts from now on
     call->status = (int)status;
     size_t n =
         call->head.len && buf_reserve(&call->head, 1) == 0 ? cut_headers(&call->head, headers) : 0;

@@ -92,21 +92,27 @@ static int take_block(struct wire_reader *r, int64_t key, struct wire_json block
         return wire_reader_garbage(r, "a content block is no object");
     int code = 0;
     if (wire_json_is(v[TYPE], "text")) {
+        r->raw.kind = WIRE_TEXT;
         code = wire_reader_begin(r, key, WIRE_TEXT, &b);
         return code < 0 ? code : wire_reader_piece(r, b, WIRE_TEXT, v[TEXT]);
     }
     if (wire_json_is(v[TYPE], "thinking")) {
+        r->raw.kind = WIRE_THINKING;
         code = wire_reader_begin(r, key, WIRE_THINKING, &b);
         if (code == 0)
             code = wire_reader_piece(r, b, WIRE_THINKING, v[THINKING]);
         return code < 0 ? code : wire_reader_piece(r, b, WIRE_SIGNATURE, v[SIGNATURE]);
     }
     if (wire_json_is(v[TYPE], "redacted_thinking")) {
+        r->raw.kind = WIRE_REDACTED;
         code = wire_reader_begin(r, key, WIRE_REDACTED, &b);
         return code < 0 ? code : wire_reader_piece(r, b, WIRE_REDACTED, v[DATA]);
     }
-    if (!wire_json_is(v[TYPE], "tool_use"))
+    r->raw.kind = WIRE_TOOL;
+    if (!wire_json_is(v[TYPE], "tool_use")) {
+        r->raw.foreign = true;
         return 0;
+    }
     code = wire_reader_tool(r, key, v[ID], v[NAME], &b);
     // A stream begins with {}; some servers give everything here.
     if (code == 0 && wire_json_is_object(v[INPUT]) && v[INPUT].n > 2) {
@@ -156,6 +162,19 @@ static int take_message_delta(struct wire_reader *r, struct wire_json delta,
     return wire_reader_usage(r);
 }
 
+static int begin_block(struct wire_reader *r, int64_t key, struct wire_json block) {
+    r->raw.open = key;
+    if (key >= r->raw.next && key < WIRE_BLOCKS_MAX)
+        r->raw.next = key + 1;
+    return take_block(r, key, block);
+}
+
+static int end_block(struct wire_reader *r, int64_t key) {
+    if (r->raw.open == key)
+        r->raw.open = -1;
+    return wire_reader_end(r, key);
+}
+
 static int take_event(struct wire_reader *r, struct wire_json document) {
     enum { TYPE, INDEX, DELTA, BLOCK, MESSAGE, USAGE, ERROR, COUNT };
     static const struct wire_name names[COUNT] = {
@@ -170,9 +189,9 @@ static int take_event(struct wire_reader *r, struct wire_json document) {
     if (wire_json_is(v[TYPE], "content_block_delta"))
         return take_delta(r, wire_json_int(v[INDEX]), v[DELTA]);
     if (wire_json_is(v[TYPE], "content_block_start"))
-        return take_block(r, wire_json_int(v[INDEX]), v[BLOCK]);
+        return begin_block(r, wire_json_int(v[INDEX]), v[BLOCK]);
     if (wire_json_is(v[TYPE], "content_block_stop"))
-        return wire_reader_end(r, wire_json_int(v[INDEX]));
+        return end_block(r, wire_json_int(v[INDEX]));
     if (wire_json_is(v[TYPE], "message_start"))
         return take_message_start(r, v[MESSAGE]);
     if (wire_json_is(v[TYPE], "message_delta"))

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/utf.h"
+#include "core/models/wire_continue.h"
 
 #include <string.h>
 
@@ -25,6 +26,9 @@ int wire_reader_new(enum wire_family family, bool stream, struct wire_reader **r
     r->stream = stream;
     r->form = stream ? READING_UNKNOWN : READING_WHOLE;
     r->last_key = -1;
+    r->raw = (struct wire_raw){.open = -1, .sequence = -1};
+    r->raw.item = BUF_INIT(WIRE_NAME_BYTES_MAX);
+    r->raw.done = BUF_INIT(WIRE_EVENT_BYTES_MAX);
     wire_sse_init(&r->sse, WIRE_EVENT_BYTES_MAX);
     r->whole = BUF_INIT(WIRE_EVENT_BYTES_MAX);
     r->id = BUF_INIT(WIRE_NAME_BYTES_MAX);
@@ -33,6 +37,10 @@ int wire_reader_new(enum wire_family family, bool stream, struct wire_reader **r
     r->sequence = BUF_INIT(WIRE_NAME_BYTES_MAX);
     *ret = r;
     return 0;
+}
+
+void wire_reader_keep(struct wire_reader *r) {
+    r->raw.kept = true;
 }
 
 static void block_done(struct wire_block *b) {
@@ -54,6 +62,8 @@ void wire_reader_free(struct wire_reader *r) {
     buf_done(&r->name);
     buf_done(&r->text);
     buf_done(&r->sequence);
+    buf_done(&r->raw.item);
+    buf_done(&r->raw.done);
     mem_free(r);
 }
 
@@ -99,12 +109,13 @@ int wire_reader_start(struct wire_reader *r, struct wire_json id, struct wire_js
     if (code < 0)
         return code;
     r->started = true;
+    r->created = wire_json_int(created);
     r->seed = hash_bytes(0xCBF29CE484222325U, r->id.len ? r->id.data : "", r->id.len);
     struct wire_event e = event_of(WIRE_START);
     e.id = r->id.len ? r->id.data : NULL;
     e.name = r->name.len ? r->name.data : NULL;
     e.usage = r->usage;
-    e.created = wire_json_int(created);
+    e.created = r->created;
     return tell(r, &e);
 }
 

@@ -6,6 +6,8 @@
 #include "core/models/wire_json.h"
 #include "core/models/wire_sse.h"
 
+enum wire_raw_stage { WIRE_RAW_ITEM, WIRE_RAW_PART, WIRE_RAW_SAID, WIRE_RAW_PART_DONE };
+
 struct wire_block {       // begun and not yet ended
     int64_t key;          // what its family calls it
     enum wire_kind kind;  // WIRE_TEXT, WIRE_THINKING, WIRE_REDACTED, WIRE_TOOL
@@ -19,6 +21,20 @@ struct wire_block {       // begun and not yet ended
     unsigned high;        // half a character that the last piece ended in
     unsigned depth;       // of a tool's arguments so far: is the object complete?
     bool in_string, escaped, complete;
+};
+
+// What a client has that was sent the bytes as they came, in the family's own numbers: what
+// wire_writer_follow needs.
+struct wire_raw {
+    bool kept;                 // it is wanted
+    bool foreign;              // something that nobody else can go on with: the backend's own tools
+    int64_t open, next;        // the block that is open (-1: none); the first number that is free
+    enum wire_kind kind;       // of the open one; WIRE_TOOL: neither text nor thought
+    enum wire_raw_stage stage; // Responses: of the open message
+    int64_t sequence;          // Responses: of the last event, -1 none
+    unsigned done_count;       // Responses: items that have ended …
+    struct buf done;           // … as JSON, commas between
+    struct buf item;           // Responses: the open one's id, as in JSON
 };
 
 struct wire_reader;
@@ -55,7 +71,9 @@ struct wire_reader {
     bool tools;          // a tool was called
     bool refused;
     int64_t last_key; // of the family's own use
-    uint64_t seed;    // for ids that the backend did not give: from the answer's own id
+    int64_t created;  // as told
+    struct wire_raw raw;
+    uint64_t seed; // for ids that the backend did not give: from the answer's own id
     struct buf id, name, text, sequence; // scratch; the stop sequence
 };
 

@@ -192,6 +192,7 @@ enum {
     E_REFUSAL,
     E_ARGUMENTS,
     E_ERROR,
+    E_SEQUENCE,
     E_COUNT
 };
 static const struct wire_name event_names[E_COUNT] = {
@@ -206,6 +207,7 @@ static const struct wire_name event_names[E_COUNT] = {
     [E_REFUSAL] = WIRE_NAME("refusal"),
     [E_ARGUMENTS] = WIRE_NAME("arguments"),
     [E_ERROR] = WIRE_NAME("error"),
+    [E_SEQUENCE] = WIRE_NAME("sequence_number"),
 };
 
 static int take_arguments(struct wire_reader *r, int64_t item, const struct wire_json *v) {
@@ -224,10 +226,55 @@ static int take_text_end(struct wire_reader *r, int64_t item, int64_t part, stru
     return code < 0 ? code : wire_reader_end(r, key_of(item, part));
 }
 
+// --- what a client has that gets the bytes as they come
+
+static void keep_begin(struct wire_reader *r, int64_t item, const struct wire_json *v) {
+    struct wire_raw *raw = &r->raw;
+    raw->open = item;
+    raw->stage = WIRE_RAW_ITEM;
+    raw->kind = wire_json_is(v[I_TYPE], "message")     ? WIRE_TEXT
+                : wire_json_is(v[I_TYPE], "reasoning") ? WIRE_THINKING
+                                                       : WIRE_TOOL;
+    if (raw->kind == WIRE_TOOL && !wire_json_is(v[I_TYPE], "function_call"))
+        raw->foreign = true;
+    buf_clear(&raw->item);
+    if (wire_json_is_string(v[I_ID]))
+        (void)buf_append(&raw->item, v[I_ID].p + 1, v[I_ID].n - 2);
+}
+
+static void keep_end(struct wire_reader *r, struct wire_json value) {
+    struct wire_raw *raw = &r->raw;
+    raw->open = -1;
+    if (raw->done_count++)
+        (void)buf_putc(&raw->done, ',');
+    size_t at = raw->done.len;
+    (void)buf_append(&raw->done, value.p, value.n);
+    for (; at < raw->done.len; at++) // between two values; within strings there is none
+        if (raw->done.data[at] == '\n' || raw->done.data[at] == '\r')
+            raw->done.data[at] = ' ';
+}
+
+static void keep_stage(struct wire_reader *r, struct wire_json type, int64_t item, int64_t part) {
+    struct wire_raw *raw = &r->raw;
+    if (item != raw->open || raw->kind != WIRE_TEXT)
+        return;
+    raw->foreign = raw->foreign || part > 0; // a writer has one part in each message
+    if (wire_json_is(type, "response.content_part.added"))
+        raw->stage = WIRE_RAW_PART;
+    else if (wire_json_is(type, "response.output_text.done"))
+        raw->stage = WIRE_RAW_SAID;
+    else if (wire_json_is(type, "response.content_part.done"))
+        raw->stage = WIRE_RAW_PART_DONE;
+}
+
 static int take_item_event(struct wire_reader *r, bool end, int64_t item, struct wire_json value) {
     struct wire_json v[I_COUNT];
     if (!wire_json_members(value, item_names, v, I_COUNT))
         return 0;
+    if (r->raw.kept && end)
+        keep_end(r, value);
+    else if (r->raw.kept)
+        keep_begin(r, item, v);
     if (end)
         return end_item(r, item, v);
     return wire_json_is(v[I_TYPE], "function_call") ? begin_call(r, item, v) : 0;
@@ -240,6 +287,10 @@ static int take_event(struct wire_reader *r, struct wire_json document) {
         return wire_reader_garbage(r, "an event is no JSON object");
     int64_t item = wire_json_int(v[E_OUTPUT]), part = wire_json_int(v[E_CONTENT]);
     struct wire_json type = v[E_TYPE];
+    if (v[E_SEQUENCE].p)
+        r->raw.sequence = wire_json_int(v[E_SEQUENCE]);
+    if (r->raw.kept)
+        keep_stage(r, type, item, part);
     if (type.n < sizeof prefix || memcmp(type.p, prefix, sizeof prefix - 1) != 0) {
         if (wire_json_is(type, "error") || v[E_ERROR].p)
             return wire_reader_error(r, v[E_ERROR].p ? v[E_ERROR] : document);

@@ -1,4 +1,5 @@
 // OpenAI Responses: answers written. A block is an output item.
+#include "core/models/wire_read.h"
 #include "core/models/wire_write.h"
 
 #include "core/base/mem.h"
@@ -240,6 +241,37 @@ static void put_done(struct wire_writer *w, struct buf *out) {
         put_part(w, true, out);
 }
 
+// The item as it has become, kept for the end and told to a stream.
+static int end_item(struct wire_writer *w, struct buf *out) {
+    if (w->item_count)
+        WIRE_PUT(&w->items, ",");
+    size_t before = w->items.len;
+    put_item(w, true, &w->items);
+    if (w->items.failed)
+        return ERR_NOMEM;
+    if (w->stream) {
+        begin_event(w, "response.output_item.done", out);
+        WIRE_PUT(out, ",\"output_index\":");
+        wire_put_number(out, w->item_count);
+        WIRE_PUT(out, ",\"item\":");
+        (void)buf_append(out, w->items.data + before, w->items.len - before);
+        WIRE_PUT(out, END_EVENT);
+    }
+    w->item_count++;
+    return 0;
+}
+
+int wire_responses_resume(struct wire_writer *w, unsigned stage, struct buf *out) {
+    if (stage == WIRE_RAW_ITEM)
+        put_part(w, false, out);
+    if (stage == WIRE_RAW_SAID)
+        put_part(w, true, out);
+    if (stage <= WIRE_RAW_PART)
+        return 0;
+    w->open = false;
+    return end_item(w, out);
+}
+
 static int write_close(struct wire_writer *w, struct buf *out) {
     if (w->kind == WIRE_REDACTED)
         return 0;
@@ -250,25 +282,9 @@ static int write_close(struct wire_writer *w, struct buf *out) {
         if (w->stream)
             put_delta(w, "{}", 2, out);
     }
-    size_t before = w->items.len;
-    if (w->item_count)
-        WIRE_PUT(&w->items, ",");
-    put_item(w, true, &w->items);
-    if (w->items.failed)
-        return ERR_NOMEM;
-    before += w->item_count ? 1 : 0;
-    if (w->stream) {
-        if (w->kind != WIRE_THINKING || w->text.len)
-            put_done(w, out);
-        begin_event(w, "response.output_item.done", out);
-        WIRE_PUT(out, ",\"output_index\":");
-        wire_put_number(out, w->item_count);
-        WIRE_PUT(out, ",\"item\":");
-        (void)buf_append(out, w->items.data + before, w->items.len - before);
-        WIRE_PUT(out, END_EVENT);
-    }
-    w->item_count++;
-    return 0;
+    if (w->stream && (w->kind != WIRE_THINKING || w->text.len))
+        put_done(w, out);
+    return end_item(w, out);
 }
 
 static int write_stop(struct wire_writer *w, const struct wire_event *e, struct buf *out) {

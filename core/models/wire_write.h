@@ -46,6 +46,9 @@ static inline void wire_put_buf(struct buf *out, const struct buf *b) { // as a 
     (void)buf_put_json_string(out, b->len ? b->data : "", b->len);
 }
 void wire_put_number(struct buf *out, int64_t n);
+// Responses: a message that a client saw as far as `stage`, an enum wire_raw_stage, goes on or is
+// ended.
+int wire_responses_resume(struct wire_writer *w, unsigned stage, struct buf *out);
 // Arguments of a tool as an object on one line: none become {}, what is no object is kept under
 // "invalid_json", so that whoever asked can be told what the model said.
 void wire_put_object(struct buf *out, const struct buf *text);

@@ -5,9 +5,11 @@ import os
 import re
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 
 from backend import Backend
+from faulty import Answer, Faulty
 from lsp_lib import Lsp, position
 from model_script import Model
 from process_lib import PAIRED, World, main, wait_until
@@ -148,6 +150,36 @@ def effect_models_explore_percent(w):
             if b"big" in answer:
                 break
         assert json.loads(g.paired("why", "--json"))["candidates"][0]["reason"] == "chosen: to learn about it"
+
+
+def time_of_silence(w, key):
+    """How long a backend that says nothing more (after its head, for stall_s) is waited for when key is 1."""
+    b = Faulty("chat", {1: Answer("x")}, lambda _c, _a: "stall" if key == "models.first_byte_s" else "stall_after_head")
+    try:
+        port = free_port()
+        run(w, "config", "set", "gateway.port", str(port))
+        run(w, "config", "set", "gateway.enabled", "true")
+        set_and_restart(w, key, "1")
+        run(w, "backends", "add", "b", "--family", "chat", "--url", b.url, "--model", "m", "--key-stdin", input=b"k\n")
+        run(w, "consent", "grant", "b", "--any", "--yes")
+        token = data(w, "gateway", "env")["token"]
+        ask = urllib.request.Request(
+            "http://127.0.0.1:%d/v1/chat/completions" % port, headers={"Authorization": "Bearer " + token},
+            data=json.dumps({"model": "m", "messages": [{"role": "user", "content": "case 1"}]}).encode())
+        try:
+            urllib.request.urlopen(ask, timeout=250)
+        except urllib.error.HTTPError as e:
+            return e.code
+    finally:
+        b.close()
+
+
+def effect_models_first_byte_s(w):
+    assert time_of_silence(w, "models.first_byte_s") == 504  # after three attempts; by itself in half an hour
+
+
+def effect_models_stall_s(w):
+    assert time_of_silence(w, "models.stall_s") == 504
 
 
 def effect_models_secrets(w):

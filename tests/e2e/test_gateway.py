@@ -2,12 +2,15 @@
 import http.client
 import json
 import os
+import random
 import re
 import subprocess
 import time
 
+import oracle
 import process_lib as p
 from backend import Backend
+from faulty import Answer, Faulty
 
 ASK = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]}
 
@@ -16,15 +19,15 @@ class Gate:
     """A world with backends, grants and a pass; `paired gateway run` holds it open as it would for a program.
     `models`: names, the same at each backend, or a tuple of names for each of them."""
 
-    def __init__(self, backends, grant=True, models=("claude-x",), family="anthropic", settings=()):
+    def __init__(self, backends, grant=True, models=("claude-x",), family="anthropic", settings=(), other=()):
         self.world = p.World()
-        self.backends = backends
+        self.backends = backends = [*backends, *(other if isinstance(other, (list, tuple)) else [other])]
         self.folder = os.path.join(self.world.dir, "work")
         os.mkdir(self.folder)
         for key, value in settings:
             self.paired("config", "set", key, value)
         for i, b in enumerate(backends):
-            argv = ["backends", "add", "b%d" % i, "--family", family, "--url", b.url, "--key-stdin"]
+            argv = ["backends", "add", "b%d" % i, "--family", getattr(b, "family", family), "--url", b.url, "--key-stdin"]
             for m in models if isinstance(models[0], str) else models[i]:
                 argv += ["--model", m]
             self.paired(*argv, input=b"sk-test-key-%d\n" % i)
@@ -230,11 +233,58 @@ def test_a_wrong_request_is_not_repeated():
         assert len(first.requests) == 1 and not second.requests
 
 
-def test_a_cut_answer_is_told_as_cut():
-    with Gate([Backend("one two three four five six", plan=["cut"])]) as g:
-        status, _, text, _ = g.post(dict(ASK, stream=True))
-        assert status == 200 and b"event: error" in text and b"message_stop" not in text, text
-        assert len(g.backends[0].requests) == 1
+def test_a_cut_answer_is_gone_on_with():
+    said = "Call one two three four five six seven eight nine ten."
+    for family in ("anthropic", "chat", "responses", "gemini"):
+        first = Backend(said, plan=["cut"])
+        second = Faulty(family, {1: Answer(said)}, rng=random.Random(1))
+        with Gate([first], other=second) as g:
+            status, _, text, whole = g.post(dict(ASK, stream=True, messages=[{"role": "user", "content": "case 1"}]))
+            got = oracle.read("anthropic", True, text)
+            assert status == 200 and whole and got.error is None and got.text.rstrip() == said, (family, text)
+            begun = second.requests[0]["begun"]
+            assert begun and said.startswith(begun) and begun == begun.rstrip(), begun
+            assert got.output_tokens > 5, got.output_tokens  # of both
+            assert second.requests[0]["body"].get("max_tokens", 0) < ASK["max_tokens"], second.requests[0]
+            assert len(first.requests) == len(second.requests) == 1
+
+
+def test_who_refuses_a_beginning_is_not_asked_again_to_go_on():
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message":
+               "This model does not support assistant message prefill. The conversation must end with a user message."}}
+    said = "one two three four five six"
+    first, second = Backend(said, plan=["cut", None, "cut"]), Backend(said, plan=[(400, {}, refusal)])
+    with Gate([first, second]) as g:
+        for turn in range(2):
+            ask = dict(ASK, stream=True, messages=[{"role": "user", "content": "turn %d" % turn}])
+            text = g.post(ask)[2]
+            assert words(text) == said and b"event: error" not in text, text
+        assert len(second.requests) == 1 and len(first.requests) == 4, (len(first.requests), len(second.requests))
+
+
+def test_a_cut_tool_call_is_told_and_never_repeated():
+    tools = [("toolu_1", "write", {"path": "a.c", "text": "x" * 200})]
+    for family, path, ask in (("anthropic", "/v1/messages", ASK), ("chat", "/v1/chat/completions", ASK),
+                              ("responses", "/v1/responses", {"model": "m", "input": "case 1"})):
+        asked = dict(ask, stream=True)
+        if "messages" in asked:
+            asked["messages"] = [{"role": "user", "content": "case 1"}]
+        answers = {1: Answer("I write it. ", tools)}
+        backends = [Faulty(family, answers, lambda _case, _attempt: "cut_in_tool", random.Random(1)) for _ in range(2)]
+        with Gate([], other=backends) as g:
+            status, _, text, whole = g.post(asked, path=path)
+            got = oracle.read(family, True, text)
+            assert status == 200 and whole and got.error and b"called a tool" in text, (family, text)
+            assert got.text == "I write it. " and len(got.calls) == 1 and not got.calls[0][3], got.calls
+            assert sum(len(b.requests) for b in backends) == 1
+
+
+def test_an_answer_in_a_fixed_form_is_not_gone_on_with():
+    first, second = Backend("one two three four five six", plan=["cut"]), Backend("anything else")
+    with Gate([first, second]) as g:
+        text = g.post(dict(ASK, stream=True, output_format={"type": "json_schema", "schema": {}}))[2]
+        assert b"event: error" in text and b"fixed form" in text and b"message_stop" not in text, text
+        assert not second.requests
 
 
 def test_signatures_of_another_model_are_taken_out():
