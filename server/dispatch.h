@@ -116,6 +116,7 @@ extern const struct capability capabilities_memory[]; // server/cap_memory.c; en
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
 extern const struct capability capabilities_models[]; // server/cap_models.c
 extern const struct capability capabilities_gateway[]; // server/cap_gateway.c
+extern const struct capability capabilities_chat[];    // server/cap_models_chat.c
 extern const struct capability capabilities_mcp[];     // server/mcp_caps.c: behind MCP resources
 extern const struct capability capabilities_acp[];     // server/acp_caps.c: behind ACP turns
 // What the agents can do, and the MCP tools over it, from their tables (server/cap_agents.c). Made

@@ -330,11 +330,12 @@ static int make_gateway(struct engine *e, struct err *err) {
 }
 
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *tables[9];
-    const struct capability *const all[] = {
-        capabilities_memory,  capabilities_admin,    capabilities_mcp,
-        capabilities_acp,     capabilities_agents(), capabilities_models,
-        capabilities_gateway, capabilities_sessions, NULL};
+    static const struct capability *tables[10];
+    const struct capability *const all[] = {capabilities_memory,   capabilities_admin,
+                                            capabilities_mcp,      capabilities_acp,
+                                            capabilities_agents(), capabilities_models,
+                                            capabilities_gateway,  capabilities_sessions,
+                                            capabilities_chat,     NULL};
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
                                     .conf = e->conf,

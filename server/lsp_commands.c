@@ -25,6 +25,7 @@ struct running { // one command that a worker runs
     struct lsp_face *face; // NULL: the session is over
     struct rpc_request *req;
     struct lsp_progress *progress;
+    json_t *partial;   // token of partial results, or NULL
     int64_t handle;    // of dispatch; 0: not there yet
     json_t *arguments; // until then
     char *root;
@@ -53,6 +54,7 @@ static void leave(struct running *c) {
 static void running_free(struct running *c) {
     lsp_texts_let_go(c->held);
     json_decref(c->arguments);
+    json_decref(c->partial);
     mem_free(c->root);
     mem_free(c);
 }
@@ -65,6 +67,11 @@ static void render(struct answer *a) {
     (void)buf_put_json_string(&a->rendered, title ? title : "", title ? strlen(title) : 0);
     (void)buf_puts(&a->rendered, ",\"text\":");
     (void)buf_put_json_string(&a->rendered, a->text.data ? a->text.data : "", a->text.len);
+    const json_t *data = json_object_get(a->structured, "data");
+    if (data) {
+        (void)buf_puts(&a->rendered, ",\"data\":");
+        (void)buf_put_json(&a->rendered, data, JSON_COMPACT);
+    }
     if (next) {
         (void)buf_puts(&a->rendered, ",\"next\":");
         (void)buf_put_json(&a->rendered, next, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -75,6 +82,14 @@ static void render(struct answer *a) {
 static void on_progress(void *ctx, double done, double total, const char *message) {
     struct running *c = ctx;
     lsp_progress_report(c->progress, total > 0 ? (int)(done * 100 / total) : -1, message);
+}
+
+// What a model says, as it comes: to who asked for parts of the result.
+static void on_said(void *ctx, const char *text, size_t n) {
+    struct running *c = ctx;
+    if (c->face && c->partial)
+        lsp_notify(c->face, "$/progress",
+                   json_pack("{s:O, s:{s:s%}}", "token", c->partial, "value", "text", text, n));
 }
 
 static void on_done(void *ctx, int r, struct answer *a, const struct err *err) {
@@ -135,6 +150,7 @@ static int ask_dispatch(struct running *c, struct err *err) {
                                             .workspace = c->root},
                                  .render = render,
                                  .progress = on_progress,
+                                 .said = on_said,
                                  .done = on_done,
                                  .ctx = c};
     (void)snprintf(d.caller.session, sizeof d.caller.session, "%s", session_id(session));
@@ -205,11 +221,12 @@ static void run(struct lsp_face *f, struct rpc_request *req, const json_t *param
     c->face = f;
     join(all, c);
     rpc_request_set_data(req, c, on_cancelled);
+    c->partial = json_incref(json_object_get(params, "partialResultToken"));
     const json_t *token = json_object_get(params, "workDoneToken");
     if (token)
         c->progress = lsp_progress_begin(f, token, c->title, progress_cancelled, c);
     // What the memory answers does not depend on texts.
-    if (strchr(capability, '.'))
+    if (strchr(capability, '.') && strncmp(capability, "models.", 7) != 0)
         lsp_texts_hold(f, c->root, start, c);
     else
         start(c, NULL);
@@ -268,9 +285,10 @@ static void on_ask(const struct invocation *i) {
         (void)put_place(i, &text);
     json_t *arguments =
         text.failed ? NULL
-                    : json_pack("{s:s%, s:s*, s:O*, s:O*}", "question", text.data, text.len,
+                    : json_pack("{s:s%, s:s*, s:O*, s:O*, s:O*}", "question", text.data, text.len,
                                 "agent", agent, "cursor", json_object_get(i->argument, "cursor"),
-                                "budget", json_object_get(i->argument, "budget"));
+                                "budget", json_object_get(i->argument, "budget"), "session",
+                                json_object_get(i->argument, "session"));
     run(i->face, i->req, i->params, "team.ask", arguments, i->argument);
 }
 
@@ -305,6 +323,13 @@ static void on_remember(const struct invocation *i) {
 }
 static void on_handoff(const struct invocation *i) {
     on_memory(i, "handoff");
+}
+
+static void on_models(const struct invocation *i) {
+    run(i->face, i->req, i->params, "models.offered", json_object(), i->argument);
+}
+static void on_chat(const struct invocation *i) {
+    run(i->face, i->req, i->params, "models.chat", own_arguments(i->argument), i->argument);
 }
 
 static void on_tokens(const struct invocation *i) {
@@ -366,7 +391,8 @@ static const struct {
     {"ask", on_ask},       {"run", on_run},           {"resume", on_resume},
     {"recall", on_recall}, {"remember", on_remember}, {"handoff", on_handoff},
     {"status", on_status}, {"tokens", on_tokens},     {"capabilities", on_capabilities},
-    {"about", on_about},   {"document", on_document},
+    {"about", on_about},   {"document", on_document}, {"models", on_models},
+    {"chat", on_chat},
 };
 
 // --- the method ----------------------------------------------------------------------------------

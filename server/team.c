@@ -77,24 +77,33 @@ static const struct agent *agent_named(const json_t *arguments) {
     return a ? a : &agent_team;
 }
 
-static struct team *team_new(struct call *call) {
-    const struct conf *conf = call->services->conf;
-    const json_t *question = json_object_get(call->arguments, "question");
+struct team *team_state(struct call *call, const char *purpose) {
     struct team *t = mem_zalloc(sizeof *t);
     if (!t)
         return NULL;
-    *t =
-        (struct team){.call = call,
-                      .agent = agent_named(call->arguments),
-                      .question = json_string_value(question),
-                      .question_bytes = json_string_length(question),
-                      .budget = {.tokens_max = conf_int(conf, "ask.tokens"),
-                                 .cost_max = conf_int(conf, "ask.cents") * 10000,
-                                 .turns_max = conf_int(conf, "ask.turns"),
-                                 .until_ns = env_now_mono_ns() +
-                                             (uint64_t)conf_int(conf, "ask.seconds") * 1000000000U},
-                      .tools = json_array()};
+    t->call = call;
+    t->purpose = t->asker = purpose;
     call->pause = (struct call_pause){t, team_wait_begin, team_wait_stop, team_drop};
+    return t;
+}
+
+static struct team *team_new(struct call *call) {
+    const struct conf *conf = call->services->conf;
+    const json_t *question = json_object_get(call->arguments, "question");
+    struct team *t = team_state(call, "ask");
+    if (!t)
+        return NULL;
+    t->asker = NULL; // the agent
+    t->agent = agent_named(call->arguments);
+    t->question = json_string_value(question);
+    t->question_bytes = json_string_length(question);
+    t->tools = json_array();
+    t->budget = (struct team_budget){
+        .tokens_max = conf_int(conf, "ask.tokens"),
+        .cost_max = conf_int(conf, "ask.cents") * 10000,
+        .turns_max = conf_int(conf, "ask.turns"),
+        .until_ns =
+            env_now_mono_ns() + (uint64_t)conf_int(conf, "ask.seconds") * UINT64_C(1000000000)};
     return t;
 }
 

@@ -28,6 +28,7 @@ struct team_reply { // of the model, filled on the loop
 
 struct team { // one question
     struct call *call;
+    const char *purpose, *asker; // for the audit, and for the figures
     const struct agent *agent;
     struct model_keys keys;
 
@@ -56,6 +57,9 @@ struct team { // one question
     bool said; // something was said to the client
     struct team_reply reply;
 };
+
+// team.c: a new one, empty, that the call waits with. NULL: out of memory.
+struct team *team_state(struct call *call, const char *purpose);
 
 // team_tools.c: on a worker
 // What the agent may call, as the API of Anthropic has it: always the same text. New.

@@ -139,8 +139,8 @@ static int ask(struct team *t, struct err *err) {
     struct model_ask ask = {.family = WIRE_ANTHROPIC,
                             .body = t->body,
                             .workspace = t->call->caller->workspace,
-                            .purpose = "ask",
-                            .agent = t->agent->name,
+                            .purpose = t->purpose,
+                            .agent = t->asker ? t->asker : t->agent->name,
                             .session = t->id,
                             .keys = t->keys.count ? &t->keys : NULL,
                             .copy_keys = true};

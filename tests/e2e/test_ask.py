@@ -6,6 +6,7 @@ import time
 
 import process_lib as p
 from acp_lib import Acp
+from lsp_lib import Lsp, LspError
 from model_script import Model
 
 TILL = """\
@@ -330,6 +331,41 @@ def test_progress_is_told():
         assert text.count("line by line") == 1 and "1 of 1 cited place" in text, text
         calls = [u for _, u in a.updates if u["sessionUpdate"].startswith("tool_call")]
         assert calls[0]["name"] == "team.ask" and calls[-1]["status"] == "completed", calls
+
+
+def test_an_editor_hears_it_and_lends_its_chat_the_router():
+    m = Model(lambda n, r: said(n, r, text="It adds up\nin src/till.c:6."))
+    with Shop([m]) as s:
+        e = Lsp(s.world, cwd=s.folder)
+        e.initialize(s.folder, {"window": {"workDoneProgress": True}})
+        answer = e.call("workspace/executeCommand", {"command": "paired.ask", "arguments": [{"question": QUESTION}],
+                                                     "partialResultToken": "p1", "workDoneToken": "w1"}, timeout=60)
+        assert "src/till.c:6" in answer["text"] and "1 of 1 cited place" in answer["text"], answer
+        told = [n[2] for n in e.notifications if n[1] == "$/progress"]
+        assert "".join(t["value"]["text"] for t in told if t["token"] == "p1") == "Let me look.\n\nIt adds up\nin src/till.c:6."
+        assert any(t["value"].get("message") for t in told if t["token"] == "w1"), told
+        offered = e.call("workspace/executeCommand", {"command": "paired.models"})["data"]
+        assert offered["models"] == [{"backend": "b0", "model": "m", "local": True}], offered
+        m.answered = 0
+        request = {"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "hello"}],
+                   "tools": [{"name": "read", "description": "reads", "input_schema": {"type": "object", "properties": {}}}]}
+        answer = e.call("workspace/executeCommand", {"command": "paired.chat", "arguments": [{"request": request}],
+                                                     "partialResultToken": "p2"}, timeout=60)
+        assert answer["text"] == "Let me look." and answer["data"]["calls"] == [{"name": "read", "arguments": READ[1]}], answer
+        assert json.loads(m.requests[-1]["body"]) == dict(request, stream=True)
+        entries = json.loads(s.paired("audit", "list", "--json"))["entries"]
+        assert "editor" in {x["purpose"] for x in entries if x["event"] == "send"}, entries
+        s.paired("consent", "revoke", "b0")
+        offered = e.call("workspace/executeCommand", {"command": "paired.models"})["data"]
+        assert offered["models"] == [] and "paired consent grant b0" in offered["why"], offered
+        sent = len(m.requests)
+        try:
+            e.call("workspace/executeCommand", {"command": "paired.chat", "arguments": [{"request": request}]}, timeout=60)
+            raise AssertionError("it was answered")
+        except LspError as error:
+            assert "consent grant" in str(error), error
+        assert len(m.requests) == sent
+        assert e.leave() == 0
 
 
 def plain(body):

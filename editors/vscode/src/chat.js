@@ -1,8 +1,10 @@
-// @paired in chat, a tool for other chat participants, and the agents as a language model: VS Code refuses
-// participants where no model is registered. Each of the three is left out where the editor does not have it.
+// @paired in chat, a tool for other chat participants, and language models: the agents themselves (VS Code refuses
+// participants where no model is registered), and those of the backends that the folder was granted, by way of paired's
+// router. Each of the three is left out where the editor does not have it.
 'use strict';
 const vscode = require('vscode');
 const { agentOf, questionFor } = require('./agents');
+const { modelInformation, requestFor } = require('./models');
 const { render } = require('./render');
 
 function toUri(file, line) {
@@ -18,9 +20,9 @@ function placeInEditor() {
   return { textDocument: { uri: editor.document.uri.toString() }, range: { start, end } };
 }
 
-async function ask(paired, agent, prompt, token, more = {}) {
+async function ask(paired, agent, prompt, token, more = {}, hear = () => {}) {
   const question = questionFor(agent, prompt);
-  const answer = await paired.execute('paired.ask', { agent: agent?.name, question, ...placeInEditor(), ...more }, token);
+  const answer = await paired.executeHearing('paired.ask', { agent: agent?.name, question, ...placeInEditor(), ...more }, token, hear);
   return { question, answer };
 }
 
@@ -29,7 +31,7 @@ function registerParticipant(paired, context) {
   const participant = vscode.chat.createChatParticipant('paired.paired', async (request, _history, stream, token) => {
     const agent = agentOf(request.command);
     try {
-      const { answer } = await ask(paired, agent, request.prompt, token);
+      const { answer } = await ask(paired, agent, request.prompt, token, {}, ({ message }) => message && stream.progress(message));
       stream.markdown(render(answer.text || '', toUri));
       return { metadata: { agent: agent?.name, next: answer.next } };
     } catch (e) {
@@ -52,9 +54,21 @@ function registerModel(paired, context) {
     tooltip: 'No model: exact answers of the local agents', detail: 'local',
   };
   const textOf = message => message.content.map(part => part.value ?? '').join('');
+  const kinds = { text: vscode.LanguageModelTextPart, call: vscode.LanguageModelToolCallPart, result: vscode.LanguageModelToolResultPart };
+  let calls = 0;
+  async function answerByModel(chosen, messages, options, progress, token) {
+    const request = requestFor(chosen, messages, options, kinds, vscode.LanguageModelChatMessageRole.Assistant);
+    const answer = await paired.executeHearing('paired.chat', { request }, token,
+      ({ text }) => text && progress.report(new vscode.LanguageModelTextPart(text)));
+    for (const call of answer.data.calls) progress.report(new vscode.LanguageModelToolCallPart(`paired-${Date.now()}-${++calls}`, call.name, call.arguments));
+  }
   context.subscriptions.push(vscode.lm.registerLanguageModelChatProvider('paired', {
-    provideLanguageModelChatInformation: async () => [model],
-    provideLanguageModelChatResponse: async (_model, messages, _options, progress, token) => {
+    provideLanguageModelChatInformation: async () => {
+      const offered = await paired.execute('paired.models').catch(() => undefined);
+      return [model, ...modelInformation(offered?.data.models)];
+    },
+    provideLanguageModelChatResponse: async (chosen, messages, options, progress, token) => {
+      if (chosen.id !== model.id) return answerByModel(chosen, messages, options, progress, token);
       const last = [...messages].reverse().find(m => m.role === vscode.LanguageModelChatMessageRole.User);
       const { answer } = await ask(paired, undefined, last ? textOf(last) : '', token);
       progress.report(new vscode.LanguageModelTextPart(answer.text || ''));

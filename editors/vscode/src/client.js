@@ -1,7 +1,7 @@
 // The language client: starts `paired lsp`, tells who wants to know how it is.
 'use strict';
 const vscode = require('vscode');
-const { LanguageClient, RevealOutputChannelOn, State } = require('vscode-languageclient/node');
+const { LanguageClient, ProgressType, RevealOutputChannelOn, State } = require('vscode-languageclient/node');
 const { findBinary } = require('./binary');
 
 const START_TIMEOUT_MS = 10000;
@@ -12,6 +12,7 @@ class Paired {
     this.log = log;
     this.changed = new vscode.EventEmitter();
     this.client = undefined;
+    this.tokens = 0; // of progress, so far
     this.file = undefined;
     this.problem = undefined; // why there is none, for people
     this.starting = Promise.resolve();
@@ -92,6 +93,22 @@ class Paired {
   async execute(command, argument, token) {
     const client = await this.ready();
     return client.sendRequest('workspace/executeCommand', { command, arguments: argument === undefined ? [] : [argument] }, token);
+  }
+
+  // The same, and `hear` gets what is said as it comes: progress for people, pieces of the answer.
+  async executeHearing(command, argument, token, hear) {
+    const client = await this.ready();
+    const [partialResultToken, workDoneToken] = ['part', 'work'].map(kind => `paired-${kind}-${++this.tokens}`);
+    const listeners = [
+      client.onProgress(new ProgressType(), partialResultToken, value => hear({ text: value.text })),
+      client.onProgress(new ProgressType(), workDoneToken, value => hear({ message: value.kind === 'report' ? value.message : undefined })),
+    ];
+    try {
+      return await client.sendRequest('workspace/executeCommand', {
+        command, arguments: [argument], partialResultToken, workDoneToken }, token);
+    } finally {
+      for (const listener of listeners) listener.dispose();
+    }
   }
 
   dispose() {

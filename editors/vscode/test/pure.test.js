@@ -9,6 +9,7 @@ const { agents, agentOf, questionFor, linkPlaces, escapeMarkdown } = require('..
 const { render } = require('../src/render');
 const { describe } = require('../src/figures');
 const { Rhythm, beat, batch, BATCH_MAX } = require('../src/rhythm');
+const { modelInformation, requestFor } = require('../src/models');
 const manifest = require('../package.json');
 
 function world(t) {
@@ -141,4 +142,27 @@ test('nothing is told to a server that does not listen, or when it is switched o
   edit();
   rhythm.send();
   assert.deepStrictEqual(sent, [['paired/rhythm', { edits: [{ ago: 40, inserted: 1, removed: 0 }, { ago: 0, inserted: 1, removed: 0 }] }]]);
+});
+
+test('models of the router: what the editor is told, and what is asked', () => {
+  const [known, other] = modelInformation([{ backend: 'b0', model: 'm', local: true, context: 20000 }, { backend: 'c', model: 'x/y', local: false }]);
+  assert.deepStrictEqual([known.id, known.maxInputTokens, known.detail], ['b0/m', 12000, 'local']);
+  assert.ok(other.maxInputTokens > 0 && other.capabilities.toolCalling);
+  assert.deepStrictEqual(modelInformation(undefined), []);
+  class Text { constructor(value) { this.value = value; } }
+  class Call { constructor(callId, name, input) { Object.assign(this, { callId, name, input }); } }
+  class Result { constructor(callId, content) { Object.assign(this, { callId, content }); } }
+  const kinds = { text: Text, call: Call, result: Result };
+  const request = requestFor(other, [
+    { role: 3, content: [new Text('be brief')] }, { role: 1, content: [new Text('hello'), { data: new Uint8Array(1) }] },
+    { role: 2, content: [new Text('looking'), new Call('a:1', 'find', { q: 1 })] }, { role: 1, content: [new Result('a:1', [new Text('here')])] },
+    { role: 1, content: [{ image: true }] },
+  ], { tools: [{ name: 'find', description: 'finds', inputSchema: undefined }] }, kinds, 2);
+  assert.deepStrictEqual(request, {
+    model: 'x/y', tools: [{ name: 'find', description: 'finds', input_schema: { type: 'object', properties: {} } }],
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: 'be brief' }, { type: 'text', text: 'hello' }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'looking' }, { type: 'tool_use', id: 'a_1', name: 'find', input: { q: 1 } }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a_1', content: 'here' }] },
+    ], max_tokens: 8000 });
 });
