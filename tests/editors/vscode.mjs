@@ -2,6 +2,7 @@
 // [--picture FILE.png]
 import cp from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -41,6 +42,24 @@ function repository() {
     GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@example.org' };
   for (const args of [['init', '-q'], ['add', '.'], ['commit', '-qm', 'Shop']]) cp.execFileSync('git', args, { cwd: dir, env });
   return dir;
+}
+
+// A model that says one thing, as Chat Completions streams it.
+async function scriptedBackend(text) {
+  let count = 0;
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      count++;
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      const put = (choices, more) => response.write(`data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'tiny', choices, ...more })}\n\n`);
+      for (const word of text.split(/(?<= )/)) put([{ index: 0, delta: { content: word }, finish_reason: null }]);
+      put([{ index: 0, delta: {}, finish_reason: 'stop' }]);
+      put([], { usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } });
+      response.end('data: [DONE]\n\n');
+    });
+  });
+  await new Promise(done => server.listen(0, '127.0.0.1', done));
+  return { url: `http://127.0.0.1:${server.address().port}`, requests: () => count, close: () => server.close() };
 }
 
 async function work(w, dir, paired, env) {
@@ -103,6 +122,24 @@ async function work(w, dir, paired, env) {
     for (let i = 0; i < 50 && !(await w.text()).includes('text = f.read()'); i++) await sleep(100);
     if (!(await w.text()).includes('text = f.read()')) throw new Error('it was not taken');
     return `${ms} ms after the letter`;
+  });
+  await check('a granted model answers @paired, checked, and stands among the models of the chat', async () => {
+    const backend = await scriptedBackend('The total is summed up in shop.py:1. It was the scripted model that said so.');
+    const run = args => cp.execFileSync(paired, args, { env, cwd: dir, stdio: 'ignore' });
+    try {
+      run(['backends', 'add', 'scripted', '--family', 'chat', '--url', backend.url, '--model', 'tiny']);
+      run(['consent', 'grant', 'scripted', '--yes']);
+      await w.command('paired: Restart');
+      const ms = await w.chat('@paired where is the total summed up?', 'scripted model that said so');
+      await w.page.locator('.interactive-input-part', { hasText: 'paired (local' }).first().waitFor({ timeout: w.patience });
+      await w.page.locator('.interactive-input-part .action-label', { hasText: 'paired (local' }).first().click();
+      await w.seeAnywhere('tiny (scripted)');
+      await w.key('Escape');
+      return `${ms} ms, ${backend.requests()} requests`;
+    } finally {
+      backend.close();
+      run(['backends', 'remove', 'scripted']);
+    }
   });
   if (opt.picture) await w.picture(opt.picture);
   await check('another assistant is registered with, once its diff was seen and agreed to', async () => {

@@ -63,6 +63,7 @@ function registerModel(paired, context) {
     for (const call of answer.data.calls) progress.report(new vscode.LanguageModelToolCallPart(`paired-${Date.now()}-${++calls}`, call.name, call.arguments));
   }
   context.subscriptions.push(vscode.lm.registerLanguageModelChatProvider('paired', {
+    onDidChangeLanguageModelChatInformation: paired.changed.event, // its models are known once it runs
     provideLanguageModelChatInformation: async () => {
       const offered = await paired.execute('paired.models').catch(() => undefined);
       return [model, ...modelInformation(offered?.data.models)];
