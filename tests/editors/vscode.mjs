@@ -125,7 +125,7 @@ async function work(w, dir, paired, env) {
   });
   await check('a granted model answers @paired, checked, and stands among the models of the chat', async () => {
     const backend = await scriptedBackend('The total is summed up in shop.py:1. It was the scripted model that said so.');
-    const run = args => cp.execFileSync(paired, args, { env, cwd: dir, stdio: 'ignore' });
+    const run = args => cp.execFileSync(paired, args, { env: { ...env, HOME: os.tmpdir() }, cwd: dir, stdio: 'ignore' }); // a home is no workspace
     try {
       run(['backends', 'add', 'scripted', '--family', 'chat', '--url', backend.url, '--model', 'tiny']);
       run(['consent', 'grant', 'scripted', '--yes']);
