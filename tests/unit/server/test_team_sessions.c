@@ -5,7 +5,7 @@
 #include "server/acp_kept.h"
 #include "server/team.h"
 
-#include "cap_bench.h"
+#include "tests/unit/server/cap_bench.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
