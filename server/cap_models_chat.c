@@ -39,7 +39,7 @@ static int run_offered(struct call *call, const void *input, struct answer *answ
     (void)input;
     int r = list ? route_catalogue_new(NULL, 0, &catalogue, err) : ERR_NOMEM;
     if (r == 0)
-        r = model_plan_new(call->services, call->caller->workspace, NULL, &plan, err);
+        r = model_plan_new(call->services, NULL, call->caller->workspace, NULL, &plan, err);
     if (r == 0)
         r = put_models(plan, catalogue, list);
     answer->structured =

@@ -144,6 +144,8 @@ static void put_checks(const struct team_verdict *v, struct buf *out) {
     if (v->uncited_count > json_array_size(v->uncited))
         (void)buf_printf(out, "- and %u more\n",
                          v->uncited_count - (unsigned)json_array_size(v->uncited));
+    if (v->uncited_count)
+        (void)buf_putc(out, '\n'); // the list ends: what follows is none of it
 }
 
 static void put_bill(const struct team *t, struct buf *out) {

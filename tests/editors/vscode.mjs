@@ -130,6 +130,7 @@ async function work(w, dir, paired, env) {
       run(['backends', 'add', 'scripted', '--family', 'chat', '--url', backend.url, '--model', 'tiny']);
       run(['consent', 'grant', 'scripted', '--yes']);
       await w.command('paired: Restart');
+      await sleep(5000); // until the editor has heard of it
       const ms = await w.chat('@paired where is the total summed up?', 'scripted model that said so');
       await w.page.locator('.interactive-input-part', { hasText: 'paired (local' }).first().waitFor({ timeout: w.patience });
       await w.page.locator('.interactive-input-part .action-label', { hasText: 'paired (local' }).first().click();

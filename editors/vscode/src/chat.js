@@ -62,11 +62,23 @@ function registerModel(paired, context) {
       ({ text }) => text && progress.report(new vscode.LanguageModelTextPart(text)));
     for (const call of answer.data.calls) progress.report(new vscode.LanguageModelToolCallPart(`paired-${Date.now()}-${++calls}`, call.name, call.arguments));
   }
+  // What the folder was granted is asked for behind the editor's back: while it waits for a list it has no model at all.
+  let offered = [];
+  const news = new vscode.EventEmitter();
+  async function look() {
+    if (!paired.running) return;
+    const answer = await paired.execute('paired.models').catch(() => undefined);
+    const models = modelInformation(answer?.data?.models);
+    if (JSON.stringify(models) === JSON.stringify(offered)) return;
+    offered = models;
+    news.fire();
+  }
+  context.subscriptions.push(news, paired.changed.event(() => void look()));
   context.subscriptions.push(vscode.lm.registerLanguageModelChatProvider('paired', {
-    onDidChangeLanguageModelChatInformation: paired.changed.event, // its models are known once it runs
+    onDidChangeLanguageModelChatInformation: news.event,
     provideLanguageModelChatInformation: async () => {
-      const offered = await paired.execute('paired.models').catch(() => undefined);
-      return [model, ...modelInformation(offered?.data.models)];
+      void look();
+      return [model, ...offered];
     },
     provideLanguageModelChatResponse: async (chosen, messages, options, progress, token) => {
       if (chosen.id !== model.id) return answerByModel(chosen, messages, options, progress, token);
