@@ -13,8 +13,7 @@ enum class { UPPER, SIGN, STOP, PERCENT, COMMA, CLASSES };
 
 struct reader {
     struct route_features *f;
-    uint64_t counts[CLASSES]; // bytes of each class
-    size_t shape_bytes;
+    uint64_t counts[CLASSES];     // bytes of each class
     size_t choices, first_choice; // lines that offer a choice; where the first begins
     // Of the windows of which the words are read:
     size_t window_bytes;
@@ -24,7 +23,8 @@ struct reader {
 
 // Vectors of GCC and clang: what the machine lacks they make of what it has.
 typedef uint8_t lanes __attribute__((vector_size(16)));
-enum { FLUSH_BLOCKS = 60 }; // a lane counts up to four a block
+// A lane counts up to four a block, and no window has so many blocks that it overflows.
+_Static_assert(4 * ((ROUTE_HEAD_BYTES + ROUTE_TAIL_BYTES) / BLOCK + 1) < 256, "lanes of counters");
 
 static lanes between(lanes c, uint8_t first, uint8_t count) {
     return (lanes)((lanes)(c - first) < count);
@@ -48,9 +48,9 @@ static uint64_t bits_of(lanes set) {
 
 // --- shape
 
-// Counts the classes of a block; one bit for each newline.
+// Counts the classes of a block; one bit for each byte of it that belongs to a word.
 static uint64_t classify(lanes sums[CLASSES], const uint8_t *block) {
-    uint64_t lines = 0;
+    uint64_t bits = 0;
     for (int i = 0; i < BLOCK; i += 16) {
         lanes c;
         memcpy(&c, block + i, 16);
@@ -61,9 +61,9 @@ static uint64_t classify(lanes sums[CLASSES], const uint8_t *block) {
         sums[STOP] -= (lanes)(c == '.') | (lanes)(c == '?');
         sums[PERCENT] -= (lanes)(c == '%');
         sums[COMMA] -= (lanes)(c == ',');
-        lines |= bits_of((lanes)(c == '\n')) << i;
+        bits |= bits_of(between(c, '0', 10) | between(c | 0x20, 'a', 26) | (lanes)(c >= 128)) << i;
     }
-    return lines;
+    return bits;
 }
 
 static void flush(struct reader *r, lanes sums[CLASSES]) {
@@ -85,20 +85,24 @@ static void choices(struct reader *r, const uint8_t *text, size_t n, uint64_t li
     }
 }
 
-static void scan_shape(struct reader *r, const uint8_t *text, size_t from, size_t to) {
-    uint8_t last[BLOCK] = {0};
-    lanes sums[CLASSES] = {{0}};
-    size_t at = from;
-    r->shape_bytes += to - from;
-    for (size_t blocks = 1; at + BLOCK <= to; at += BLOCK, blocks++) {
-        choices(r, text, to, classify(sums, text + at), at);
-        if (blocks % FLUSH_BLOCKS == 0)
-            flush(r, sums);
+static uint64_t newlines(const uint8_t *block) {
+    uint64_t lines = 0;
+    for (int i = 0; i < BLOCK; i += 16) {
+        lanes c;
+        memcpy(&c, block + i, 16);
+        lines |= bits_of((lanes)(c == '\n')) << i;
     }
+    return lines;
+}
+
+static void find_choices(struct reader *r, const uint8_t *text, size_t from, size_t to) {
+    uint8_t last[BLOCK] = {0};
+    size_t at = from;
+    for (; at + BLOCK <= to; at += BLOCK)
+        choices(r, text, to, newlines(text + at), at);
     if (at < to)
         memcpy(last, text + at, to - at);
-    choices(r, text, to, classify(sums, last), at);
-    flush(r, sums);
+    choices(r, text, to, newlines(last), at);
 }
 
 // --- words
@@ -110,17 +114,6 @@ struct window {
     bool open;
     uint32_t before, before_that; // hashes of the two words before, 0 where there is none
 };
-
-// One bit for each byte of the block that belongs to a word.
-static uint64_t word_bits(const uint8_t *block) {
-    uint64_t bits = 0;
-    for (int i = 0; i < BLOCK; i += 16) {
-        lanes c;
-        memcpy(&c, block + i, 16);
-        bits |= bits_of(between(c, '0', 10) | between(c | 0x20, 'a', 26) | (lanes)(c >= 128)) << i;
-    }
-    return bits;
-}
 
 // The first bytes of a word in lower case, whatever the machine's byte order does to them.
 static inline uint64_t word_key(const struct window *w, size_t from, size_t len) {
@@ -145,9 +138,10 @@ static inline uint32_t hash_of(uint64_t key) {
 
 // 1 if the bucket is new, else 0; no branch, for which of them it is nobody can foresee.
 static inline uint32_t first_time(uint64_t *seen, uint32_t bucket) {
-    uint64_t old = seen[bucket >> 6];
-    seen[bucket >> 6] = old | UINT64_C(1) << (bucket & 63);
-    return (uint32_t)(~old >> (bucket & 63)) & 1;
+    uint32_t place = bucket / (ROUTE_BUCKETS / ROUTE_SEEN_PLACES);
+    uint64_t old = seen[place >> 6];
+    seen[place >> 6] = old | UINT64_C(1) << (place & 63);
+    return (uint32_t)(~old >> (place & 63)) & 1;
 }
 
 static inline void pair(struct route_features *f, uint32_t hash, uint32_t with, uint32_t distance) {
@@ -210,14 +204,16 @@ static void walk(struct reader *r, struct window *w, uint64_t bits, size_t at) {
 
 static void read_words(struct reader *r, const uint8_t *text, size_t n, size_t from, size_t to) {
     uint8_t last[BLOCK] = {0};
+    lanes sums[CLASSES] = {{0}};
     struct window w = {.text = text, .n = n};
     size_t at = from;
     r->window_bytes += to - from;
     for (; at + BLOCK <= to; at += BLOCK)
-        walk(r, &w, word_bits(text + at), at);
+        walk(r, &w, classify(sums, text + at), at);
     if (at < to)
         memcpy(last, text + at, to - at);
-    walk(r, &w, word_bits(last), at); // zeros end what is open
+    walk(r, &w, classify(sums, last), at); // zeros end what is open
+    flush(r, sums);
 }
 
 // --- figures
@@ -235,25 +231,24 @@ static float share(uint64_t of, uint64_t all) {
 static void shape(struct reader *r, size_t n) {
     struct route_features *f = r->f;
     // Counts of a part are scaled to the whole.
-    float by_shape = r->shape_bytes ? (float)n / (float)r->shape_bytes : 1;
-    float by_words = r->window_bytes ? (float)n / (float)r->window_bytes : 1;
+    float whole = r->window_bytes ? (float)n / (float)r->window_bytes : 1;
     const uint64_t *c = r->counts;
     size_t stem = r->choices >= 2 ? r->first_choice : n;
     f->choices = r->choices >= 2;
     put(r, 0, logf(1 + (float)n), 5.74F, .73F);
     put(r, 1, logf(1 + (float)stem), 5.07F, .96F);
-    put(r, 2, logf(1 + by_words * (float)r->words), 4.03F, .70F);
-    put(r, 3, share(c[UPPER], r->shape_bytes + 1), .041F, .028F);
-    put(r, 4, logf(1 + by_shape * (float)c[SIGN]), .41F, .60F);
-    put(r, 5, logf(1 + by_shape * (float)c[STOP]), 2.03F, .45F);
+    put(r, 2, logf(1 + whole * (float)r->words), 4.03F, .70F);
+    put(r, 3, share(c[UPPER], r->window_bytes + 1), .041F, .028F);
+    put(r, 4, logf(1 + whole * (float)c[SIGN]), .41F, .60F);
+    put(r, 5, logf(1 + whole * (float)c[STOP]), 2.03F, .45F);
     put(r, 6, share(r->letter_bytes, r->letter_words), 4.6F, .70F);
-    put(r, 7, logf(1 + by_shape * (float)c[PERCENT]), .04F, .22F);
-    put(r, 8, logf(1 + by_shape * (float)c[COMMA]), .87F, .91F);
+    put(r, 7, logf(1 + whole * (float)c[PERCENT]), .04F, .22F);
+    put(r, 8, logf(1 + whole * (float)c[COMMA]), .87F, .91F);
     put(r, 9, share(f->words, r->words), .72F, .13F);
     put(r, 10, share(r->long_words, r->letter_words), .107F, .078F);
     put(r, 11, f->choices ? share(r->choice_words_known, r->choice_words) : 0, .33F, .26F);
-    put(r, 12, logf(1 + by_words * (float)r->decimals), .065F, .29F);
-    put(r, 13, logf(1 + by_words * (float)r->numbers), .76F, .89F);
+    put(r, 12, logf(1 + whole * (float)r->decimals), .065F, .29F);
+    put(r, 13, logf(1 + whole * (float)r->numbers), .76F, .89F);
     float weight = (float)f->words + ROUTE_PAIR_WEIGHT * (float)f->pairs;
     f->scale = weight > 0 ? NORM_SCALE * powf(weight, -NORM_POWER) : 0;
 }
@@ -264,10 +259,10 @@ void route_features_read(struct route_features *f, const char *text, size_t n) {
     f->words = f->pairs = 0;
     memset(f->seen, 0, sizeof f->seen);
     if (n <= ROUTE_SHAPE_HEAD_BYTES + ROUTE_SHAPE_TAIL_BYTES) {
-        scan_shape(&r, bytes, 0, n);
+        find_choices(&r, bytes, 0, n);
     } else {
-        scan_shape(&r, bytes, 0, ROUTE_SHAPE_HEAD_BYTES);
-        scan_shape(&r, bytes, n - ROUTE_SHAPE_TAIL_BYTES, n);
+        find_choices(&r, bytes, 0, ROUTE_SHAPE_HEAD_BYTES);
+        find_choices(&r, bytes, n - ROUTE_SHAPE_TAIL_BYTES, n);
     }
     if (n <= ROUTE_HEAD_BYTES + ROUTE_TAIL_BYTES) {
         read_words(&r, bytes, n, 0, n);

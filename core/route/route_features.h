@@ -4,7 +4,8 @@
 // thread, one owner of the struct.
 //
 // A word is a run of ASCII letters, digits and bytes above 127; its first eight bytes count, in
-// lower case. In a pair all numbers are one word. A feature counts once, however often it occurs.
+// lower case. In a pair all numbers are one word. A feature counts once, however often it occurs;
+// one in some hundred of a long prompt is taken for another that was seen, and left out.
 #pragma once
 
 #include <stdbool.h>
@@ -15,19 +16,20 @@ enum {
     ROUTE_BUCKET_BITS = 18,
     ROUTE_BUCKETS = 1 << ROUTE_BUCKET_BITS,
     ROUTE_DENSE = 14,
-    // Of a longer prompt the words of so much of its beginning (what it is about) and of its end
-    // (what is asked) are read …
-    ROUTE_HEAD_BYTES = 768,
-    ROUTE_TAIL_BYTES = 1280,
-    // … and the shape of so much; of what lies between only the length counts.
+    // Of a longer prompt so much of its beginning (what it is about) and of its end (what is asked)
+    // is read; the rest of it counts by its length …
+    ROUTE_HEAD_BYTES = 512,
+    ROUTE_TAIL_BYTES = 1024,
+    // … and so much of its beginning and end is searched for choices.
     ROUTE_SHAPE_HEAD_BYTES = 12 * 1024,
     ROUTE_SHAPE_TAIL_BYTES = 20 * 1024,
     ROUTE_WORDS_MAX = (ROUTE_HEAD_BYTES + ROUTE_TAIL_BYTES) / 2 + 2,
-    ROUTE_PLACES = 3 * ROUTE_WORDS_MAX
+    ROUTE_PLACES = 3 * ROUTE_WORDS_MAX,
+    ROUTE_SEEN_PLACES = 32768
 };
 
 // Words and pairs share one array: words from the front, pairs from the back; there is always a
-// free place between them. Some 45 KB: keep one and use it again.
+// free place between them. Some 13 KB: keep one and use it again.
 struct route_features {
     float dense[ROUTE_DENSE];
     float scale;    // of every hashed feature for a head that learns: falls with their number
@@ -35,7 +37,7 @@ struct route_features {
     uint32_t words; // buckets[0 .. words)
     uint32_t pairs; // buckets[ROUTE_PLACES - pairs .. ROUTE_PLACES)
     uint32_t buckets[ROUTE_PLACES];
-    uint64_t seen[ROUTE_BUCKETS / 64];
+    uint64_t seen[ROUTE_SEEN_PLACES / 64]; // a bit for so many neighbouring buckets
 };
 
 void route_features_read(struct route_features *f, const char *text, size_t n);

@@ -37,7 +37,7 @@ static uint32_t plain_hash(uint64_t key) {
 }
 
 static void plain_features(const char *text, size_t n, uint32_t *words, uint32_t *pairs) {
-    static bool seen[ROUTE_BUCKETS];
+    static bool seen[ROUTE_SEEN_PLACES];
     uint32_t last = 0, before_last = 0;
     memset(seen, 0, sizeof seen);
     *words = *pairs = 0;
@@ -55,9 +55,9 @@ static void plain_features(const char *text, size_t n, uint32_t *words, uint32_t
         if (len == 0)
             continue;
         bool number = text[i] >= '0' && text[i] <= '9';
-        uint32_t word = plain_hash(key) >> 14, hash = plain_hash(number ? '#' : key);
-        uint32_t next = (hash * 31U + last * UINT32_C(0x9E3779B1)) >> 14;
-        uint32_t over = (hash * 31U + before_last * UINT32_C(0x85EBCA6B)) >> 14;
+        uint32_t word = plain_hash(key) >> 17, hash = plain_hash(number ? '#' : key);
+        uint32_t next = (hash * 31U + last * UINT32_C(0x9E3779B1)) >> 17;
+        uint32_t over = (hash * 31U + before_last * UINT32_C(0x85EBCA6B)) >> 17;
         *words += !seen[word];
         seen[word] = true;
         if (last) {
@@ -131,7 +131,7 @@ static void of_a_very_long_prompt_both_ends_are_read(void **state) {
         text[i + 4] = ' ';
     }
     route_features_read(&features, text, n);
-    assert_true(features.words > 380 && features.pairs > 780);
+    assert_true(features.words > 280 && features.pairs > 560);
     assert_true(features.words + features.pairs < ROUTE_PLACES);
     free(text);
 }
