@@ -14,7 +14,7 @@ float route_head_score(const struct route_head *h, const struct route_features *
         sum += h->dense.shape[i].w * f->dense[i];
     for (uint32_t i = 0; i < f->words; i++)
         words += h->hashed[f->buckets[i] & h->mask].w;
-    for (uint32_t i = ROUTE_PLACES - f->pairs; i < ROUTE_PLACES; i++)
+    for (uint32_t i = ROUTE_PLACES - f->pairs; h->pairs && i < ROUTE_PLACES; i++)
         pairs += h->hashed[f->buckets[i] & h->mask].w;
     return sum + f->scale * (words + ROUTE_PAIR_WEIGHT * pairs);
 }
@@ -32,6 +32,6 @@ void route_head_learn(struct route_head *h, const struct route_features *f, floa
     float word = error * f->scale, pair = word * ROUTE_PAIR_WEIGHT;
     for (uint32_t i = 0; i < f->words; i++)
         step(&h->hashed[f->buckets[i] & h->mask], word, rates->hashed);
-    for (uint32_t i = ROUTE_PLACES - f->pairs; i < ROUTE_PLACES; i++)
+    for (uint32_t i = ROUTE_PLACES - f->pairs; h->pairs && i < ROUTE_PLACES; i++)
         step(&h->hashed[f->buckets[i] & h->mask], pair, rates->hashed);
 }

@@ -24,6 +24,7 @@ struct route_dense_head {
 struct route_head {
     struct route_dense_head dense;
     uint32_t mask; // buckets - 1; a power of two, at most 65,536
+    bool pairs;    // of words count too, beside the words
     struct route_weight *hashed;
 };
 

@@ -13,7 +13,7 @@ static const float BEYOND = .9F;
 static const float LOGIT_MAX = 8;
 
 int predictor_head_new(struct route_head *h, uint32_t buckets, struct err *err) {
-    *h = (struct route_head){.mask = buckets - 1};
+    *h = (struct route_head){.mask = buckets - 1, .pairs = buckets == ROUTE_SHARED_BUCKETS};
     h->hashed = mem_zalloc(buckets * sizeof *h->hashed);
     return h->hashed ? 0 : err_set(err, ERR_NOMEM, "out of memory for the router's experience");
 }
