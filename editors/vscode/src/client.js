@@ -6,6 +6,9 @@ const { findBinary } = require('./binary');
 
 const START_TIMEOUT_MS = 10000;
 
+// An undefined token would be one more parameter: the client then sends both as an array.
+const withToken = (params, token) => (token ? [params, token] : [params]);
+
 class Paired {
   constructor(context, log) {
     this.context = context;
@@ -92,7 +95,8 @@ class Paired {
 
   async execute(command, argument, token) {
     const client = await this.ready();
-    return client.sendRequest('workspace/executeCommand', { command, arguments: argument === undefined ? [] : [argument] }, token);
+    const params = { command, arguments: argument === undefined ? [] : [argument] };
+    return client.sendRequest('workspace/executeCommand', ...withToken(params, token));
   }
 
   // The same, and `hear` gets what is said as it comes: progress for people, pieces of the answer.
@@ -104,8 +108,8 @@ class Paired {
       client.onProgress(new ProgressType(), workDoneToken, value => hear({ message: value.kind === 'report' ? value.message : undefined })),
     ];
     try {
-      return await client.sendRequest('workspace/executeCommand', {
-        command, arguments: [argument], partialResultToken, workDoneToken }, token);
+      const params = { command, arguments: [argument], partialResultToken, workDoneToken };
+      return await client.sendRequest('workspace/executeCommand', ...withToken(params, token));
     } finally {
       for (const listener of listeners) listener.dispose();
     }
