@@ -1,8 +1,10 @@
 // The language client: starts `paired lsp`, tells who wants to know how it is.
 'use strict';
 const vscode = require('vscode');
-const { LanguageClient, ProgressType, RevealOutputChannelOn, State } = require('vscode-languageclient/node');
 const { findBinary } = require('./binary');
+
+// Most of the package, and loaded when it is used: the window does not wait for it while we are activated.
+const library = () => require('vscode-languageclient/node');
 
 const START_TIMEOUT_MS = 10000;
 
@@ -22,7 +24,7 @@ class Paired {
   }
 
   get running() {
-    return this.client?.state === State.Running;
+    return this.client !== undefined && this.client.state === library().State.Running;
   }
 
   find() {
@@ -51,6 +53,8 @@ class Paired {
     }
     const more = vscode.workspace.isTrusted ? settings.get('arguments') || [] : settings.inspect('arguments')?.globalValue || [];
     const run = { command: found.file, args: ['lsp', ...more] };
+    await new Promise(resolve => setImmediate(resolve)); // activation is over
+    const { LanguageClient, RevealOutputChannelOn } = library();
     this.client = new LanguageClient('paired', 'paired', { run, debug: run }, {
       documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
       outputChannel: this.log,
@@ -104,8 +108,8 @@ class Paired {
     const client = await this.ready();
     const [partialResultToken, workDoneToken] = ['part', 'work'].map(kind => `paired-${kind}-${++this.tokens}`);
     const listeners = [
-      client.onProgress(new ProgressType(), partialResultToken, value => hear({ text: value.text })),
-      client.onProgress(new ProgressType(), workDoneToken, value => hear({ message: value.kind === 'report' ? value.message : undefined })),
+      client.onProgress(new (library().ProgressType)(), partialResultToken, value => hear({ text: value.text })),
+      client.onProgress(new (library().ProgressType)(), workDoneToken, value => hear({ message: value.kind === 'report' ? value.message : undefined })),
     ];
     try {
       const params = { command, arguments: [argument], partialResultToken, workDoneToken };
