@@ -38,6 +38,7 @@ void model_bury(struct model_run *run) {
         mem_free((char *)(uintptr_t)run->forward[i].value);
     }
     run->m->body_bytes -= run->body.len;
+    model_kept_done(run->kept);
     buf_done(&run->body);
     buf_done(&run->out);
     buf_done(&run->held);
@@ -248,6 +249,8 @@ static void plan_run(void *ctx, struct job *job) {
                            &run->plan, &run->error);
     if (r < 0 && run->error.code == 0)
         (void)err_set(&run->error, r, "the store did not answer");
+    if (run->wants_kept && r == 0)
+        run->kept = model_keep_read(run->m->services);
 }
 
 static void plan_done(void *ctx, bool cancelled) {
@@ -258,6 +261,7 @@ static void plan_done(void *ctx, bool cancelled) {
         model_finish(run, ROUTE_FAULT_SERVER, run->error.message);
         return;
     }
+    model_keep_take(run->m, run->kept);
     model_notice_changes(run->m, run->plan);
     if (!run->keys && run->plan->count)
         keep_plan(run->m, run->plan);
@@ -266,6 +270,7 @@ static void plan_done(void *ctx, bool cancelled) {
 
 static void to_plan(struct model_run *run) {
     run->error = (struct err){0};
+    run->wants_kept = !run->m->kept;
     submit(run, plan_run, plan_done);
 }
 
@@ -463,7 +468,8 @@ void models_stop(struct models *m) {
         return;
     m->stopped = true;
     env_timer_cancel(loop_env(m->loop), m->settle_timer);
-    m->settle_timer = NULL;
+    env_timer_cancel(loop_env(m->loop), m->keep_timer);
+    m->settle_timer = m->keep_timer = NULL;
     for (struct model_run *run = m->runs, *next; run; run = next) {
         next = run->next;
         model_cancel(run);
@@ -476,6 +482,7 @@ void models_done(struct models *m) {
     if (!m)
         return;
     model_settle_rest(m);
+    model_keep_rest(m);
     for (size_t i = 0; i < MODEL_PLANS_MAX; i++)
         model_plan_unref(m->plans[i]);
     model_leases_done(m);

@@ -21,6 +21,7 @@ enum {
     MODEL_ARMS_MAX = 64,     // models of backends whose tokens are learned
     MODEL_TRIED_MAX = 16,    // models that one request is tried with
     MODEL_SETTLE_MAX = 1024, // ends that wait to be written
+    MODEL_KEEP_MS = 5000,    // what the router knows is written so long after it changed
     MODEL_SETTLE_MS = 200,   // … so long, to be written together
     MODEL_LEASES_MAX = 32,
     MODEL_INLINE_BYTES_MAX = 512 * 1024, // bodies up to here are looked at on the loop
@@ -148,6 +149,15 @@ struct models {
     size_t next_refusal;
     struct env_timer *settle_timer;
     bool settling, stopped;
+    struct env_timer *keep_timer;
+    bool kept, keeping; // what was kept has been read; is being written
+    uint64_t kept_changes, kept_outcomes;
+};
+
+struct model_kept { // what the router knows, as it is stored
+    struct models *m;
+    struct buf ledger, learned;
+    bool written;
 };
 
 struct model_run {
@@ -176,6 +186,8 @@ struct model_run {
 
     // how it goes
     struct model_plan *plan;
+    bool wants_kept;
+    struct model_kept *kept;
     bool replanned, stripped;
     uint64_t tried;                       // offers, by their place
     uint32_t tried_arms[MODEL_TRIED_MAX]; // models that alone failed
@@ -298,6 +310,13 @@ void model_send(struct model_run *run);                                  // what
 void model_attempt_over(struct model_run *run, bool ok, bool cancelled); // frees what it used
 // Calls events.done and frees.
 void model_finish(struct model_run *run, enum route_fault fault, const char *message);
+
+// models_keep.c
+struct model_kept *model_keep_read(struct services *services);      // on a worker; NULL: not now
+void model_keep_take(struct models *m, const struct model_kept *k); // the first one counts
+void model_keep_soon(struct models *m);
+void model_keep_rest(struct models *m);     // without the pool, which is gone
+void model_kept_done(struct model_kept *k); // accepts NULL
 
 // models_price.c
 // The list of prices with the user's own (`dirs` NULL: without). A file with a mistake is told of

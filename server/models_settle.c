@@ -185,6 +185,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
         model_lease_end(run, model_now_ms());
     e->saved += model_saved(m->catalogue, run->read.name, &run->usage, cost);
     settle_soon(m);
+    model_keep_soon(m);
 }
 
 void model_settle_lease(struct models *m, const struct model_lease *l) {

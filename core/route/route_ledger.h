@@ -12,6 +12,7 @@
 // size; nothing is allocated after route_ledger_new.
 #pragma once
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/route/route_breaker.h"
 #include "core/route/route_limits.h"
@@ -116,3 +117,7 @@ bool route_ledger_row(const struct route_ledger *l, size_t *cursor, struct route
 int route_ledger_restore(struct route_ledger *l, const struct route_row *row, struct err *err);
 // Counts changes; equal numbers mean that nothing has to be written.
 uint64_t route_ledger_changes(const struct route_ledger *l);
+// All rows as bytes, with version and checksum. ERR_NOMEM.
+int route_ledger_write(const struct route_ledger *l, struct buf *out, struct err *err);
+// Takes them back, rows that cannot be left out. ERR_CORRUPT, ERR_VERSION.
+int route_ledger_read(struct route_ledger *l, const void *bytes, size_t n, struct err *err);

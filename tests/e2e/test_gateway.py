@@ -33,6 +33,9 @@ class Gate:
             self.paired(*argv, input=b"sk-test-key-%d\n" % i)
             if grant:
                 self.grant(i)
+        self.hold()
+
+    def hold(self):
         self.holder = subprocess.Popen(
             [p.PAIRED, "gateway", "run", "--", "sh", "-c",
              "echo $ANTHROPIC_BASE_URL $ANTHROPIC_AUTH_TOKEN $OPENAI_BASE_URL $OPENAI_API_KEY; cat"],

@@ -1,6 +1,9 @@
 """Which backend and which model the gateway asks: names, policies, prices, quotas, budgets. Backends on this machine cost
 nothing unless they are priced under a name ("cheap=gpt-5-nano"), which is how prices come in here."""
 import json
+import os
+import signal
+import time
 
 import process_lib as p
 from backend import Backend
@@ -197,6 +200,28 @@ def test_a_wrong_key_does_not_lock_a_backend_out():
         assert g.post(ask("claude-x"))[0] == 401  # asked again: who says how long it stays wrong?
         assert g.post(ask("claude-x"))[0] == 200
         assert counts(g) == [3]
+
+
+def test_a_spent_quota_is_known_after_a_restart():
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with Gate([Backend("spent", plan=[QUOTA]), Backend("fresh")], settings=(NOT_BY_CHANCE,)) as g:
+            for n in range(50):  # until the one is asked whose quota is used up
+                assert b"fresh" in g.post(ask("auto", "Question %d" % n))[2]
+                if g.backends[0].requests:
+                    break
+            assert counts(g)[0] == 1
+            if how == signal.SIGKILL:
+                time.sleep(15)  # MODEL_KEEP_MS and the write
+            engine = g.world.engine_pid()
+            os.kill(engine, how)
+            p.wait_until(lambda: not os.path.exists("/proc/%d" % engine), 30, "the engine's end")
+            g.holder.stdin.close()
+            g.holder.wait(20)
+            g.hold()
+            for i in range(20):
+                assert b"fresh" in g.post(ask("auto", "Another question %d" % i))[2]
+            assert counts(g)[0] == 1, (how, counts(g))
+
 
 
 if __name__ == "__main__":

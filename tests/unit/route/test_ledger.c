@@ -254,7 +254,27 @@ static void a_restart_changes_nothing(void **state) {
             struct route_standing x = look(l, names[i], at), y = look(next, names[i], at);
             assert_memory_equal(&x, &y, sizeof x);
         }
+    // The same as bytes; damaged ones are refused.
+    struct route_ledger *fourth = ledger(), *fifth = ledger();
+    AUTO_BUF bytes = {0};
+    AUTO_BUF again = {0};
+    assert_int_equal(route_ledger_write(l, &bytes, NULL), 0);
+    assert_int_equal(route_ledger_read(fourth, bytes.data, bytes.len, NULL), 0);
+    assert_int_equal(route_ledger_write(fourth, &again, NULL), 0);
+    assert_int_equal(bytes.len, again.len);
+    assert_memory_equal(bytes.data, again.data, bytes.len);
+    for (size_t i = 0; i < bytes.len; i++) {
+        assert_int_equal(route_ledger_read(fifth, bytes.data, i, NULL), ERR_CORRUPT);
+        bytes.data[i] ^= 0x20;
+        assert_int_equal(route_ledger_read(fifth, bytes.data, bytes.len, NULL), ERR_CORRUPT);
+        bytes.data[i] ^= 0x20;
+    }
+    size_t none = 0;
+    assert_false(route_ledger_row(fifth, &none, &row));
+    route_ledger_free(fourth);
+    route_ledger_free(fifth);
     // Rows that nobody wrote are left out.
+    row = (struct route_row){.account = "a"};
     struct route_row good = row;
     for (int i = 0; i < 9; i++) {
         row = good;
