@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+enum { LEARN_BYTES_MIN = 2048 };                // of less the frame is too large a part
 static const double PER_BYTE = .25, LEARN = .2; // until answers have taught better; per answer
 
 struct model_session *model_session_of(struct models *m, uint64_t conversation, bool make) {
@@ -90,7 +91,7 @@ void model_remember_usage(struct model_run *run) {
     if (!u->known || prompt <= 0 || prompt > INT32_MAX || u->output < 0 || u->output > INT32_MAX)
         return; // nobody counts like that
     double per_byte = (double)prompt / (double)run->body.len;
-    if (per_byte > .02 && per_byte < 2)
+    if (run->body.len >= LEARN_BYTES_MIN && per_byte > .02 && per_byte < 2)
         learn(&arm_of(run->m, run->arm)->per_byte, per_byte);
     learn(&s->added, fmax((double)prompt - (s->turns > 1 ? s->prompt : 0), 1));
     learn(&s->output, (double)u->output);
