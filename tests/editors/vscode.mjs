@@ -131,7 +131,9 @@ async function work(w, dir, paired, env) {
       run(['consent', 'grant', 'scripted', '--yes']);
       await w.command('paired: Restart');
       await sleep(5000); // until the editor has heard of it
-      const ms = await w.chat('@paired where is the total summed up?', 'scripted model that said so');
+      // While the editor takes in a new list it has no model for a moment, and says so.
+      const asked = () => w.chat('@paired where is the total summed up?', 'scripted model that said so');
+      const ms = await asked().catch(asked);
       await w.page.locator('.interactive-input-part', { hasText: 'paired (local' }).first().waitFor({ timeout: w.patience });
       await w.page.locator('.interactive-input-part .action-label', { hasText: 'paired (local' }).first().click();
       await w.type('tiny'); // among the others, which are folded
