@@ -16,9 +16,9 @@ enum { READY_FD = 3, ENVIRONMENT_MAX = 64 };
 
 // What the engine may see of the environment of whoever happens to start it first. Sessions bring
 // their own allow-list in HELLO.
-static const char *const engine_variables[] = {"HOME",        "USER",     "LOGNAME", "PATH",
-                                               "LANG",        "TZ",       "TMPDIR",  "https_proxy",
-                                               "HTTPS_PROXY", "no_proxy", "NO_PROXY"};
+static const char *const engine_variables[] = {
+    "HOME",   "USER",        "LOGNAME",     "PATH",     "LANG",     "TZ",
+    "TMPDIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE"};
 static const char *const engine_prefixes[] = {"XDG_",   "PAIRED_", "LC_",  "ASAN_",
                                               "UBSAN_", "TSAN_",   "LSAN_"};
 

@@ -17,7 +17,7 @@ static void put_routed_error(struct http_exchange *x, enum wire_family family, i
                              const char *route) {
     AUTO_BUF body = {0};
     char seconds[24];
-    struct http_header headers[3] = {{"content-type", "application/json"}};
+    struct http_header headers[4] = {{"content-type", "application/json"}};
     size_t n = 1;
     (void)wire_write_fault(family, fault, message, &body);
     if (retry_after_ms >= 0) {
@@ -26,6 +26,10 @@ static void put_routed_error(struct http_exchange *x, enum wire_family family, i
     }
     if (*route)
         headers[n++] = (struct http_header){"x-paired-route", route};
+    // The SDKs ask again by themselves; here that has been done, or is of no use.
+    if (fault != ROUTE_FAULT_RATE && fault != ROUTE_FAULT_OVERLOADED &&
+        fault != ROUTE_FAULT_SERVER && fault != ROUTE_FAULT_TIMEOUT)
+        headers[n++] = (struct http_header){"x-should-retry", "false"};
     (void)http_respond(x, status, headers, n, body.data ? body.data : "", body.len);
 }
 

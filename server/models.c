@@ -54,7 +54,9 @@ void model_bury(struct model_run *run) {
 void model_finish(struct model_run *run, enum route_fault fault, const char *message) {
     const struct backend *b =
         run->plan && run->attempts ? run->plan->offers[run->offer].backend : NULL;
-    bool theirs = b && fault != ROUTE_FAULT_NONE && !run->begun && run->status / 100 == 4 &&
+    bool about = fault == ROUTE_FAULT_REQUEST || fault == ROUTE_FAULT_CONTEXT ||
+                 fault == ROUTE_FAULT_SIGNATURE; // the request: in the backend's own words
+    bool theirs = b && about && !run->begun && run->status / 100 == 4 &&
                   (int)b->family == (int)run->family && run->held.len;
     struct model_result result = {.whole = fault == ROUTE_FAULT_NONE,
                                   .begun = run->begun,
@@ -193,7 +195,8 @@ static void choose_first(struct model_run *run) {
     int64_t wait_ms = 0;
     run->tried = run->tried_arm_count = 0;
     if (run->plan->count == 0) {
-        model_finish(run, ROUTE_FAULT_AUTH, run->plan->why);
+        model_finish(run, run->plan->spent ? ROUTE_FAULT_BILLING : ROUTE_FAULT_AUTH,
+                     run->plan->why);
         return;
     }
     switch (model_choose(run, &wait_ms)) {

@@ -257,17 +257,41 @@ void model_attempt_over(struct model_run *run, bool ok, bool cancelled) {
     }
 }
 
+// Servers repeat a key that they refuse.
+static void hide_key(const struct model_run *run, char *text, size_t n) {
+    const char *key = run->plan->offers[run->offer].key;
+    size_t key_n = key ? strlen(key) : 0;
+    for (char *at; n && key_n >= 4 && (at = memmem(text, n, key, key_n)) != NULL;)
+        memset(at, 'x', key_n);
+}
+
+static const char *advice_of(enum route_fault fault) {
+    switch (fault) {
+    case ROUTE_FAULT_AUTH:
+        return "; its key was refused: `paired backends add NAME --replace --key-stdin` gives it "
+               "another";
+    case ROUTE_FAULT_BILLING:
+        return "; its account cannot pay for it: see the provider's page about billing";
+    case ROUTE_FAULT_QUOTA:
+        return "; its quota is used up: wait, or add another backend or account";
+    default:
+        return "";
+    }
+}
+
 // What it was, in run->fault_text too.
 static enum route_fault fault_at_end(struct model_run *run, const struct http_answer *answer) {
     if (run->status && run->status / 100 != 2) {
         AUTO_BUF text = {0};
         struct wire_event e;
         wire_read_fault(family_of(run), run->status, run->held.data, run->held.len, &e, &text);
-        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s",
-                       (int)(e.n < sizeof run->fault_text ? e.n : sizeof run->fault_text - 1),
-                       e.text ? e.text : "");
-        return route_limits_judge(&run->limits, e.fault, e.retry_after_ms, e.resets_at_s,
-                                  model_now_ms());
+        hide_key(run, run->held.data, run->held.len);
+        hide_key(run, text.data, text.len);
+        run->fault = route_limits_judge(&run->limits, e.fault, e.retry_after_ms, e.resets_at_s,
+                                        model_now_ms());
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s%s",
+                       (int)(e.n < 200 ? e.n : 200), e.text ? e.text : "", advice_of(run->fault));
+        return run->fault;
     }
     if (run->fault == ROUTE_FAULT_NONE && !run->ended) {
         bool late = answer->failure == HTTP_TIMEOUT || answer->failure == HTTP_STALL;
@@ -418,6 +442,7 @@ static int start_call(struct model_run *run, const struct model_offer *offer, st
                                    .connect_ms = offer->local ? 2000 : 10000,
                                    .first_byte_ms = seconds(run, "models.first_byte_s"),
                                    .stall_ms = seconds(run, "models.stall_s"),
+                                   .ca_file = model_ca_file(),
                                    .proxy = model_proxy(offer->local),
                                    .no_proxy = model_no_proxy()};
     run->out_bytes = run->out.len;

@@ -38,6 +38,10 @@ const char *model_proxy(bool local) {
     return local ? NULL : variable("https_proxy", "HTTPS_PROXY");
 }
 
+const char *model_ca_file(void) {
+    return variable("SSL_CERT_FILE", "SSL_CERT_FILE");
+}
+
 const char *model_no_proxy(void) {
     return variable("no_proxy", "NO_PROXY");
 }

@@ -16,3 +16,6 @@ size_t model_put_key(enum backend_family family, const char *key, struct buf *be
 // As the engine's environment names it; NULL: none. What is on this machine is asked directly.
 const char *model_proxy(bool local);
 const char *model_no_proxy(void);
+// Certificates that are trusted instead of the system's: SSL_CERT_FILE, as OpenSSL's programs read
+// it.
+const char *model_ca_file(void);

@@ -170,6 +170,7 @@ static void put_connection(struct http_call *call, const struct http_request *re
     (void)SET(call, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)SET(call, CURLOPT_BUFFERSIZE, 65536L);
     (void)SET(call, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    call->proxied = request->proxy && *request->proxy;
     (void)SET(call, CURLOPT_PROXY, request->proxy ? request->proxy : "");
     if (request->no_proxy)
         (void)SET(call, CURLOPT_NOPROXY, request->no_proxy);
@@ -263,7 +264,10 @@ static enum http_failure failure_of(const struct http_call *call, CURLcode code)
     case CURLE_COULDNT_RESOLVE_HOST:
         return HTTP_DNS;
     case CURLE_COULDNT_CONNECT:
-        return HTTP_CONNECT;
+        return call->proxied ? HTTP_PROXY : HTTP_CONNECT;
+    case CURLE_RECV_ERROR: // "CONNECT tunnel failed, response 407", older: "… from proxy after
+                           // CONNECT"
+        return call->proxied && strstr(call->problem, "CONNECT") ? HTTP_PROXY : HTTP_RESET;
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PROXY:
         return HTTP_PROXY;
@@ -288,7 +292,28 @@ static enum http_failure failure_of(const struct http_call *call, CURLcode code)
     }
 }
 
-static const char *advice_of(enum http_failure failure) {
+struct advice {
+    const char *word; // in libcurl's own text, whose cause is known
+    const char *text;
+};
+
+// What OpenSSL and GnuTLS say about certificates.
+static const struct advice of_tls[] = {
+    {"not yet valid", "its certificate begins later than this machine's clock says: set the clock"},
+    {"not yet activated",
+     "its certificate begins later than this machine's clock says: set the clock"},
+    {"expired", "its certificate has expired, or this machine's clock is ahead"},
+    {"self-signed", "nobody whom this machine trusts has signed its certificate; one of your own "
+                    "is trusted when SSL_CERT_FILE names it"},
+    {"self signed", "nobody whom this machine trusts has signed its certificate; one of your own "
+                    "is trusted when SSL_CERT_FILE names it"},
+    {"issuer", "nobody whom this machine trusts has signed its certificate: install "
+               "ca-certificates, or name the signer's certificate in SSL_CERT_FILE"},
+    {"subject name", "its certificate is for another host name: check the URL"},
+    {"does not match", "its certificate is for another host name: check the URL"},
+};
+
+static const char *advice_of(enum http_failure failure, CURLcode code, const char *problem) {
     static const char *const advice[] = {
         [HTTP_OK] = "",
         [HTTP_DNS] = "the backend's host name is not known: check its URL and the network",
@@ -301,18 +326,27 @@ static const char *advice_of(enum http_failure failure) {
         [HTTP_RESET] = "the connection was cut before the answer was whole",
         [HTTP_PROTOCOL] = "what answered does not speak HTTP as a backend does: check the URL",
     };
+    if (failure == HTTP_TLS)
+        for (size_t i = 0; i < COUNT_OF(of_tls); i++)
+            if (strcasestr(problem, of_tls[i].word))
+                return of_tls[i].text;
+    if (failure == HTTP_CONNECT && strcasestr(problem, "unreachable"))
+        return "its address cannot be reached: is this machine online?";
+    if (failure == HTTP_TIMEOUT && (int)code == CURLE_OPERATION_TIMEDOUT && *problem)
+        return "no connection in time: is the network up, does a firewall stand in between?";
     return advice[failure];
 }
 
 void http_call_finish(struct http_call *call, CURLcode code) {
     char message[320] = "";
     enum http_failure failure = failure_of(call, code);
+    const char *advice = advice_of(failure, code, call->problem);
     long sent = 0;
     (void)call->client->curl->easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
     if (failure != HTTP_OK && *call->problem)
-        (void)snprintf(message, sizeof message, "%s (%.160s)", advice_of(failure), call->problem);
+        (void)snprintf(message, sizeof message, "%s (%.120s)", advice, call->problem);
     else
-        (void)snprintf(message, sizeof message, "%s", advice_of(failure));
+        (void)snprintf(message, sizeof message, "%s", advice);
     const struct http_answer answer = {.status = call->status,
                                        .whole = failure == HTTP_OK,
                                        .failure = failure,

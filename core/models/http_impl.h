@@ -37,6 +37,7 @@ struct http_call {
     int status;
     enum http_failure gave_up; // by us
     bool paused, cancelled, too_large;
+    bool proxied; // a proxy is named; it may still be passed by
     char problem[CURL_ERROR_SIZE];
 };
 

@@ -282,7 +282,7 @@ class Faulty:
             self.requests.append({"path": path, "headers": headers, "body": body, "case": case, "begun": begun})
         fault = self.faults(case, attempt)
         stream = "streamGenerateContent" in path if self.family == "gemini" else bool(body.get("stream"))
-        return Reply(self, s, self.rest(self.answers[case], begun), case, stream).send(fault)
+        return Reply(self, s, self.rest(self.answers[case], begun), case, stream, headers).send(fault)
 
     def rest(self, a, begun):
         """What is still to be said after `begun`; how it is said is the backend's habit."""
@@ -299,7 +299,8 @@ class Faulty:
 
 
 class Reply:
-    def __init__(self, backend, s, answer, case, stream):
+    def __init__(self, backend, s, answer, case, stream, headers):
+        self.headers = headers
         self.b, self.s, self.a, self.case, self.stream = backend, s, answer, case, stream
         self.family = backend.family
         self.rng = backend.rng
@@ -380,6 +381,11 @@ class Reply:
     def do_quota(self):
         return self.fail(429, "rate_limit_error" if self.family == "anthropic" else "insufficient_quota",
                          "usage limit reached", ["retry-after: 7200"])
+
+    def do_401(self):
+        """As some servers do it: with the key in the text."""
+        key = self.headers.get("x-api-key") or self.headers.get("authorization", "")
+        return self.fail(401, "authentication_error", "invalid key " + key)
 
     def do_529(self):
         return self.fail(529, "overloaded_error", "Overloaded")
@@ -525,4 +531,4 @@ class Reply:
 
 
 HARMLESS = ("wrong_type", "document", "trickle")
-FAULTS = tuple(sorted(n[3:] for n in dir(Reply) if n.startswith("do_") and n not in ("do_ok", "do_cut_in_tool")))
+FAULTS = tuple(sorted(n[3:] for n in dir(Reply) if n.startswith("do_") and n not in ("do_ok", "do_401", "do_cut_in_tool")))

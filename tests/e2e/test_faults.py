@@ -164,7 +164,7 @@ def run(count, seed, groups=8, at_once=12):
         gates = [Group(world, n, answers, faults, seed) for n in range(groups)]
         begin = time.monotonic()
         with ThreadPoolExecutor(at_once) as pool:
-            while sum(hit.values()) < count:  # a second fault is not met when the first ended or harmed nothing
+            while sum(hit.values()) < count and len(results) < 2 * count:  # a second fault is not met when the first ended or harmed nothing
                 cases = plans(count - sum(hit.values()), number, rng)
                 number += len(cases)
                 answers.update({c.number: c.answer for c in cases})
