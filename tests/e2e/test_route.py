@@ -224,5 +224,60 @@ def test_a_spent_quota_is_known_after_a_restart():
 
 
 
+def usage_of(g, backend):
+    rows = json.loads(g.paired("usage", "--by", "backend", "--json"))["rows"]
+    return next((r for r in rows if r["key"] == backend), {"requests": 0})
+
+
+def cached(backend):
+    """What a provider would bill: what it has seen before is read from its cache, the rest is written into it."""
+    seen = [0]
+
+    def usage(request):
+        tokens = len(json.dumps(request)) // 4
+        bill = {"input_tokens": 0, "cache_read_input_tokens": seen[0], "output_tokens": 20,
+                "cache_creation_input_tokens": max(tokens - seen[0], 0)}
+        seen[0] = tokens
+        return bill
+    backend.usage = usage
+    return backend
+
+
+def turn_bytes(n):
+    """A turn as some client writes it: its own blanks, escapes, numbers and order of members."""
+    return (b',{"role":"assistant","content":[{"type":"tool_use","id":"t%d","name":"Bash","input":{ "n":1.50e0 }}]}'
+            b', {"content":[{"tool_use_id":"t%d","type":"tool_result","content":"\\u00e9 \\/ line %d"}],"role":"user"}' % (n, n, n))
+
+
+def test_fifty_turns_stay_with_one_cache():
+    head = (b'{"model":"auto", "max_tokens":400,"tools":[{"name":"Bash","input_schema":{"type":"object"}}],"system":[{"type":"text",'
+            b'"text":"%s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"%s"}' %
+            (b"you are careful. " * 1800, TITLE.encode()))
+    first, other = cached(Backend("one")), cached(Backend("two"))
+    # Of equal skill and equal price for what is read; the second one's answers are a sixth cheaper.
+    with Gate([first, other], grant=False, models=(("m=gpt-5.6-terra",), ("m=claude-sonnet-5",)),
+              settings=(NOT_BY_CHANCE, ("models.policy", "cheapest"))) as g:
+        g.grant(0)
+        body, told = head, []
+        for n in range(50):
+            if n == 10:
+                g.grant(1)
+                p.wait_until(lambda: b"two" in g.post(ask("auto", TITLE + str(time.time())))[2], 30,
+                             "a new conversation goes to what is cheaper")
+            status, headers, _, _ = g.post(body + b"]}")
+            assert status == 200, (n, status)
+            told.append((body + b"]}").replace(b'"auto"', b'"m"', 1))
+            body += turn_bytes(n)
+        stayed, left = why(g, headers["x-paired-route"])["candidates"]
+        assert stayed["backend"] == "b0" and stayed["cached"] > 8000 and stayed["usd"] < left["usd"], (stayed, left)
+        sent = [r["body"] for r in first.requests]
+        assert sent == told, "bytes were changed"  # all of them, the last breakpoint and what is behind it
+        assert all(b.startswith(a[:-2]) for a, b in zip(sent, sent[1:]))  # so each prefix is the one before
+        assert all(b"you are careful" not in r["body"] for r in other.requests)
+        p.wait_until(lambda: usage_of(g, "b0")["requests"] == 50, 20, "fifty requests in usage")
+        used = usage_of(g, "b0")
+        assert used["cached"] / (used["cached"] + used["cache_write"] + used["input"]) > 0.95, used
+
+
 if __name__ == "__main__":
     p.main(globals())
