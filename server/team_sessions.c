@@ -165,19 +165,18 @@ static int keep_talk(struct db *db, void *ctx, struct buf *result, struct err *e
 }
 
 // What chats keep: so that an editor's list has it, and shows what was said.
-static int keep_chat(struct call *call, const char *id, const char *agent, struct text question,
-                     struct text said, struct err *err) {
+static int keep_chat(struct call *call, const char *id, const char *agent, struct text title,
+                     struct text question, struct text said, struct err *err) {
     struct answer answer = {0};
     char turn[64];
-    const char *title = question.data;
-    const char *eol = question.len ? memchr(title, '\n', question.len) : NULL;
-    size_t n = utf_cut(title, eol ? (size_t)(eol - title) : question.len, TITLE_BYTES);
+    const char *eol = title.len ? memchr(title.data, '\n', title.len) : NULL;
+    title.len = utf_cut(title.data, eol ? (size_t)(eol - title.data) : title.len, TITLE_BYTES);
     (void)snprintf(turn, sizeof turn, "%.16s-%llu", call->caller->session,
                    (unsigned long long)call->caller->seq);
     const struct acp_keep_input in = {
         .id = {id, strlen(id)},
         .cwd = {call->caller->workspace, strlen(call->caller->workspace)},
-        .title = {title, n},
+        .title = title,
         .agent = {agent, strlen(agent)},
         .turn = {turn, strlen(turn)},
         .question = question,
@@ -186,6 +185,13 @@ static int keep_chat(struct call *call, const char *id, const char *agent, struc
     int r = acp_keep_run(call, &in, &answer, err);
     answer_done(&answer);
     return r;
+}
+
+// Of the question that it began with.
+static struct text title_of(const json_t *talk, struct text question) {
+    const json_t *title = json_object_get(talk, "title");
+    struct text first = {json_string_value(title), json_string_length(title)};
+    return first.len ? first : question;
 }
 
 int team_sessions_keep(struct call *call, const char *id, const char *agent, const json_t *talk,
@@ -201,7 +207,7 @@ int team_sessions_keep(struct call *call, const char *id, const char *agent, con
     (void)snprintf(k.key, sizeof k.key, "%s%s", talk_prefix, id);
     r = store_write(store, NULL, keep_talk, &k, NULL, NULL, err);
     if (r == 0 && strcmp(call->caller->face, "acp") != 0)
-        r = keep_chat(call, id, agent, question, said, err);
+        r = keep_chat(call, id, agent, title_of(talk, question), question, said, err);
     return r;
 }
 

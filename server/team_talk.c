@@ -4,6 +4,7 @@
 #include "core/base/env.h"
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
+#include "core/base/utf.h"
 #include "core/store/agent_store.h"
 #include "server/acp_kept.h"
 #include "server/team_impl.h"
@@ -11,6 +12,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+enum { TITLE_BYTES = 200 }; // of the first question, for lists
 
 static const char rules[] =
     "You answer a developer's questions about the repository in this folder.\n"
@@ -219,7 +222,8 @@ int team_talk_question(struct team *t, struct err *err) {
 // --- the store -----------------------------------------------------------------------------------
 
 static int begin_new(struct team *t, struct err *err) {
-    t->talk = json_pack("{s:s, s:[]}", "agent", t->agent->name, "messages");
+    t->talk = json_pack("{s:s, s:s%, s:[]}", "agent", t->agent->name, "title", t->question,
+                        utf_cut(t->question, t->question_bytes, TITLE_BYTES), "messages");
     return t->talk ? 0 : no_memory(err);
 }
 

@@ -399,6 +399,7 @@ def test_a_conversation_goes_on_in_every_client():
             assert part in said_so_far, part
         for before, after in zip(m.requests, m.requests[1:]):
             assert plain(after["body"])[0].startswith(plain(before["body"])[1])
+        assert s.paired("sessions").strip().endswith(": what is total_of?")  # what it began with
         kept = s.paired("sessions", "show", id[5:12])
         assert kept.index("> what is total_of?") < kept.index("> and who calls it?") < kept.index("> is that tested?") < \
             kept.index("> thank you"), kept
