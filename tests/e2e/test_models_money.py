@@ -81,10 +81,11 @@ def log_of(g):
 
 
 def test_a_budget_warns_once_when_it_is_nearly_spent_and_once_when_it_is():
-    # One request costs 50 cents.
-    own = {"version": 1, "models": [{"name": "claude-haiku-4-5", "family": "anthropic", "input": 50000, "output": 0}]}
+    # One request costs 50 cents, more than was to be expected of it: what is over the budget beforehand is not asked.
+    usage = lambda _: {"input_tokens": 1000, "output_tokens": 1}
+    own = {"version": 1, "models": [{"name": "claude-haiku-4-5", "family": "anthropic", "input": 500, "output": 0}]}
     ask = dict(CHAT, model="claude-haiku-4-5", max_tokens=9)
-    b = Backend()
+    b = Backend(usage=usage)
     with Priced(json.dumps(own), [b], models=(HAIKU,), settings=(("models.budget_day_usd", "2"),)) as g:
         def spent(requests):
             p.wait_until(lambda: json.loads(g.paired("usage", "--json"))["today"]["requests"] == requests, 20, "it is written")
@@ -102,8 +103,8 @@ def test_a_budget_warns_once_when_it_is_nearly_spent_and_once_when_it_is():
         found = json.loads(g.paired("budget", "--json", code=3))
         assert found["day"]["percent"] == 100 and found["over"]
     # 40 cents each: four fifths are crossed by the fourth one.
-    own["models"][0]["input"] = 40000
-    b = Backend()
+    own["models"][0]["input"] = 400
+    b = Backend(usage=usage)
     with Priced(json.dumps(own), [b], models=(HAIKU,), settings=(("models.budget_day_usd", "2"),)) as g:
         for i in range(4):
             assert g.post(ask)[0] == 200
