@@ -307,18 +307,26 @@ void model_next(struct model_run *run, enum route_fault fault, const char *messa
         model_refused(run);
         fault = run->cut_fault;
     }
-    int64_t wait = run->limits.retry_after_ms, ignored;
+    int64_t wait = run->limits.retry_after_ms, other_wait = 0;
     if (wait < 0)
         wait = (int64_t)500 << run->retries;
     bool again = may_pass(fault) && run->retries < MODEL_RETRIES_MAX && wait <= MODEL_WAIT_MS_MAX;
     model_tried(run, fault);
     run->same_model = again && fault == ROUTE_FAULT_RATE; // it is only too fast
-    if (fault != ROUTE_FAULT_REQUEST && model_choose(run, &ignored) == MODEL_CHOSEN) {
+    enum model_chosen chosen =
+        fault != ROUTE_FAULT_REQUEST ? model_choose(run, &other_wait) : MODEL_NOBODY;
+    if (chosen == MODEL_CHOSEN) {
         to_prepare(run);
         return;
     }
     run->same_model = false;
     run->error = (struct err){0};
+    if (chosen == MODEL_LATER && (!again || other_wait < wait)) { // another one is back sooner
+        run->waits++;
+        run->failed_ns = 0;
+        if (later(run, other_wait))
+            return;
+    }
     if (again) {
         run->retries++;
         run->failed_ns = 0;

@@ -73,15 +73,43 @@ def sdks(home, tally, mock):
         without_backend(home, "mock")
 
 
+def mock_of(home, *fault):
+    mock = subprocess.Popen([common.NODE, os.path.join(common.HERE, "gateway_mock.mjs"), common.MODULES, *fault],
+                            stdout=subprocess.PIPE, stdin=subprocess.PIPE, env=home.env, text=True)
+    return mock, mock.stdout.readline().strip()
+
+
+def faults(home, tally, mock):
+    """The SDKs notice nothing of a backend that fails each time in one of aimock's ways while another one works."""
+    for family, fault in (("anthropic", "cut"), ("chat", "cut"), ("responses", "cut"), ("gemini", "cut"),
+                          ("anthropic", "drop"), ("chat", "malformed"), ("responses", "disconnect")):
+        broken, url = mock_of(home, fault)
+        backend(home, "broken", family, url, "mock-model")  # of equals the first one is asked
+        backend(home, "mock", family, mock, "mock-model")
+        code, output, _ = home.run([home.paired, "gateway", "run", "--", common.NODE,
+                                    os.path.join(common.HERE, "gateway.mjs"), common.MODULES], 120)
+        lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+        bad = [f"{x['what']}: {x.get('detail', '')[:150]}" for x in lines if not x["good"]]
+        tally.check(code == 0 and len(lines) >= 9 and not bad, f"backend {family} that fails by {fault}: nothing is lost",
+                    "; ".join(bad) or f"{len(lines)} asked")
+        entries = json.loads(paired(home, "audit", "list", "--json"))["entries"]
+        asked = [e for e in entries if e["event"] == "send" and e["audience"] == "broken"]
+        tally.check(bool(asked), f"backend {family} that fails by {fault}: it was asked", f"{len(asked)} times")
+        without_backend(home, "broken")
+        without_backend(home, "mock")
+        broken.stdin.close()
+        broken.wait(10)
+
+
 def main():
     tally = common.Tally()
     endpoint = real.Endpoint()
     with common.Home(os.path.abspath(sys.argv[1])) as home:
         claude_code(home, tally, endpoint)
-        mock = subprocess.Popen([common.NODE, os.path.join(common.HERE, "gateway_mock.mjs"), common.MODULES],
-                                stdout=subprocess.PIPE, stdin=subprocess.PIPE, env=home.env, text=True)
+        mock, url = mock_of(home)
         try:
-            sdks(home, tally, mock.stdout.readline().strip())
+            sdks(home, tally, url)
+            faults(home, tally, url)
         finally:
             mock.stdin.close()
             mock.wait(10)

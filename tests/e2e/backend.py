@@ -68,7 +68,7 @@ class Backend:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with outer.lock:
-                    outer.requests.append({"path": self.path, "headers": dict(self.headers.items()), "body": body})
+                    outer.requests.append({"at": time.monotonic(), "path": self.path, "headers": dict(self.headers.items()), "body": body})
                     fault = outer.plan.pop(0) if outer.plan else None
                 outer.answer(self, json.loads(body), fault)
 

@@ -379,8 +379,9 @@ class Reply:
                          ["retry-after: 1"])
 
     def do_quota(self):
+        """Used up, and back in three seconds: with hours, a test of many would end with nobody to ask."""
         return self.fail(429, "rate_limit_error" if self.family == "anthropic" else "insufficient_quota",
-                         "usage limit reached", ["retry-after: 7200"])
+                         "usage limit reached", ["retry-after: 3"])
 
     def do_401(self):
         """As some servers do it: with the key in the text."""
@@ -429,6 +430,13 @@ class Reply:
     def cut_at(self):
         data = b"".join(self.chunk(p) for p in self.parts())
         return data[:self.rng.randrange(1, len(data))]
+
+    def do_stall_in_text(self):
+        self.head()
+        parts = self.parts()
+        for p in parts[:len(parts) // 2]:
+            self.s.sendall(self.chunk(p))
+        return self.hang()
 
     def do_stall_within(self):
         self.head()
@@ -531,4 +539,4 @@ class Reply:
 
 
 HARMLESS = ("wrong_type", "document", "trickle")
-FAULTS = tuple(sorted(n[3:] for n in dir(Reply) if n.startswith("do_") and n not in ("do_ok", "do_401", "do_cut_in_tool")))
+FAULTS = tuple(sorted(n[3:] for n in dir(Reply) if n.startswith("do_") and n not in ("do_ok", "do_401", "do_cut_in_tool", "do_stall_in_text")))

@@ -1,4 +1,5 @@
 """The local gateway: what programs see that speak a model's API, and what paired does about backends that fail."""
+import email.utils
 import http.client
 import json
 import os
@@ -321,6 +322,49 @@ def test_a_client_that_leaves_stops_the_backend():
         c.close()
         p.wait_until(lambda: any(e["event"] == "end" and e["outcome"] == "cancelled" for e in g.audit()), 10,
                      "an end that says cancelled")
+
+
+def test_a_client_that_leaves_ends_the_backends_connection():
+    for fault in ("stall", "stall_after_head", "stall_in_text"):  # before anything, before content, within it
+        b = Faulty("anthropic", {1: Answer("word " * 100)}, lambda _c, _a, f=fault: f, random.Random(1))
+        with Gate([], other=b) as g:
+            c = http.client.HTTPConnection("127.0.0.1", g.port, timeout=30)
+            c.request("POST", "/v1/messages", json.dumps(dict(ASK, stream=True, messages=[
+                {"role": "user", "content": "case 1"}])), {"x-api-key": g.token})
+            if fault == "stall_in_text":
+                assert c.getresponse().read(20)
+            p.wait_until(lambda: b.requests, 30, "the backend is asked")
+            assert not b.gone
+            left = time.monotonic()
+            c.close()
+            p.wait_until(lambda: b.gone, 30, "the backend's connection ends")
+            p.report("%s: the backend's connection ended after %.1f ms" % (fault, (b.gone[0] - left) * 1e3))
+            time.sleep(0.1)
+            assert len(b.requests) == 1, "nobody waits for an answer any more"
+
+
+def test_retry_after_is_obeyed():
+    error = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
+    for form in ("seconds", "date"):
+        only = Backend("only one", plan=["later"])
+        with Gate([only]) as g:
+            until = time.time() + 2
+            value = "2" if form == "seconds" else email.utils.formatdate(int(until) + 1, usegmt=True)
+            only.plan[0] = (429, {"retry-after": value}, error)
+            status, _, text, _ = g.post(ASK)
+            assert status == 200 and b"only one" in text, (form, status, text)
+            waited = only.requests[1]["at"] - only.requests[0]["at"]
+            assert len(only.requests) == 2 and waited >= (1.9 if form == "seconds" else 0.9), (form, waited)
+            if form == "date":
+                assert time.time() >= until - 0.1, "asked before the date"
+
+
+def test_a_backend_that_keeps_failing_is_left_alone():
+    first, second = Backend("one", plan=[500] * 20), Backend("two")
+    with Gate([first, second]) as g:
+        for turn in range(8):
+            assert b"two" in g.post(dict(ASK, messages=[{"role": "user", "content": "conversation %d" % turn}]))[2]
+        assert len(first.requests) == 3, len(first.requests)  # in a row: then its breaker is open for minutes
 
 
 def test_a_pass_ends_with_its_program():
