@@ -81,11 +81,12 @@ def mock_of(home, *fault):
 
 def faults(home, tally, mock):
     """The SDKs notice nothing of a backend that fails each time in one of aimock's ways while another one works."""
-    for family, fault in (("anthropic", "cut"), ("chat", "cut"), ("responses", "cut"), ("gemini", "cut"),
-                          ("anthropic", "drop"), ("chat", "malformed"), ("responses", "disconnect")):
+    # Names of their own: a conversation stays with the backend that answered it.
+    for n, (family, fault) in enumerate((("anthropic", "cut"), ("chat", "cut"), ("responses", "cut"), ("gemini", "cut"),
+                          ("anthropic", "drop"), ("chat", "malformed"), ("responses", "disconnect"))):
         broken, url = mock_of(home, fault)
-        backend(home, "broken", family, url, "mock-model")  # of equals the first one is asked
-        backend(home, "mock", family, mock, "mock-model")
+        backend(home, f"broken-{n}", family, url, "mock-model")  # of equals the first one is asked
+        backend(home, f"spare-{n}", family, mock, "mock-model")
         code, output, _ = home.run([home.paired, "gateway", "run", "--", common.NODE,
                                     os.path.join(common.HERE, "gateway.mjs"), common.MODULES], 120)
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
@@ -93,10 +94,10 @@ def faults(home, tally, mock):
         tally.check(code == 0 and len(lines) >= 9 and not bad, f"backend {family} that fails by {fault}: nothing is lost",
                     "; ".join(bad) or f"{len(lines)} asked")
         entries = json.loads(paired(home, "audit", "list", "--json"))["entries"]
-        asked = [e for e in entries if e["event"] == "send" and e["audience"] == "broken"]
+        asked = [e for e in entries if e["event"] == "send" and e["audience"] == f"broken-{n}"]
         tally.check(bool(asked), f"backend {family} that fails by {fault}: it was asked", f"{len(asked)} times")
-        without_backend(home, "broken")
-        without_backend(home, "mock")
+        without_backend(home, f"broken-{n}")
+        without_backend(home, f"spare-{n}")
         broken.stdin.close()
         broken.wait(10)
 
