@@ -102,7 +102,7 @@ struct engine {
     size_t session_count;
     struct loop_timer *idle, *check, *tick, *deadline;
     struct loop_signal *signals[3];
-    uint64_t last_request_ns, housekept_ns;
+    uint64_t last_request_ns, housekept_ns, rested_ns;
     bool store_ready, housekeeping, owned; // owned: runs for one client (--standalone)
     bool awaited;                          // sessions were sent on to the next engine
     int lock_fd;                           // engine.lock; -1: given away
@@ -126,3 +126,6 @@ void session_changed(struct session *s, json_t *uris, bool list_changed);
 struct session *session_next(const struct session *s);
 // Will a client of this engine come back to the next one? The command line's do not.
 bool session_awaits_next(const struct engine *e);
+
+// Pages of code that can be read again from their files leave this process (engine_trim.c).
+void engine_give_back_code(void);
