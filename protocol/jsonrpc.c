@@ -97,6 +97,17 @@ static inline size_t sequence_bytes(const char *text, const char *end) {
     return utf_sequence_bytes(text, (size_t)(end - text));
 }
 
+// Runs of other scripts: stays here while it lasts.
+static inline int skip_sequences(struct scan *s, struct err *err) {
+    while (s->p < s->end && (unsigned char)*s->p >= 0x80) {
+        size_t step = sequence_bytes(s->p, s->end);
+        if (!step)
+            return bad(s, err, "not UTF-8");
+        s->p += step;
+    }
+    return 0;
+}
+
 static int read_escape(struct scan *s, struct err *err) {
     s->p++; // the backslash
     if (s->p < s->end && is(*s->p, C_ESCAPE)) {
@@ -139,13 +150,9 @@ static int read_string(struct scan *s, struct err *err) {
         }
         if (c < 0x20)
             return bad(s, err, "control character in a string");
-        // Runs of other scripts: stay here while it lasts.
-        while (s->p < s->end && (unsigned char)*s->p >= 0x80) {
-            size_t step = sequence_bytes(s->p, s->end);
-            if (!step)
-                return bad(s, err, "not UTF-8");
-            s->p += step;
-        }
+        int r = skip_sequences(s, err);
+        if (r < 0)
+            return r;
     }
 }
 
@@ -194,13 +201,12 @@ static int read_text(struct scan *s, struct err *err) {
         }
         if (c < 0x20)
             return bad(s, err, "control character in a string");
-        while (s->p < s->end && (unsigned char)*s->p >= 0x80) {
-            size_t step = sequence_bytes(s->p, s->end);
-            if (!step)
-                return bad(s, err, "not UTF-8");
-            for (size_t i = 0; i < step; i++)
-                *to++ = *s->p++;
-        }
+        const char *run = s->p;
+        int r = skip_sequences(s, err);
+        if (r < 0)
+            return r;
+        memcpy(to, run, (size_t)(s->p - run));
+        to += s->p - run;
     }
     s->p++;
     *to = '\0';
