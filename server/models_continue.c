@@ -39,18 +39,9 @@ void model_told(struct model_run *run, const struct wire_event *e) {
         run->open_kind = e->kind;
 }
 
-static void add_usage(struct wire_usage *sum, const struct wire_usage *u) {
-    sum->input += u->input;
-    sum->cached += u->cached;
-    sum->cache_write += u->cache_write;
-    sum->output += u->output;
-    sum->reasoning += u->reasoning;
-    sum->known = sum->known || u->known;
-}
-
 struct wire_usage model_usage_of(const struct model_run *run) {
     struct wire_usage sum = run->before;
-    add_usage(&sum, &run->usage);
+    wire_usage_add(&sum, &run->usage);
     return sum;
 }
 
@@ -147,7 +138,7 @@ void model_continue(struct model_run *run, enum route_fault fault, const char *m
     run->cut_fault = fault;
     run->legs++;
     run->cost_before += model_cost(run);
-    add_usage(&run->before, &run->usage);
+    wire_usage_add(&run->before, &run->usage);
     run->usage = (struct wire_usage){0};
     log_line(LOG_INFO, "models", "an answer was cut after %zu bytes: it is gone on with",
              run->said.len);

@@ -136,13 +136,6 @@ static struct model_end *new_end(struct models *m) {
     return e;
 }
 
-static void add_usage(struct wire_usage *sum, const struct wire_usage *u) {
-    sum->input += u->input;
-    sum->cached += u->cached;
-    sum->cache_write += u->cache_write;
-    sum->output += u->output;
-}
-
 // The last one's, if it counts the same things: requests under a lease are added up.
 static struct model_end *joined_end(struct model_run *run, const struct backend *b) {
     struct models *m = run->m;
@@ -180,7 +173,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     int64_t cost = model_cost(run);
     e->cost += cost;
     run->plan->since += cost;
-    add_usage(&e->usage, &run->usage);
+    wire_usage_add(&e->usage, &run->usage);
     if (run->lease)
         model_lease_end(run, model_now_ms());
     e->saved += model_saved(m->catalogue, run->read.name, &run->usage, cost);

@@ -29,6 +29,7 @@ struct wire_usage {
     int64_t reasoning; // of the output
     bool known;
 };
+void wire_usage_add(struct wire_usage *sum, const struct wire_usage *u);
 
 enum wire_stop { // why an answer ended
     WIRE_STOP_NONE,

@@ -182,21 +182,12 @@ static int take_block(struct wire_joint *j, const struct wire_event *e, struct b
     return wire_write(j->w, &moved, out);
 }
 
-static void add(struct wire_usage *sum, const struct wire_usage *u) {
-    sum->input += u->input;
-    sum->cached += u->cached;
-    sum->cache_write += u->cache_write;
-    sum->output += u->output;
-    sum->reasoning += u->reasoning;
-    sum->known = sum->known || u->known;
-}
-
 static int take_end(struct wire_joint *j, const struct wire_event *e, struct buf *out) {
     struct wire_event summed = *e;
     int code = settle(j, true, out);
     if (code == 0)
         code = close_open(j, out);
-    add(&summed.usage, &j->before);
+    wire_usage_add(&summed.usage, &j->before);
     return code < 0 ? code : wire_write(j->w, &summed, out);
 }
 
@@ -207,7 +198,7 @@ int wire_joint_write(struct wire_joint *j, const struct wire_event *e, struct bu
     case WIRE_START:
         return 0; // the client has seen one
     case WIRE_USAGE:
-        add(&summed.usage, &j->before);
+        wire_usage_add(&summed.usage, &j->before);
         return wire_write(j->w, &summed, out);
     case WIRE_BLOCK_END:
         if (j->begun && j->kind == WIRE_TEXT)

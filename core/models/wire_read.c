@@ -15,6 +15,15 @@ static const struct wire_reading *const readings[WIRE_FAMILIES] = {
     [WIRE_GEMINI] = &wire_reading_gemini,
 };
 
+void wire_usage_add(struct wire_usage *sum, const struct wire_usage *u) {
+    sum->input += u->input;
+    sum->cached += u->cached;
+    sum->cache_write += u->cache_write;
+    sum->output += u->output;
+    sum->reasoning += u->reasoning;
+    sum->known = sum->known || u->known;
+}
+
 int wire_reader_new(enum wire_family family, bool stream, struct wire_reader **ret) {
     if ((unsigned)family >= WIRE_FAMILIES)
         return ERR_INVAL;
