@@ -323,6 +323,10 @@ void model_kept_done(struct model_kept *k); // accepts NULL
 // in the log and left out. ERR_NOMEM.
 int model_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err);
 // Millionths of a dollar that a request cost, by the price of the backend's model.
+// By what a model of a backend is priced; `as`: the name that the user gave for it, or "". Borrows
+// from the catalogue, or is `own`, filled: one that is in no list, or that costs nothing here.
+const struct route_model *model_priced(const struct route_catalogue *c, bool local,
+                                       const char *name, const char *as, struct route_model *own);
 int64_t model_cost_of(const struct route_model *model, const struct wire_usage *u);
 int64_t model_cost_named(const struct route_catalogue *c, const struct backend *b, const char *name,
                          bool local, const struct wire_usage *u);

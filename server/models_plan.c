@@ -149,24 +149,17 @@ uint32_t model_arm_id(const char *backend, const char *model) {
     return hash ? hash : 1;
 }
 
-// A server on this machine costs nothing, unless the user says after whom it is priced.
 static int price(const struct route_catalogue *c, const struct model_offer *offer, const char *name,
                  const char *as, const struct route_model **ret, struct route_model **ret_own) {
-    const struct route_model *listed = route_catalogue_find(c, *as ? as : name);
-    *ret = listed;
+    struct route_model own;
+    *ret = model_priced(c, offer->local, name, as, &own);
     *ret_own = NULL;
-    if (listed && (!offer->local || *as))
+    if (*ret != &own)
         return 0;
-    struct route_model *own = mem_alloc(sizeof *own);
-    if (!own)
+    *ret = *ret_own = mem_alloc(sizeof own);
+    if (!*ret_own)
         return ERR_NOMEM;
-    route_catalogue_unlisted(c, *as ? as : name, offer->local, own);
-    if (listed) {
-        struct route_prices free_of_charge = own->prices;
-        *own = *listed;
-        own->prices = own->long_prices = free_of_charge;
-    }
-    *ret = *ret_own = own;
+    **ret_own = own;
     return 0;
 }
 

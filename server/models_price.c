@@ -66,23 +66,29 @@ int64_t model_cost_of(const struct route_model *model, const struct wire_usage *
     return cost > 0 && cost < 1e12 ? (int64_t)llround(cost) : 0;
 }
 
+// A server on this machine costs nothing, unless the user says after whom it is priced.
+const struct route_model *model_priced(const struct route_catalogue *c, bool local,
+                                       const char *name, const char *as, struct route_model *own) {
+    const struct route_model *listed = route_catalogue_find(c, *as ? as : name);
+    if (listed && (!local || *as))
+        return listed;
+    route_catalogue_unlisted(c, *as ? as : name, local, own);
+    if (listed) {
+        struct route_prices free_of_charge = own->prices;
+        *own = *listed;
+        own->prices = own->long_prices = free_of_charge;
+    }
+    return own;
+}
+
 int64_t model_cost_named(const struct route_catalogue *c, const struct backend *b, const char *name,
                          bool local, const struct wire_usage *u) {
-    const char *price = name;
-    bool told = false; // by the user, after whom it is priced
-    struct route_model unlisted;
+    const char *as = "";
+    struct route_model own;
     for (size_t i = 0; i < b->model_count; i++)
-        if (strcmp(b->models[i].name, name) == 0 && b->models[i].price[0]) {
-            price = b->models[i].price;
-            told = true;
-        }
-    // A server on this machine costs nothing, unless the user says otherwise.
-    const struct route_model *model = local && !told ? NULL : route_catalogue_find(c, price);
-    if (!model) {
-        route_catalogue_unlisted(c, price, local, &unlisted);
-        model = &unlisted;
-    }
-    return model_cost_of(model, u);
+        if (strcmp(b->models[i].name, name) == 0)
+            as = b->models[i].price;
+    return model_cost_of(model_priced(c, local, name, as, &own), u);
 }
 
 int64_t model_saved(const struct route_catalogue *c, const char *asked, const struct wire_usage *u,
