@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-static void put_text(const char *text) {
-    cli_out_text(text, strlen(text));
-}
-
 static double figure(const json_t *object, const char *name) {
     return json_number_value(json_object_get(object, name));
 }
@@ -16,9 +12,9 @@ static double figure(const json_t *object, const char *name) {
 static void put_candidate(const json_t *c) {
     bool chosen = json_is_true(json_object_get(c, "chosen"));
     cli_out("%s %s", chosen ? "*" : " ", chosen ? cli_style(CLI_GREEN) : "");
-    put_text(cli_models_word(c, "model"));
+    cli_models_put(cli_models_word(c, "model"));
     cli_out("%s at ", chosen ? cli_style(CLI_RESET) : "");
-    put_text(cli_models_word(c, "backend"));
+    cli_models_put(cli_models_word(c, "backend"));
     cli_out(":");
     if (json_object_get(c, "likely"))
         cli_out(" %.0f %% likely to be right,", 100 * figure(c, "likely"));
@@ -37,9 +33,9 @@ static void put_head(const json_t *w) {
     const char *stage = cli_models_word(w, "stage"), *asked = cli_models_word(w, "asked");
     cli_models_when(cli_models_number(w, "time_ms"), true, when);
     cli_out("%s  %s  ", cli_models_word(w, "id"), when);
-    put_text(cli_models_word(w, "purpose"));
+    cli_models_put(cli_models_word(w, "purpose"));
     cli_out("\nasked for ");
-    put_text(*asked ? asked : "no model by name");
+    cli_models_put(*asked ? asked : "no model by name");
     cli_out("%s\n", strcmp(stage, "asked") == 0     ? ": a backend has it, so it is what answers"
                     : strcmp(stage, "instead") == 0 ? ": what has it cannot be used now, so "
                                                       "another one is taken"
@@ -59,9 +55,9 @@ static void put_tries(const json_t *w) {
     json_t *tries = json_object_get(w, "tries");
     json_array_foreach(tries, i, t) {
         cli_out(i ? ", then " : "went to ");
-        put_text(cli_models_word(t, "model"));
+        cli_models_put(cli_models_word(t, "model"));
         cli_out(" at ");
-        put_text(cli_models_word(t, "backend"));
+        cli_models_put(cli_models_word(t, "backend"));
         cli_out(" (%s)", cli_models_word(t, "ended"));
     }
     const json_t *u = json_object_get(w, "tokens");
@@ -115,9 +111,9 @@ static int show_list(const struct cli_line *line) {
         char when[32];
         cli_models_when(cli_models_number(w, "time_ms"), true, when);
         cli_out("%s  %s  %-9s ", cli_models_word(w, "id"), when, cli_models_word(w, "status"));
-        put_text(cli_models_word(w, "model"));
+        cli_models_put(cli_models_word(w, "model"));
         cli_out(" at ");
-        put_text(*cli_models_word(w, "backend") ? cli_models_word(w, "backend") : "nobody");
+        cli_models_put(*cli_models_word(w, "backend") ? cli_models_word(w, "backend") : "nobody");
         cli_out("  $%.4f  %s\n", (double)cli_models_number(w, "cost_microusd") / 1e6,
                 cli_models_word(w, "reason"));
     }

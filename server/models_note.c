@@ -4,13 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void copy(char *out, size_t size, const char *text) {
-    size_t n = 0; // strnlen, which the compiler takes for reading past a shorter array
-    for (; n + 1 < size && text[n]; n++)
-        out[n] = text[n];
-    out[n] = '\0';
-}
-#define COPY(member, text) copy(member, sizeof(member), text)
+#define COPY(member, text) ((void)snprintf(member, sizeof(member), "%s", text))
 
 static void note_candidate(const struct model_ballot *b, const struct route_choice *c, size_t at,
                            struct model_why_candidate *to) {
