@@ -13,14 +13,17 @@ import time
 import oracle
 import process_lib as p
 from faulty import Answer, Faulty
+from test_gateway import Gate as Held
 
 KEY = "sk-ant-test-0123456789abcdef"
 PATHS = {"anthropic": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
 
 
-class Gate:
+class Gate(Held):
+    """One backend, wherever `url` leads."""
+
     def __init__(self, url, env=(), family="anthropic", model="m", settings=()):
-        self.world = p.World(**dict(env))
+        self.world, self.backends = p.World(**dict(env)), []
         self.folder = os.path.join(self.world.dir, "work")
         os.mkdir(self.folder)
         for k, v in settings:
@@ -28,25 +31,7 @@ class Gate:
         self.paired("backends", "add", "mine", "--family", family, "--url", url, "--model", model, "--key-stdin",
                     input=KEY.encode() + b"\n")
         self.paired("consent", "grant", "mine", "--yes")
-        self.holder = subprocess.Popen(
-            [p.PAIRED, "gateway", "run", "--", "sh", "-c", "echo $ANTHROPIC_BASE_URL $ANTHROPIC_AUTH_TOKEN; cat"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.world.env, cwd=self.folder)
-        base, self.token = self.holder.stdout.readline().decode().split()
-        self.port = int(base.rsplit(":", 1)[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.holder.stdin.close()
-        self.holder.wait(20)
-        self.world.__exit__(*exc)
-
-    def paired(self, *argv, input=b""):
-        r = subprocess.run([p.PAIRED, *argv], input=input, env=self.world.env, cwd=self.folder, timeout=60,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert r.returncode == 0, (argv, r.returncode, r.stdout, r.stderr)
-        return r.stdout.decode()
+        self.hold()
 
     def ask(self, family="anthropic", stream=False, model="m"):
         body = {"model": model, "stream": stream}
