@@ -134,12 +134,21 @@ static bool ranking_take(struct ranking *ret, const struct recall_query *q, size
     return !ret->more;
 }
 
+// Of the notes that were read, those that the filters keep out: how many tells what to expect of
+// the candidates behind them.
+static size_t kept_out(const struct docs *d) {
+    size_t n = 0;
+    for (size_t i = 0; i < d->count; i++)
+        n += !d->items[i].shown && !d->items[i].spare;
+    return n;
+}
+
 // Behind the notes that were scored exactly: what else the pool holds, in its order, so that a
 // reader who pages on meets no gap and no repetition.
 static int rank_rest(struct search *s, double below, size_t seen, struct ranking *ret,
                      struct err *err) {
     double best = s->pool.count ? (double)s->pool.items[0].rough : 1;
-    size_t passed_over = 0;
+    size_t passed_over = kept_out(&s->docs);
     for (size_t i = 0; i < s->pool.count && seen < PAGE_DEPTH_MAX && passed_over < PASS_MAX; i++) {
         if (i == s->pool.ordered)
             pool_order_rest(&s->pool);

@@ -49,19 +49,23 @@ int scope_has_labels(struct db *db, const struct scope *scope, const struct rank
 }
 
 #define RANK "k.id, k.created_ms, k.expires_ms, k.state"
-static const char label_everywhere[] =
-    "SELECT " RANK " FROM note_label AS l JOIN note_rank AS k ON k.id = l.note WHERE l.label = ?4 "
-    "AND l.created_ms BETWEEN ?2 AND ?3 ORDER BY l.created_ms DESC, l.note DESC";
-static const char label_in_one[] =
-    "SELECT " RANK " FROM note_label AS l JOIN note_rank AS k ON k.id = l.note WHERE l.label = ?4 "
-    "AND l.workspace = ?1 AND l.created_ms BETWEEN ?2 AND ?3 "
-    "ORDER BY l.created_ms DESC, l.note DESC";
-static const char any_everywhere[] =
-    "SELECT " RANK " FROM note AS n JOIN note_rank AS k ON k.id = n.id "
-    "WHERE n.created_ms BETWEEN ?2 AND ?3 ORDER BY n.created_ms DESC, n.id DESC";
-static const char any_in_one[] =
-    "SELECT " RANK " FROM note AS n JOIN note_rank AS k ON k.id = n.id WHERE n.workspace = ?1 AND "
-    "n.created_ms BETWEEN ?2 AND ?3 ORDER BY n.created_ms DESC, n.id DESC";
+// A second label is looked up in the same statement, before the note's row is: a note without it
+// comes out as a row of nulls, so that each counts as a step.
+#define LABELLED                                                                                   \
+    "SELECT " RANK " FROM note_label AS l JOIN note_rank AS k ON k.id = l.note WHERE l.label = "   \
+    "?4 "
+#define LABELLED_TWICE                                                                             \
+    "SELECT " RANK " FROM note_label AS l LEFT JOIN note_label AS o ON o.label = ?5 AND "          \
+    "o.workspace = l.workspace AND o.created_ms = l.created_ms AND o.note = l.note "               \
+    "LEFT JOIN note_rank AS k ON k.id = o.note WHERE l.label = ?4 "
+#define ANY            "SELECT " RANK " FROM note AS n JOIN note_rank AS k ON k.id = n.id WHERE "
+#define LABELS_IN_TIME "AND l.created_ms BETWEEN ?2 AND ?3 ORDER BY l.created_ms DESC, l.note DESC"
+#define ANY_IN_TIME    "n.created_ms BETWEEN ?2 AND ?3 ORDER BY n.created_ms DESC, n.id DESC"
+// By how many labels are asked for; in one workspace, everywhere.
+static const char *const walks[][2] = {
+    {ANY "n.workspace = ?1 AND " ANY_IN_TIME, ANY ANY_IN_TIME},
+    {LABELLED "AND l.workspace = ?1 " LABELS_IN_TIME, LABELLED LABELS_IN_TIME},
+    {LABELLED_TWICE "AND l.workspace = ?1 " LABELS_IN_TIME, LABELLED_TWICE LABELS_IN_TIME}};
 
 int walk_open(struct db *db, const struct scope *scope, size_t steps, struct walk **ret,
               struct err *err) {
@@ -72,15 +76,14 @@ int walk_open(struct db *db, const struct scope *scope, size_t steps, struct wal
     w->scope = scope;
     w->steps = steps ? steps : SIZE_MAX;
     const struct recall_query *q = scope->query;
-    const char *labelled = q->all ? label_everywhere : label_in_one;
-    const char *any = q->all ? any_everywhere : any_in_one;
+    size_t labels = scope->labels[1] ? 2 : scope->labels[0] ? 1 : 0;
     for (size_t i = 0; i < scope->count; i++) {
-        int r = db_rows_open(db, scope->labels[0] ? labelled : any,
-                             (struct db_value[]){db_int(note_workspace(scope->ranges[i].first)),
-                                                 db_int(q->since_ms),
-                                                 db_int(q->until_ms ? q->until_ms : INT64_MAX),
-                                                 db_int(scope->labels[0])},
-                             scope->labels[0] ? 4 : 3, &w->legs[i].rows, err);
+        int r = db_rows_open(
+            db, walks[labels][q->all],
+            (struct db_value[]){db_int(note_workspace(scope->ranges[i].first)), db_int(q->since_ms),
+                                db_int(q->until_ms ? q->until_ms : INT64_MAX),
+                                db_int(scope->labels[0]), db_int(scope->labels[1])},
+            3 + labels, &w->legs[i].rows, err);
         if (r < 0) {
             walk_close(w);
             return r;
@@ -117,12 +120,7 @@ static int leg_load(struct walk *w, struct leg *leg, struct err *err) {
             break;
         }
         leg->at = rank_of(leg->rows);
-        r = 0;
-        if (rank_passes(&leg->at, w->scope->query))
-            r = w->scope->labels[1] ? has_label(w->db, w->scope->labels[1], &leg->at, err) : 1;
-        if (r < 0)
-            return r;
-        leg->loaded = r == 1;
+        leg->loaded = leg->at.id && rank_passes(&leg->at, w->scope->query);
         if (!leg->loaded && --w->steps == 0)
             return 0;
     }
