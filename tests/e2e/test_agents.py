@@ -3,6 +3,7 @@ import json
 import os
 import random
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -194,6 +195,14 @@ def test_tools_are_few_and_small():
         assert count.returncode == 0
         report("%d tools, %d bytes of tools/list" % (len(tools), len(text)))
         assert len(tools) <= 12
+        counter = os.environ.get("PAIRED_COUNT_TOKENS")
+        if counter:
+            text = text.encode()
+            p = subprocess.run([counter], input=struct.pack("<I", len(text)) + text, stdout=subprocess.PIPE, timeout=60)
+            assert p.returncode == 0
+            tokens = int(p.stdout)
+            report("%d tokens of tools/list" % tokens)
+            assert 1000 < tokens <= 3000
         prompts = [p["name"] for p in c.call("prompts/list")["result"]["prompts"]]
         for agent in ("sherlock", "leonardo", "edison", "marie", "alex", "vince", "maya"):
             assert agent in prompts
