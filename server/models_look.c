@@ -184,13 +184,6 @@ static bool has_images(const char *bytes, size_t n) {
 
 // --- the whole
 
-static uint64_t hash_of(const struct buf *text) {
-    uint64_t hash = 14695981039346656037U;
-    for (size_t i = 0; i < text->len; i++)
-        hash = (hash ^ (unsigned char)text->data[i]) * 1099511628211U;
-    return text->len ? hash | 1 : 0;
-}
-
 int model_look_read(enum wire_family family, const struct model_body *b, const char *bytes,
                     size_t n, struct model_look *look) {
     buf_clear(&look->task);
@@ -217,7 +210,6 @@ int model_look_read(enum wire_family family, const struct model_body *b, const c
         r = put_content(&look->system, system, true);
     read_tools(b, look);
     look->images = has_images(bytes, n);
-    look->task_hash = hash_of(&look->task);
     return r;
 }
 

@@ -10,7 +10,6 @@ enum { MODEL_LOOK_BYTES_MAX = 64 * 1024 }; // of a text; longer ones by their be
 
 struct model_look {
     struct buf task, system; // texts, escapes undone
-    uint64_t task_hash;      // of the user's last words; 0 when there are none
     bool tool_result;        // the last message is what a tool answered
     bool images;
     bool edit_tool, only_web_search;

@@ -45,32 +45,52 @@ static bool letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// Whether `word`, in lower case, stands in s[0..n) and begins at the border of a word.
+// The beginning and the end of a text in lower case: made once, as many words are looked for in it.
+struct ends {
+    char s[2 * LOOK_BYTES + 1];
+    size_t n;
+};
+
+static void put_lower(struct ends *e, const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        e->s[e->n++] = lower(s[i]);
+}
+
+static void ends_of(struct ends *e, const char *s, size_t n) {
+    e->n = 0;
+    if (n <= 2 * LOOK_BYTES) {
+        put_lower(e, s, n);
+        return;
+    }
+    put_lower(e, s, LOOK_BYTES);
+    e->s[e->n++] = '\n'; // in no word that is looked for
+    put_lower(e, s + n - LOOK_BYTES, LOOK_BYTES);
+}
+
+// Whether `word` stands in s[0..n) and begins at the border of a word; both in lower case.
 static bool holds(const char *s, size_t n, const char *word) {
     size_t len = strlen(word);
-    for (size_t i = 0; i + len <= n; i++) {
-        size_t k = 0;
-        while (k < len && lower(s[i + k]) == word[k])
-            k++;
-        if (k == len && (i == 0 || !letter(lower(s[i - 1]))))
+    const char *at = s;
+    while ((at = memmem(at, (size_t)(s + n - at), word, len)) != NULL) {
+        if (at == s || !letter(at[-1]))
             return true;
+        at++;
     }
     return false;
 }
 
 enum where { IN_SYSTEM, IN_USER, IN_EITHER, AT_BEGIN }; // AT_BEGIN: of the user's message
 
-static bool holds_in_ends(const char *s, size_t n, const char *word) {
-    if (n <= 2 * LOOK_BYTES)
-        return holds(s, n, word);
-    return holds(s, LOOK_BYTES, word) || holds(s + n - LOOK_BYTES, LOOK_BYTES, word);
-}
+struct asked {
+    struct ends system, user;
+};
 
-static bool found(const struct route_hints *h, enum where where, const char *word) {
+static bool found(const struct asked *a, enum where where, const char *word) {
+    const struct ends *system = &a->system, *user = &a->user;
     if (where == AT_BEGIN)
-        return holds(h->user, h->user_len < BEGIN_BYTES ? h->user_len : BEGIN_BYTES, word);
-    return (where != IN_USER && holds_in_ends(h->system, h->system_len, word)) ||
-           (where != IN_SYSTEM && holds_in_ends(h->user, h->user_len, word));
+        return holds(user->s, user->n < BEGIN_BYTES ? user->n : BEGIN_BYTES, word);
+    return (where != IN_USER && holds(system->s, system->n, word)) ||
+           (where != IN_SYSTEM && holds(user->s, user->n, word));
 }
 
 enum needs {
@@ -172,7 +192,7 @@ static const struct rule rules[] = {
      "asks for a change"},
 };
 
-static bool one_of(const struct route_hints *h, enum where where, const char *const *words) {
+static bool one_of(const struct asked *h, enum where where, const char *const *words) {
     for (size_t i = 0; i < WORDS_MAX && words[i]; i++)
         if (found(h, where, words[i]))
             return true;
@@ -187,6 +207,7 @@ static bool met(const struct route_hints *h, unsigned needs) {
 }
 
 static enum route_origin decide(const struct route_hints *h, const char **why) {
+    struct asked a;
     if (h->said >= 0 && h->said < ROUTE_ORIGINS) {
         *why = "said by the agent";
         return (enum route_origin)h->said;
@@ -199,10 +220,12 @@ static enum route_origin decide(const struct route_hints *h, const char **why) {
         *why = "the only tool is a search of the web";
         return ROUTE_ORIGIN_SEARCH;
     }
+    ends_of(&a.system, h->system, h->system_len);
+    ends_of(&a.user, h->user, h->user_len);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const struct rule *r = &rules[i];
-        if (met(h, r->needs) && one_of(h, r->where, r->any) &&
-            (!r->also[0] || one_of(h, r->where, r->also))) {
+        if (met(h, r->needs) && one_of(&a, r->where, r->any) &&
+            (!r->also[0] || one_of(&a, r->where, r->also))) {
             *why = r->why;
             return r->origin;
         }
