@@ -79,7 +79,8 @@ static void on_begin(void *ctx, bool stream, const struct http_header *headers, 
         if (strcmp(headers[i].name, "retry-after") != 0)
             all[count++] = headers[i];
     v->stream = stream;
-    (void)http_begin(v->exchange, 200, all, count, -1);
+    // A document is handed on when all of it is there.
+    (void)http_begin(v->exchange, 200, all, count, stream ? -1 : HTTP_LENGTH_HELD);
 }
 
 static int on_bytes(void *ctx, const char *bytes, size_t n) {

@@ -25,7 +25,7 @@ static bool is_asked(const struct model_ballot *f, const struct model_pick *p) {
     const char *asked = f->run->read.name;
     if (strcasecmp(p->name, asked) == 0)
         return true;
-    return f->asked && route_catalogue_find(f->run->m->catalogue, p->name) == f->asked;
+    return f->asked && p->listed == f->asked;
 }
 
 static bool was_tried(const struct model_run *run, const struct model_pick *p) {
@@ -335,7 +335,7 @@ enum model_chosen model_choose(struct model_run *run, int64_t *ret_wait_ms) {
     enum model_chosen r = MODEL_NOBODY;
     run->error = (struct err){0};
     if (!is_free(run->read.name))
-        f.asked = route_catalogue_find(run->m->catalogue, run->read.name);
+        f.asked = model_listed(run->m, run->read.name);
     enum model_substitute substitute = run->plan->substitute;
     f.offered = any_asked(&f);
     bool asked = substitute != MODEL_SUBSTITUTE_ALWAYS && f.offered;

@@ -42,10 +42,11 @@ struct model_offer {
 enum model_substitute { MODEL_SUBSTITUTE_ALWAYS, MODEL_SUBSTITUTE_FAILING, MODEL_SUBSTITUTE_NEVER };
 struct model_pick { // a model of an offer's backend
     size_t offer;
-    const char *name;                // as the backend calls it; borrows
-    uint32_t arm;                    // model_arm_id()
-    const struct route_model *model; // what it costs and can
-    struct route_model *own;         // … where no list has it
+    const char *name;                 // as the backend calls it; borrows
+    uint32_t arm;                     // model_arm_id()
+    const struct route_model *listed; // of its very name; NULL: in no list
+    const struct route_model *model;  // what it costs and can
+    struct route_model *own;          // … where no list has it
 };
 struct model_plan { // built on a worker, then constant
     unsigned refs;  // main loop
@@ -127,9 +128,11 @@ struct models {
     struct http_client *http; // made when first needed
     struct route_ledger *ledger;
     struct route_catalogue *catalogue;
-    struct route_predictor *predictor; // these two when there first is a choice
-    struct route_features *features;   // of the request that is looked at
-    struct model_look look;            // likewise
+    struct route_predictor *predictor;          // these two when there first is a choice
+    struct route_features *features;            // of the request that is looked at
+    struct model_look look;                     // likewise
+    char listed_name[MODEL_NAME_BYTES_MAX + 1]; // what was looked for last: mostly asked again
+    const struct route_model *listed;
     uint64_t dice;
     struct model_plan *plans[MODEL_PLANS_MAX];
     size_t next_plan;
@@ -333,8 +336,9 @@ int64_t model_cost_named(const struct route_catalogue *c, const struct backend *
 // What the same tokens, with the same share from a cache, would have cost with the model that was
 // asked for, less what was billed. 0 where that one has no price in the list: no saving is claimed
 // from a guess. Negative when a dearer one answered.
-int64_t model_saved(const struct route_catalogue *c, const char *asked, const struct wire_usage *u,
-                    int64_t billed);
+int64_t model_saved(const struct route_model *asked, const struct wire_usage *u, int64_t billed);
+// What programs ask for, in the list: NULL when it is not there, or no name.
+const struct route_model *model_listed(struct models *m, const char *name);
 
 // models_budget.c
 // Within the transaction that has added `cost` (millionths of a dollar) to what was used.

@@ -166,8 +166,10 @@ static int price(const struct route_catalogue *c, const struct model_offer *offe
 int model_pick_new(const struct route_catalogue *c, const struct model_plan *p, size_t at,
                    const char *name, const char *as, struct model_pick *ret) {
     const struct model_offer *offer = &p->offers[at];
-    *ret = (struct model_pick){
-        .offer = at, .name = name, .arm = model_arm_id(offer->backend->name, name)};
+    *ret = (struct model_pick){.offer = at,
+                               .name = name,
+                               .listed = c ? route_catalogue_find(c, name) : NULL,
+                               .arm = model_arm_id(offer->backend->name, name)};
     return price(c, offer, name, as, &ret->model, &ret->own);
 }
 

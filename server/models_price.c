@@ -91,8 +91,14 @@ int64_t model_cost_named(const struct route_catalogue *c, const struct backend *
     return model_cost_of(model_priced(c, local, name, as, &own), u);
 }
 
-int64_t model_saved(const struct route_catalogue *c, const char *asked, const struct wire_usage *u,
-                    int64_t billed) {
-    const struct route_model *model = asked[0] ? route_catalogue_find(c, asked) : NULL;
-    return model && u->known ? model_cost_of(model, u) - billed : 0;
+int64_t model_saved(const struct route_model *asked, const struct wire_usage *u, int64_t billed) {
+    return asked && u->known ? model_cost_of(asked, u) - billed : 0;
+}
+
+const struct route_model *model_listed(struct models *m, const char *name) {
+    if (strcmp(m->listed_name, name) != 0) {
+        m->listed = route_catalogue_find(m->catalogue, name);
+        (void)snprintf(m->listed_name, sizeof m->listed_name, "%s", name);
+    }
+    return m->listed;
 }

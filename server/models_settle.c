@@ -176,7 +176,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     wire_usage_add(&e->usage, &run->usage);
     if (run->lease)
         model_lease_end(run, model_now_ms());
-    e->saved += model_saved(m->catalogue, run->read.name, &run->usage, cost);
+    e->saved += model_saved(model_listed(m, run->read.name), &run->usage, cost);
     settle_soon(m);
     model_keep_soon(m);
 }

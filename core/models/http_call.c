@@ -135,7 +135,11 @@ static int add_line(struct http_call *call, const char *line) {
 
 static int add_header(struct http_call *call, const struct http_header *header) {
     AUTO_BUF line = {0};
-    (void)buf_printf(&line, *header->value ? "%s: %s" : "%s;%s", header->name, header->value);
+    size_t name = strlen(header->name), value = strlen(header->value);
+    (void)buf_reserve(&line, name + value + 2);
+    (void)buf_append(&line, header->name, name);
+    (void)buf_append(&line, ": ", value ? 2 : 0);
+    (void)buf_append(&line, value ? header->value : ";", value ? value : 1);
     int r = line.failed ? ERR_NOMEM : 0;
     for (size_t i = 0; r == 0 && i < line.len; i++)
         if ((unsigned char)line.data[i] < ' ' && line.data[i] != '\t')

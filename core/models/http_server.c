@@ -12,7 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TICK_MS = 5000, AHEAD_BYTES_MAX = HTTP_HEAD_BYTES_MAX };
+enum {
+    TICK_MS = 5000,
+    AHEAD_BYTES_MAX = HTTP_HEAD_BYTES_MAX,
+    WRITE_BYTES = 64 * 1024, // of an answer that wait to be written as one
+    HELD_BYTES_MAX = 512 * 1024,
+    SPARE_BYTES_MAX = 16 * 1024 // a buffer up to here is kept for the connection's next answer
+};
 
 enum phase { READS_HEAD, READS_BODY, ANSWERS, CLOSING };
 
@@ -31,12 +37,19 @@ struct http_exchange {
     uint64_t since_ns; // of this phase
     int refused;       // by the owner: the status
     bool chunked, keep, full, ended;
+    struct buf out; // of the answer, to be written when the present callbacks are over
+    bool waits;     // in the server's list of those
+    struct http_exchange *next_waiting;
+    bool holds;      // until the end, as it comes at once
+    struct buf held; // … the body; the head is in `out`, without its end
 };
 
 struct http_server {
     struct loop *loop;
     struct listener *listener;
     struct loop_timer *tick;
+    struct loop_timer *soon;       // writes what waits
+    struct http_exchange *waiting; // for it
     struct http_server_events events;
     void *ctx;
     struct http_exchange *connections;
@@ -50,6 +63,8 @@ static void free_exchange(struct http_exchange *x) {
     mem_free(x->head_bytes);
     buf_done(&x->in);
     buf_done(&x->body);
+    buf_done(&x->out);
+    buf_done(&x->held);
     mem_free(x);
 }
 
@@ -57,9 +72,19 @@ static void on_closed(void *ctx) {
     free_exchange(ctx);
 }
 
+static void wait_no_more(struct http_exchange *x) {
+    struct http_exchange **at = &x->server->waiting;
+    while (x->waits && *at != x)
+        at = &(*at)->next_waiting;
+    if (x->waits)
+        *at = x->next_waiting;
+    x->waits = false;
+}
+
 static void hang_up(struct http_exchange *x) {
     if (x->phase == CLOSING)
         return;
+    wait_no_more(x);
     void *owner = x->owner;
     struct http_server *s = x->server;
     x->owner = NULL;
@@ -76,8 +101,12 @@ static void hang_up(struct http_exchange *x) {
     stream_close(x->stream);
 }
 
+static int write_out(struct http_exchange *x);
+
 void http_abort(struct http_exchange *x) {
     x->owner = NULL;
+    if (!x->holds && x->phase != CLOSING)
+        (void)write_out(x); // what was said so far
     hang_up(x);
 }
 
@@ -109,21 +138,76 @@ static const char *reason_of(int status) {
     return status < 300 ? "OK" : "Error";
 }
 
-static int write_head(struct http_exchange *x, int status, const struct http_header *headers,
-                      size_t count, int64_t length, struct buf *out) {
-    (void)buf_printf(out, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
+static void put(struct buf *out, const char *text) {
+    (void)buf_append(out, text, strlen(text));
+}
+
+static void put_head(struct http_exchange *x, int status, const struct http_header *headers,
+                     size_t count) {
+    struct buf *out = &x->out;
+    char code[] = "HTTP/1.1 000 ";
+    for (int i = 11, left = status; i >= 9; i--, left /= 10)
+        code[i] = (char)('0' + left % 10);
+    put(out, code);
+    put(out, reason_of(status));
     for (size_t i = 0; i < count; i++)
-        if (!strpbrk(headers[i].value, "\r\n"))
-            (void)buf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
+        if (!strpbrk(headers[i].value, "\r\n")) {
+            put(out, "\r\n");
+            put(out, headers[i].name);
+            put(out, ": ");
+            put(out, headers[i].value);
+        }
+}
+
+// Its last lines, which say how the body ends.
+static int end_head(struct http_exchange *x, int64_t length) {
+    struct buf *out = &x->out;
     x->chunked = length < 0 && x->head.minor == 1;
     if (length >= 0)
-        (void)buf_printf(out, "content-length: %lld\r\n", (long long)length);
+        (void)buf_printf(out, "\r\ncontent-length: %lld", (long long)length);
     else if (x->chunked)
-        (void)buf_puts(out, "transfer-encoding: chunked\r\n");
+        put(out, "\r\ntransfer-encoding: chunked");
     else
         x->keep = false; // HTTP/1.0: the end of the connection is the end of the answer
-    (void)buf_puts(out, x->keep ? "\r\n" : "connection: close\r\n\r\n");
+    put(out, x->keep ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n");
     return out->failed ? ERR_NOMEM : 0;
+}
+
+// What waits, and `body` behind it.
+static int write_with(struct http_exchange *x, const char *body, size_t n) {
+    wait_no_more(x);
+    int r = x->out.failed         ? ERR_NOMEM
+            : x->out.len + n == 0 ? 0
+                                  : stream_write2(x->stream, x->out.data, x->out.len, body, n);
+    if (x->out.cap > SPARE_BYTES_MAX)
+        buf_done(&x->out);
+    buf_clear(&x->out);
+    return r;
+}
+
+static int write_out(struct http_exchange *x) {
+    return write_with(x, "", 0);
+}
+
+static void on_soon(void *ctx) {
+    struct http_server *s = ctx;
+    while (s->waiting)
+        (void)write_out(s->waiting); // the stream tells when it is broken
+}
+
+// Pieces that come one after the other leave in one go.
+static int write_soon(struct http_exchange *x) {
+    struct http_server *s = x->server;
+    if (x->out.failed || x->out.len >= WRITE_BYTES)
+        return write_out(x);
+    if (x->waits)
+        return 0;
+    if (!s->waiting)
+        loop_timer_start(s->soon, 0, 0);
+    x->waits = true;
+    x->next_waiting = s->waiting;
+    s->waiting = x;
+    return 0;
 }
 
 static void next_request(struct http_exchange *x);
@@ -150,41 +234,71 @@ static int finish(struct http_exchange *x, int r) {
 
 int http_respond(struct http_exchange *x, int status, const struct http_header *headers,
                  size_t count, const char *body, size_t n) {
-    AUTO_BUF head = {0};
-    int r = write_head(x, status, headers, count, (int64_t)n, &head);
-    if (r == 0)
-        r = stream_write2(x->stream, head.data, head.len, body, n);
-    return finish(x, r);
+    put_head(x, status, headers, count);
+    int r = end_head(x, (int64_t)n);
+    return finish(x, r < 0 ? r : write_with(x, body, n));
 }
 
 int http_begin(struct http_exchange *x, int status, const struct http_header *headers, size_t count,
                int64_t length) {
-    AUTO_BUF head = {0};
-    int r = write_head(x, status, headers, count, length, &head);
-    return sent(x, r < 0 ? r : stream_write(x->stream, head.data, head.len));
+    put_head(x, status, headers, count);
+    x->holds = length == HTTP_LENGTH_HELD;
+    if (x->holds)
+        return x->out.failed ? ERR_NOMEM : 0;
+    int r = end_head(x, length);
+    return sent(x, r < 0 ? r : write_soon(x));
 }
 
-int http_body(struct http_exchange *x, const char *bytes, size_t n) {
+static int put_chunk(struct http_exchange *x, const char *bytes, size_t n) {
     static const char hex[] = "0123456789abcdef";
     char line[24];
     size_t at = sizeof line;
-    if (n == 0)
-        return sent(x, 0);
     if (!x->chunked)
-        return sent(x, stream_write(x->stream, bytes, n));
-    AUTO_BUF chunk = {0};
+        return buf_append(&x->out, bytes, n);
     line[--at] = '\n';
     line[--at] = '\r';
     for (size_t left = n; left; left >>= 4)
         line[--at] = hex[left & 15];
-    (void)buf_append(&chunk, line + at, sizeof line - at);
-    (void)buf_append(&chunk, bytes, n);
-    int r = buf_append(&chunk, "\r\n", 2);
-    return sent(x, r < 0 ? r : stream_write(x->stream, chunk.data, chunk.len));
+    (void)buf_append(&x->out, line + at, sizeof line - at);
+    (void)buf_append(&x->out, bytes, n);
+    return buf_append(&x->out, "\r\n", 2);
+}
+
+// What was held is too large to be held on.
+static int let_go(struct http_exchange *x) {
+    x->holds = false;
+    int r = end_head(x, -1);
+    if (r == 0 && x->held.len)
+        r = put_chunk(x, x->held.data, x->held.len);
+    buf_done(&x->held);
+    return r;
+}
+
+int http_body(struct http_exchange *x, const char *bytes, size_t n) {
+    int r = 0;
+    if (n == 0)
+        return sent(x, 0);
+    if (x->holds && x->held.len + n <= HELD_BYTES_MAX)
+        return buf_append(&x->held, bytes, n);
+    if (x->holds)
+        r = let_go(x);
+    if (r == 0)
+        r = put_chunk(x, bytes, n);
+    return sent(x, r < 0 ? r : write_soon(x));
 }
 
 int http_end(struct http_exchange *x) {
-    return finish(x, x->chunked ? stream_write(x->stream, "0\r\n\r\n", 5) : 0);
+    int r = 0;
+    if (x->holds) {
+        x->holds = false;
+        r = end_head(x, (int64_t)x->held.len);
+        r = r < 0 ? r : write_with(x, x->held.data, x->held.len);
+        buf_done(&x->held);
+        return finish(x, r);
+    }
+    if (x->chunked)
+        put(&x->out, "0\r\n\r\n");
+    return finish(x, write_out(x));
 }
 
 void http_set_owner(struct http_exchange *x, void *owner) {
@@ -406,7 +520,8 @@ int http_server_new(struct loop *l, uint16_t port, const struct http_server_even
     s->events = *events;
     s->ctx = ctx;
     int fd = listen_on(port, &s->port, err), r = fd < 0 ? fd : 0;
-    if (r == 0 && loop_timer_new(l, on_tick, s, &s->tick) < 0)
+    if (r == 0 && (loop_timer_new(l, on_tick, s, &s->tick) < 0 ||
+                   loop_timer_new(l, on_soon, s, &s->soon) < 0))
         r = err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0)
         r = listener_open_fd(l, fd, on_accept, s, &s->listener, err);
@@ -428,6 +543,7 @@ void http_server_free(struct http_server *s) {
     while (s->connections)
         http_abort(s->connections);
     loop_timer_free(s->tick);
+    loop_timer_free(s->soon);
     mem_free(s);
 }
 

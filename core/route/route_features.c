@@ -1,6 +1,7 @@
 #include "core/route/route_features.h"
 
 #include "core/route/route_head.h"
+#include "core/route/route_lanes.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,30 +22,9 @@ struct reader {
     uint64_t choice_words, choice_words_known; // within the choices; of them, read before
 };
 
-// Vectors of GCC and clang: what the machine lacks they make of what it has.
-typedef uint8_t lanes __attribute__((vector_size(16)));
+typedef route_lanes lanes;
 // A lane counts up to four a block, and no window has so many blocks that it overflows.
 _Static_assert(4 * ((ROUTE_HEAD_BYTES + ROUTE_TAIL_BYTES) / BLOCK + 1) < 256, "lanes of counters");
-
-static lanes between(lanes c, uint8_t first, uint8_t count) {
-    return (lanes)((lanes)(c - first) < count);
-}
-
-// One bit for each lane that is set.
-static uint64_t bits_of(lanes set) {
-#ifdef __SSE2__
-    typedef char signed_lanes __attribute__((vector_size(16)));
-    return (uint16_t)__builtin_ia32_pmovmskb128((signed_lanes)set);
-#else
-    uint64_t halves[2], bits = 0;
-    memcpy(halves, &set, sizeof halves);
-    for (int i = 0; i < 2; i++) // the highest bit of each byte, gathered by one multiplication
-        bits |=
-            (((halves[i] & UINT64_C(0x8080808080808080)) >> 7) * UINT64_C(0x0102040810204080) >> 56)
-            << (8 * i);
-    return bits;
-#endif
-}
 
 // --- shape
 
@@ -55,13 +35,15 @@ static uint64_t classify(lanes sums[CLASSES], const uint8_t *block) {
         lanes c;
         memcpy(&c, block + i, 16);
         // A set lane is 255: taking it away adds one.
-        sums[UPPER] -= between(c, 'A', 26);
+        sums[UPPER] -= route_between(c, 'A', 26);
         sums[SIGN] -= (lanes)(c == '+') | (lanes)(c == '-') | (lanes)(c == '*') |
-                      (lanes)(c == '/') | (lanes)(c == '^') | between(c, '<', 3);
+                      (lanes)(c == '/') | (lanes)(c == '^') | route_between(c, '<', 3);
         sums[STOP] -= (lanes)(c == '.') | (lanes)(c == '?');
         sums[PERCENT] -= (lanes)(c == '%');
         sums[COMMA] -= (lanes)(c == ',');
-        bits |= bits_of(between(c, '0', 10) | between(c | 0x20, 'a', 26) | (lanes)(c >= 128)) << i;
+        bits |= route_bits_of(route_between(c, '0', 10) | route_between(c | 0x20, 'a', 26) |
+                              (lanes)(c >= 128))
+                << i;
     }
     return bits;
 }
@@ -90,7 +72,7 @@ static uint64_t newlines(const uint8_t *block) {
     for (int i = 0; i < BLOCK; i += 16) {
         lanes c;
         memcpy(&c, block + i, 16);
-        lines |= bits_of((lanes)(c == '\n')) << i;
+        lines |= route_bits_of((lanes)(c == '\n')) << i;
     }
     return lines;
 }

@@ -1,5 +1,7 @@
 #include "core/route/route_origin.h"
 
+#include "core/route/route_lanes.h"
+
 #include <string.h>
 
 enum { LOOK_BYTES = 1024, BEGIN_BYTES = 80, SHORT_OUTPUT = 512, LONG_TALK = 4, WORDS_MAX = 10 };
@@ -46,31 +48,66 @@ static bool letter(char c) {
 }
 
 // The beginning and the end of a text in lower case: made once, as many words are looked for in it.
+// Most of them are not there: the set says so by the three letters that a word begins with.
+enum { STARTS_BITS = 12 };
 struct ends {
-    char s[2 * LOOK_BYTES + 1];
+    char s[2 * LOOK_BYTES + 1 + 16];
     size_t n;
+    uint64_t starts[(1 << STARTS_BITS) / 64]; // of all words that there are
 };
 
-static void put_lower(struct ends *e, const char *s, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        e->s[e->n++] = lower(s[i]);
+static uint32_t start_of(const char *word) {
+    uint32_t three = (uint32_t)(unsigned char)word[0] | (uint32_t)(unsigned char)word[1] << 8 |
+                     (uint32_t)(unsigned char)word[2] << 16;
+    return (three * UINT32_C(0x9E3779B1)) >> (32 - STARTS_BITS);
+}
+
+// In lower case, with the words' beginnings; what follows a part is no letter.
+static void put_part(struct ends *e, const char *s, size_t n) {
+    uint64_t before = 0;
+    char *to = e->s + e->n;
+    for (size_t at = 0; at < n; at += 16) {
+        route_lanes c = {0};
+        memcpy(&c, s + at, n - at < 16 ? n - at : 16);
+        c += (route_lanes)(route_between(c, 'A', 26) & 0x20);
+        memcpy(to + at, &c, 16);
+        uint64_t bits = route_bits_of(route_between(c, 'a', 26) | route_between(c, '0', 10) |
+                                      (route_lanes)(c == '_'));
+        uint64_t starts = bits & ~(bits << 1 | before);
+        before = bits >> 15;
+        for (; starts; starts &= starts - 1) {
+            const char *word = s + at + __builtin_ctzll(starts);
+            char three[3] = {0};
+            size_t left = (size_t)(s + n - word);
+            for (size_t i = 0; i < 3 && i < left; i++)
+                three[i] = lower(word[i]);
+            uint32_t start = start_of(three);
+            e->starts[start / 64] |= UINT64_C(1) << (start % 64);
+        }
+    }
+    e->n += n;
 }
 
 static void ends_of(struct ends *e, const char *s, size_t n) {
     e->n = 0;
+    memset(e->starts, 0, sizeof e->starts);
     if (n <= 2 * LOOK_BYTES) {
-        put_lower(e, s, n);
+        put_part(e, s, n);
         return;
     }
-    put_lower(e, s, LOOK_BYTES);
+    put_part(e, s, LOOK_BYTES);
     e->s[e->n++] = '\n'; // in no word that is looked for
-    put_lower(e, s + n - LOOK_BYTES, LOOK_BYTES);
+    put_part(e, s + n - LOOK_BYTES, LOOK_BYTES);
 }
 
-// Whether `word` stands in s[0..n) and begins at the border of a word; both in lower case.
-static bool holds(const char *s, size_t n, const char *word) {
+// Whether `word`, in lower case and of three letters at least, stands within the first n bytes and
+// begins at the border of a word.
+static bool holds(const struct ends *e, size_t n, const char *word) {
     size_t len = strlen(word);
-    const char *at = s;
+    uint32_t start = start_of(word);
+    if (!(e->starts[start / 64] >> (start % 64) & 1))
+        return false;
+    const char *s = e->s, *at = s;
     while ((at = memmem(at, (size_t)(s + n - at), word, len)) != NULL) {
         if (at == s || !letter(at[-1]))
             return true;
@@ -88,9 +125,9 @@ struct asked {
 static bool found(const struct asked *a, enum where where, const char *word) {
     const struct ends *system = &a->system, *user = &a->user;
     if (where == AT_BEGIN)
-        return holds(user->s, user->n < BEGIN_BYTES ? user->n : BEGIN_BYTES, word);
-    return (where != IN_USER && holds(system->s, system->n, word)) ||
-           (where != IN_SYSTEM && holds(user->s, user->n, word));
+        return holds(user, user->n < BEGIN_BYTES ? user->n : BEGIN_BYTES, word);
+    return (where != IN_USER && holds(system, system->n, word)) ||
+           (where != IN_SYSTEM && holds(user, user->n, word));
 }
 
 enum needs {
