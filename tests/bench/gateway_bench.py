@@ -5,11 +5,13 @@
 
 The backend is another nginx that answers at once. Needs nginx and wrk (Debian: nginx-light wrk); --npm installs
 @musistudio/claude-code-router 2.0.0 into a temporary folder and measures it, too. All on loopback, all in one run:
-compare within a table, not between tables. Latency is with one connection, the rate with 16."""
+compare within a table, not between tables. Latency is with one connection, the rate with 16. "auto" is a request that
+lets the router choose among three models, with prose that it has to read."""
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,18 @@ import urllib.request
 ARGS = [a for a in sys.argv[1:] if not a.startswith("--")]
 FLAGS = {a.split("=")[0]: a.partition("=")[2] or "1" for a in sys.argv[1:] if a.startswith("--")}
 SECONDS = 1 if "--quick" in FLAGS else int(FLAGS.get("--seconds", "5"))
-BACKEND, FLOOR, CCR = 18181, 18182, 18183
+
+
+def free_ports(n):
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+BACKEND, FLOOR, CCR = free_ports(3)
+PROSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "MODELS.md")
 
 ANSWER = json.dumps({"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
                      "stop_sequence": None, "content": [{"type": "text", "text": "x" * 3000}],
@@ -51,18 +64,24 @@ server { listen 127.0.0.1:%d; location / { proxy_http_version 1.1; proxy_set_hea
 }""" % ((folder,) * 7 + (BACKEND, BACKEND, stream, ANSWER, FLOOR))
 
 
-def lua(folder, name, size, stream):
-    body = json.dumps({"model": "m1", "max_tokens": 100, "stream": stream,
-                       "messages": [{"role": "user", "content": "hello world " * (size // 12)}]})
+def prose(size):
+    with open(PROSE, encoding="utf-8") as f:
+        return f.read(size)
+
+
+def lua(folder, name, size, stream, auto=False):
+    text = prose(size) if auto else "hello world " * (size // 12)
+    body = json.dumps({"model": "auto" if auto else "m1", "max_tokens": 100, "stream": stream,
+                       "messages": [{"role": "user", "content": text}]})
     path = os.path.join(folder, name + ".lua")
     with open(path, "w", encoding="ascii") as f:
         f.write('wrk.method="POST"\nwrk.headers["content-type"]="application/json"\n'
-                'wrk.headers["x-api-key"]=os.getenv("TOKEN")\nwrk.body=[[%s]]\n' % body)
+                'wrk.headers["x-api-key"]=os.getenv("TOKEN")\nwrk.body=[==[%s]==]\n' % body)
     return path
 
 
 def milliseconds(text):
-    value, unit = re.match(r"([\d.]+)(us|ms|s)", text).groups()
+    value, unit = re.match(r"([\d.]+)(us|ms|s)$", text).groups()
     return float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
@@ -86,7 +105,7 @@ def measure(url, token, script, connections, pid):
         print("gateway_bench: %s: %s" % (url, re.sub(r"\s+", " ", out[-200:])), file=sys.stderr)
     if requests == 0:
         sys.exit("gateway_bench: %s answered nothing in %d s: %s" % (url, SECONDS, out))
-    return {"p50": milliseconds(re.search(r"50%\s+(\S+)", out).group(1)),
+    return {"p50": milliseconds(re.search(r"^\s+50%\s+(\S+)$", out, re.M).group(1)),
             "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
             "cpu": (cpu_seconds(pid) - before) / max(requests, 1) * 1e6}
 
@@ -115,6 +134,13 @@ class Paired:
     def streams(self):
         self.run("consent", "grant", "stream", "--yes")
         self.run("consent", "revoke", "plain")
+
+    def three_models(self):
+        self.run("backends", "add", "three", "--family", "anthropic", "--url", "http://127.0.0.1:%d" % BACKEND,
+                 "--model", "big=claude-opus-4-5", "--model", "middle=claude-sonnet-4-5",
+                 "--model", "small=claude-haiku-4-5", "--key-stdin", input="k\n")
+        self.run("consent", "grant", "three", "--yes")
+        self.run("consent", "revoke", "stream")
 
     def terminate(self):
         self.holder.stdin.close()
@@ -161,13 +187,21 @@ def row(what, cells):
     print("%-34s" % what + "".join("%14s" % c for c in cells), flush=True)
 
 
-def compare(title, names, results, limit_added, direct):
+def verdict(reached, limit, text):
+    return "%s %s" % ("ok" if reached <= limit else "MISS", text)
+
+
+def compare(title, names, results, limits, direct):
+    limit_added, limit_rate, limit_cpu = limits
     row(title + " p50, ms", ["%.3f" % results[n][0]["p50"] for n in names])
     added = {n: results[n][0]["p50"] - results[direct][0]["p50"] for n in names}
     row("  added, ms", ["%.3f" % added[n] for n in names] +
-        ["%s %.2f" % ("ok" if added["paired"] <= limit_added else "MISS", limit_added)])
-    row("  requests/s with 16", ["%.0f" % results[n][1]["rate"] for n in names])
-    row("  CPU a request, us", ["%.0f" % results[n][1]["cpu"] for n in names])
+        [verdict(added["paired"], limit_added, "%.2f" % limit_added)])
+    rate, cpu = results["paired"][1]["rate"], results["paired"][1]["cpu"]
+    row("  requests/s with 16", ["%.0f" % results[n][1]["rate"] for n in names] +
+        ([verdict(limit_rate, rate, "%d" % limit_rate)] if limit_rate else []))
+    row("  CPU a request, us", ["%.0f" % results[n][1]["cpu"] for n in names] +
+        ([verdict(cpu, limit_cpu, "%d" % limit_cpu)] if limit_cpu else []))
 
 
 def main():
@@ -200,17 +234,20 @@ def compare_all(folder, nginx, started):
         others["router"] = (router.url, router.token, router.pid)
     names = list(others)
     row("", names)
-    for title, size, stream, limit in (("5 KB", 5000, False, .15), ("200 KB", 200000, False, 3),
-                                       ("5 KB, 28 events", 5000, True, .15)):
+    for title, size, stream, auto, limits in (
+            ("5 KB", 5000, False, False, (.15, 10000, 100)), ("200 KB", 200000, False, False, (3, 0, 0)),
+            ("5 KB, 28 events", 5000, True, False, (.15, 0, 100)), ("5 KB, auto", 5000, False, True, (.15, 0, 100))):
         if stream:
             paired.streams()
-        script = lua(folder, "s%d%d" % (size, stream), size, stream)
+        if auto:
+            paired.three_models()
+        script = lua(folder, "s%d%d%d" % (size, stream, auto), size, stream, auto)
         results = {}
         for name in names:
             url, token, pid = others[name]
             path = ("/s" if stream and name in ("direct", "nginx") else "") + "/v1/messages"
             results[name] = [measure(url + path, token, script, c, pid) for c in (1, 16)]
-        compare(title, names, results, limit, "direct")
+        compare(title, names, results, limits, "direct")
     row("RSS, MB", ["%.1f" % rss_mb(others[n][2]) for n in names])
 
 

@@ -226,8 +226,7 @@ static void every_rule_is_reached(void **state) {
         }
         text[at] = '\0';
         strcat(text, "\";");
-        struct found f = gate(text);
-        if (f.count == 0)
+        if (gate(text).count == 0 || gate(text + 1).count == 0) // at an odd place, too
             fail_msg("%s is not found: %s", rule->id, text);
     }
 }

@@ -26,7 +26,8 @@ struct world {
     struct loop_timer *later;
 };
 
-// /echo: the body. /stream: 3 MB in pieces as they are taken. /hold: nothing. /late: after 20 ms.
+// /echo, /held: the body. /stream: 3 MB in pieces as they are taken. /hold: nothing. /late: after
+// 20 ms.
 static void send_pieces(struct world *w) {
     static const char piece[50000];
     int r = 0;
@@ -67,6 +68,20 @@ static void on_request(void *ctx, struct http_exchange *x, const struct http_hea
     if (strcmp(head->path, "/stream") == 0) {
         assert_true(http_begin(x, 200, &type, 1, -1) >= 0);
         send_pieces(w);
+    } else if (strcmp(head->path, "/held") == 0) { // as a document, each half by itself
+        http_set_owner(x, NULL);
+        w->held = NULL;
+        assert_int_equal(http_begin(x, 200, &type, 1, HTTP_LENGTH_HELD), 0);
+        assert_true(http_body(x, body->data, body->len / 2) >= 0);
+        assert_true(http_body(x, body->data + body->len / 2, body->len - body->len / 2) >= 0);
+        assert_int_equal(http_end(x), 0);
+    } else if (strcmp(head->path, "/bits") == 0) { // a stream whose pieces come in one turn
+        http_set_owner(x, NULL);
+        w->held = NULL;
+        assert_int_equal(http_begin(x, 200, &type, 1, -1), 0);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(http_body(x, "bit", 3), 0);
+        assert_int_equal(http_end(x), 0);
     } else if (strcmp(head->path, "/late") == 0) {
         loop_timer_start(w->later, 20, 0);
     }
@@ -244,6 +259,49 @@ static size_t count(const struct buf *text, const char *what) {
     return n;
 }
 
+static void what_is_held_to_its_end_has_a_length_unless_it_is_large(void **state) {
+    static const char bytes[] = "POST /held HTTP/1.1\r\nContent-Length: 6\r\n\r\nabcdef";
+    struct world *w = *state;
+    char *much = mem_alloc(MUCH);
+    AUTO_BUF answer = {0};
+    say(w, bytes, sizeof bytes - 1, &answer);
+    assert_int_equal(count(&answer, "content-length: 6\r\n\r\nabcdef"), 1);
+    assert_int_equal(count(&answer, "chunked"), 0);
+    memset(much, 'x', MUCH);
+    ask(w, "/held", much, MUCH);
+    assert_int_equal(w->body.len, MUCH);
+    assert_memory_equal(w->body.data, much, MUCH);
+    ask(w, "/echo", "on", 2); // the connection goes on
+    assert_int_equal(w->body.len, 2);
+    mem_free(much);
+}
+
+// What the kernel is given, a client reads: all of it at the first look.
+static void pieces_of_one_turn_leave_as_one(void **state) {
+    static const char bytes[] = "GET /bits HTTP/1.1\r\n\r\n";
+    struct world *w = *state;
+    AUTO_BUF answer = {0};
+    say(w, bytes, sizeof bytes - 1, &answer);
+    assert_int_equal(count(&answer, "\r\n\r\n3\r\nbit\r\n3\r\nbit\r\n3\r\nbit\r\n0\r\n\r\n"), 1);
+}
+
+static void an_open_stream_does_not_keep_its_pieces(void **state) {
+    struct world *w = *state;
+    start(w, "/hold", NULL, 0);
+    while (!w->held)
+        fixture_settle(w->f);
+    assert_true(http_begin(w->held, 200, NULL, 0, -1) >= 0);
+    assert_true(http_body(w->held, "abc", 3) >= 0);
+    while (w->body.len < 3)
+        fixture_settle(w->f);
+    assert_memory_equal(w->body.data, "abc", 3);
+    struct http_exchange *x = w->held;
+    http_set_owner(x, NULL);
+    assert_int_equal(http_end(x), 0);
+    fixture_run(w->f);
+    assert_true(w->whole);
+}
+
 static void what_is_sent_ahead_waits_its_turn(void **state) {
     static const char bytes[] = "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
                                 "GET /late HTTP/1.1\r\n\r\n"
@@ -333,6 +391,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(requests_follow_each_other_on_one_connection),
         TEST(large_bodies_come_whole),
+        TEST(what_is_held_to_its_end_has_a_length_unless_it_is_large),
+        TEST(pieces_of_one_turn_leave_as_one),
+        TEST(an_open_stream_does_not_keep_its_pieces),
         TEST(an_answer_waits_for_its_reader),
         TEST(a_client_that_goes_is_noticed),
         TEST(an_aborted_answer_is_seen_as_cut),

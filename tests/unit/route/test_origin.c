@@ -113,11 +113,37 @@ static void only_the_ends_of_long_texts_are_searched(void **state) {
     free(text);
 }
 
+static void words_are_found_wherever_they_stand(void **state) {
+    (void)state;
+    static const char word[] = "Software Architect";
+    enum { ROOM = 2100 };
+    for (size_t n = sizeof word - 1; n < ROOM; n += n < 60 ? 1 : 509)
+        for (size_t at = 0; at + sizeof word - 1 <= n; at += n < 60 ? 1 : 7) {
+            char *text = malloc(n); // exactly: a byte read too far is noticed
+            assert_non_null(text);
+            memset(text, '-', n);
+            memcpy(text + at, word, sizeof word - 1);
+            struct route_hints h = {
+                .system = text, .system_len = n, .tools = 3, .messages = 9, .said = -1};
+            bool cut = n > 2048 && at + sizeof word - 1 > 1024 && at < n - 1024;
+            if (!cut)
+                assert_int_equal(route_origin_of(&h, NULL), ROUTE_ORIGIN_PLAN);
+            if (at > 0 && !cut) { // within another word
+                text[at - 1] = 'z';
+                assert_int_equal(route_origin_of(&h, NULL), n > 2048 && at == n - 1024
+                                                                ? ROUTE_ORIGIN_PLAN
+                                                                : ROUTE_ORIGIN_CHAT);
+            }
+            free(text);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_told_apart_by_their_shape),
         cmocka_unit_test(what_an_agent_says_itself_is_believed),
         cmocka_unit_test(names_go_there_and_back),
+        cmocka_unit_test(words_are_found_wherever_they_stand),
         cmocka_unit_test(only_the_ends_of_long_texts_are_searched),
     };
     return cmocka_run_group_tests_name("route/origin", tests, NULL, NULL);
