@@ -50,9 +50,9 @@ void http_set_owner(struct http_exchange *x, void *owner); // NULL: told nothing
 // A whole answer.
 int http_respond(struct http_exchange *x, int status, const struct http_header *headers,
                  size_t count, const char *body, size_t n);
-// An answer in pieces; `length` -1: not known, sent in chunks. Pieces leave when the callbacks of the
-// loop's turn are over, those of one turn as one. HTTP_LENGTH_HELD: the end comes within this turn,
-// so the length will be known then (or, over 512 KB, will not).
+// An answer in pieces; `length` -1: not known, sent in chunks. Pieces leave when the callbacks of
+// the loop's turn are over, those of one turn as one. HTTP_LENGTH_HELD: the end comes within this
+// turn, so the length will be known then (or, over 512 KB, will not).
 enum { HTTP_LENGTH_HELD = -2 };
 int http_begin(struct http_exchange *x, int status, const struct http_header *headers, size_t count,
                int64_t length);
