@@ -127,6 +127,26 @@ static bool is_way_out(const struct checks *c, const struct leak *leak, uint32_t
            check_function(c, k) == leak->function && inside(c, k, leak->list);
 }
 
+// Released at mention m in a branch that leaves, of a test of the resource itself: behind that
+// branch there is none, `if (f) { …; fclose(f); return r; }`.
+static bool was_valid_branch(const struct checks *c, const struct leak *leak, uint32_t m,
+                             uint32_t way_out) {
+    const struct node *nodes = c->s->nodes;
+    uint32_t below = leak->at[m];
+    for (uint32_t up = nodes[below].parent; up != leak->list && up; up = nodes[up].parent) {
+        if (inside(c, way_out, up))
+            return false;
+        uint32_t condition =
+            check_role(c, up) == ROLE_IF && nodes[below].field == FIELD_ROLE_CONSEQUENCE
+                ? syntax_child(c->s, up, FIELD_ROLE_CONDITION)
+                : 0;
+        if (condition && list_leaves(c, below) && mentions_test(c, leak, condition))
+            return true;
+        below = up;
+    }
+    return false;
+}
+
 static uint32_t leaking_way_out(struct checks *c, const struct leak *leak) {
     const struct node *nodes = c->s->nodes;
     if (!check_spend(c, leak->list))
@@ -138,7 +158,7 @@ static uint32_t leaking_way_out(struct checks *c, const struct leak *leak) {
         for (uint32_t m = 0; m < leak->count && !safe; m++)
             safe = leak->at[m] < k &&
                    (leak->kind[m] == MENTION_RELEASE || leak->kind[m] == MENTION_ESCAPE) &&
-                   reaches(c, leak->at[m], k);
+                   (reaches(c, leak->at[m], k) || was_valid_branch(c, leak, m, k));
         if (!safe && !is_failure_branch(c, leak, k))
             return k;
     }
