@@ -1,5 +1,6 @@
 // paired review, map, locate …: what the agents do, for a person and for scripts. The rows follow
 // from the agents' tables; options are their arguments by name.
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 #include "server/cli_ask.h"
@@ -82,21 +83,14 @@ static int put_one(json_t *arguments, const struct cli_agent *a, const char *nam
 }
 
 static int read_stdin(struct buf *text) {
-    for (;;) {
-        char chunk[16384];
-        ssize_t n = read(STDIN_FILENO, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            cli_error("stdin cannot be read: %s", strerror(errno));
-            return CLI_FAILED;
-        }
-        if (n == 0)
-            break;
-        if (buf_append(text, chunk, (size_t)n) < 0) {
-            cli_error("stdin: at most %d bytes", STDIN_BYTES_MAX);
-            return CLI_FAILED;
-        }
+    int r = io_read_all(STDIN_FILENO, text);
+    if (r == -EFBIG) {
+        cli_error("stdin: at most %d bytes", STDIN_BYTES_MAX);
+        return CLI_FAILED;
+    }
+    if (r < 0) {
+        cli_error("stdin cannot be read: %s", strerror(-r));
+        return CLI_FAILED;
     }
     return utf_valid(text->len ? text->data : "", text->len)
                ? -1

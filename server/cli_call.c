@@ -1,4 +1,5 @@
 // paired call TOOL [JSON]: one tool call, over MCP, as any client would make it.
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "server/attach.h"
 #include "server/cli_client.h"
@@ -14,18 +15,12 @@ enum { ARGUMENTS_BYTES_MAX = 16 * 1024 * 1024 };
 static int read_arguments(const char *text, json_t **ret, struct err *err) {
     AUTO_BUF input = BUF_INIT(ARGUMENTS_BYTES_MAX);
     json_error_t e;
-    while (strcmp(text, "-") == 0) {
-        char chunk[4096];
-        ssize_t n = read(STDIN_FILENO, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        if (buf_append(&input, chunk, (size_t)n) < 0)
-            return err_set(err, ERR_LIMIT, "the arguments are longer than 16 MiB");
-    }
-    if (strcmp(text, "-") != 0 && buf_puts(&input, text) < 0)
+    bool from_stdin = strcmp(text, "-") == 0;
+    int r = from_stdin ? io_read_all(STDIN_FILENO, &input) : 0;
+    if (r == -EFBIG || (!from_stdin && buf_puts(&input, text) < 0))
         return err_set(err, ERR_LIMIT, "the arguments are longer than 16 MiB");
+    if (r < 0)
+        return err_errno(err, -r, "stdin cannot be read");
     *ret = json_loadb(input.data ? input.data : "", input.len, 0, &e);
     if (!*ret)
         return err_set(err, ERR_PARSE, "the arguments are not JSON: column %d: %s", e.column,

@@ -6,6 +6,7 @@
 //   PostToolUse   findings on the lines that an Edit or Write has just changed
 //   SessionEnd    a handoff with the files that the session edited, unless it saved one itself
 // Source: code.claude.com/docs/en/hooks (events, their fields, hookSpecificOutput).
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 #include "server/cli_ask.h"
@@ -13,7 +14,6 @@
 #include "server/cli_engine.h"
 #include "server/cli_print.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -59,15 +59,8 @@ static void limit_time(void) {
 
 static json_t *read_event(void) {
     AUTO_BUF text = BUF_INIT(EVENT_BYTES_MAX);
-    char chunk[65536];
-    ssize_t n;
-    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 || buf_append(&text, chunk, (size_t)n) < 0)
-            return NULL;
-    }
-    return text.len ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+    int r = io_read_all(STDIN_FILENO, &text);
+    return r == 0 && text.len ? json_loadb(text.data, text.len, 0, NULL) : NULL;
 }
 
 static const char *text_at(const json_t *object, const char *name) {

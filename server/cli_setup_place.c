@@ -1,4 +1,5 @@
 // Where a client's files lie, and whether they may be touched.
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "server/cli_setup_impl.h"
 
@@ -190,19 +191,6 @@ static int check_file(const char *path, const struct stat *st, struct err *err) 
     return check_owner(path, st, err);
 }
 
-static int read_fd(int fd, struct buf *out) {
-    for (;;) {
-        char chunk[16384];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : 0;
-        if (buf_append(out, chunk, (size_t)n) < 0)
-            return -EFBIG;
-    }
-}
-
 int setup_read(struct setup_file *file, struct err *err) {
     int r = resolve(file, err);
     if (r < 0 || !file->exists)
@@ -214,7 +202,7 @@ int setup_read(struct setup_file *file, struct err *err) {
     if (fstat(fd, &file->st) < 0)
         r = err_errno(err, errno, "cannot look at %s", file->path);
     r = r < 0 ? r : check_file(file->path, &file->st, err);
-    if (r == 0 && (r = read_fd(fd, &file->before)) < 0)
+    if (r == 0 && (r = io_read_all(fd, &file->before)) < 0)
         r = err_errno(err, -r, "cannot read %s", file->path);
     (void)close(fd);
     return r;

@@ -1,3 +1,4 @@
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "server/cli_setup_impl.h"
 
@@ -7,19 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int write_bytes(int fd, const char *bytes, size_t n) {
-    while (n) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
 
 static void sync_folder(const char *path) {
     char folder[SETUP_PATH_BYTES];
@@ -40,7 +28,9 @@ int setup_replace(const char *target, const struct buf *text, mode_t mode, const
     int fd = mkostemp(temporary, O_CLOEXEC); // 0600
     if (fd < 0)
         return err_errno(err, errno, "cannot write beside %s", target);
-    int r = write_bytes(fd, text->data ? text->data : "", text->len);
+    int r = io_write_all(fd, text->data, text->len);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
     // The group first: changing it takes the set-id bits away.
     if (r == 0 && like && fchown(fd, (uid_t)-1, like->st_gid) < 0 && errno != EPERM)
         r = -errno;

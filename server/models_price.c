@@ -1,5 +1,6 @@
 // What requests cost, by the list of prices: the one that is built in, and over it the user's own
 // in the same form, models.json beside config.json.
+#include "core/base/io.h"
 #include "server/models_impl.h"
 
 #include "core/base/dirs.h"
@@ -14,19 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int read_all(int fd, struct buf *out) {
-    char piece[16 * 1024];
-    for (;;) {
-        ssize_t n = read(fd, piece, sizeof piece);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? ERR_IO : 0;
-        if (buf_append(out, piece, (size_t)n) < 0)
-            return ERR_LIMIT;
-    }
-}
-
 // 1: there is one.
 static int own_prices(const struct dirs *dirs, struct buf *out) {
     char path[DIRS_PATH_BYTES_MAX + 16];
@@ -35,9 +23,9 @@ static int own_prices(const struct dirs *dirs, struct buf *out) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? 0 : ERR_IO;
-    int r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_all(fd, out) : ERR_INVAL;
+    int r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? io_read_all(fd, out) : -EINVAL;
     (void)close(fd);
-    return r < 0 ? r : 1;
+    return r == 0 ? 1 : r == -EINVAL ? ERR_INVAL : r == -EFBIG ? ERR_LIMIT : ERR_IO;
 }
 
 int model_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err) {

@@ -1,6 +1,7 @@
 #include "core/base/child.h"
 
 #include "core/base/env.h"
+#include "core/base/io.h"
 #include "core/base/mem.h"
 
 #include <errno.h>
@@ -69,14 +70,9 @@ static int open_input(struct child *c, struct err *err) {
     c->in = memfd_create("paired-input", MFD_CLOEXEC);
     if (c->in < 0 || lift(&c->in) < 0)
         return err_errno(err, errno, "cannot keep the input of %s", s->program);
-    for (size_t at = 0; at < s->input_bytes;) {
-        ssize_t n = write(c->in, (const char *)s->input + at, s->input_bytes - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_errno(err, errno, "cannot keep the input of %s", s->program);
-        at += (size_t)n;
-    }
+    int r = io_write_all(c->in, s->input, s->input_bytes);
+    if (r < 0)
+        return err_errno(err, -r, "cannot keep the input of %s", s->program);
     return lseek(c->in, 0, SEEK_SET) < 0 ? err_errno(err, errno, "cannot keep the input") : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "core/base/conf.h"
 
 #include "core/base/dirs.h"
+#include "core/base/io.h"
 #include "core/base/mem.h"
 
 #include <assert.h>
@@ -22,19 +23,6 @@ enum {
 
 // --- reading -----------------------------------------------------------------------------------
 
-static int read_all(int fd, struct buf *out) {
-    for (;;) {
-        char chunk[4096];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : 0;
-        if (buf_append(out, chunk, (size_t)n) < 0)
-            return -EFBIG;
-    }
-}
-
 // 1 read, 0 there is none, ERR_*.
 static int read_file(const char *path, struct buf *out, struct err *err) {
     // Not blocking: a workspace may put a pipe here.
@@ -45,7 +33,7 @@ static int read_file(const char *path, struct buf *out, struct err *err) {
         return err_errno(err, errno, "cannot read %s", path);
     }
     struct stat st;
-    int r = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? read_all(fd, out) : -EINVAL;
+    int r = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? io_read_all(fd, out) : -EINVAL;
     (void)close(fd);
     if (r == -EFBIG)
         return err_set(err, ERR_LIMIT, "%s is larger than %d KiB", path, FILE_BYTES_MAX / 1024);
@@ -302,19 +290,6 @@ static void drop_key(json_t *object, const char *key) {
         (void)json_object_del(object, part);
 }
 
-static int write_bytes(int fd, const char *bytes, size_t n) {
-    while (n) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
 static int replace_file(const char *path, const char *bytes, size_t n, struct err *err) {
     AUTO_FREE char *temporary = mem_format("%s.XXXXXX", path);
     if (!temporary)
@@ -322,7 +297,9 @@ static int replace_file(const char *path, const char *bytes, size_t n, struct er
     int fd = mkostemp(temporary, O_CLOEXEC); // 0600
     if (fd < 0)
         return err_errno(err, errno, "cannot write beside %s", path);
-    int r = write_bytes(fd, bytes, n);
+    int r = io_write_all(fd, bytes, n);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
     if (close(fd) < 0 && r == 0)
         r = -errno;
     if (r == 0 && rename(temporary, path) < 0)

@@ -1,4 +1,5 @@
 #include "core/base/buf.h"
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "core/crypto/keyring_impl.h"
 
@@ -243,19 +244,6 @@ int keys_read_private(const char *path, size_t max, char **ret, size_t *ret_n, s
     return 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t n) {
-    size_t at = 0;
-    while (at < n) {
-        ssize_t put = write(fd, bytes + at, n - at);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return put == 0 ? EIO : errno;
-        at += (size_t)put;
-    }
-    return 0;
-}
-
 static int sync_dir(const char *dir) {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -277,7 +265,7 @@ int keys_write_private(const char *dir, const char *name, const void *bytes, siz
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_errno(err, errno, "%s cannot be written", temporary);
-    int e = write_all(fd, bytes, n);
+    int e = -io_write_all(fd, bytes, n);
     if (!e && fsync(fd) < 0)
         e = errno;
     if (close(fd) < 0 && !e)

@@ -1,5 +1,6 @@
 // Writing an export: one snapshot of the store as JSON Lines with a manifest, in a folder of its
 // own.
+#include "core/base/io.h"
 #include "core/base/mem.h"
 #include "core/store/export.h"
 #include "core/store/store_impl.h"
@@ -38,14 +39,9 @@ static int out_open(int dir, const char *name, struct out_file *f, struct err *e
 }
 
 static int out_flush(struct out_file *f, struct err *err) {
-    for (size_t at = 0; at < f->pending.len;) {
-        ssize_t n = write(f->fd, f->pending.data + at, f->pending.len - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_errno(err, errno, "the export's file %s cannot be written", f->name);
-        at += (size_t)n;
-    }
+    int r = io_write_all(f->fd, f->pending.data, f->pending.len);
+    if (r < 0)
+        return err_errno(err, -r, "the export's file %s cannot be written", f->name);
     (void)crypto_generichash_update(&f->hash, (const unsigned char *)f->pending.data,
                                     f->pending.len);
     f->bytes += (int64_t)f->pending.len;

@@ -1,4 +1,5 @@
 // Differences as git sees them: its own diff, run against the stand-in (git.h), through our parser.
+#include "core/base/io.h"
 #include "core/workspace/beneath.h"
 #include "core/workspace/git_impl.h"
 
@@ -48,19 +49,13 @@ static int read_new_file(struct gather *s, const char *path, struct buf *ret, ui
     else if (s->text.len - s->before_untracked + (uint64_t)st.st_size > GIT_UNTRACKED_BYTES_MAX)
         r = ERR_LIMIT;
     *ret_mode = r == 0 && st.st_mode & 0100 ? 0100755 : 0100644;
-    while (r == 0) {
-        char chunk[16384];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        int appended = buf_append(ret, chunk, (size_t)n);
-        if (appended < 0)
-            r = appended == ERR_LIMIT ? ERR_LIMIT : NOMEM(err);
-    }
+    int read = r == 0 ? io_read_all(fd, ret) : 0;
     (void)close(fd);
-    return r;
+    if (read == -ENOMEM)
+        return NOMEM(err);
+    return read == -EFBIG ? ERR_LIMIT
+           : read < 0     ? ERR_UNSUPPORTED
+                          : r; // as one that cannot be opened
 }
 
 static void put_quoted(struct buf *b, const char *side, const char *path) {

@@ -1,4 +1,5 @@
 // Finds the git program and the repository of a folder, as git would, without running anything.
+#include "core/base/io.h"
 #include "core/workspace/git_impl.h"
 
 #include <errno.h>
@@ -34,21 +35,15 @@ int git_read_small(const char *path, struct buf *ret, struct err *err) {
     int r = 0;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         r = err_set(err, ERR_CORRUPT, "%s is no regular file", path);
-    while (r == 0) {
-        char chunk[4096];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            r = err_errno(err, errno, "cannot read %s", path);
-        if (n <= 0)
-            break;
-        if (ret->len + (size_t)n > GIT_SMALL_FILE_BYTES_MAX)
-            r = err_set(err, ERR_LIMIT, "%s is too large to be what it is named", path);
-        else if (buf_append(ret, chunk, (size_t)n) < 0)
-            r = err_set(err, ERR_NOMEM, "out of memory");
-    }
+    AUTO_BUF text = BUF_INIT(GIT_SMALL_FILE_BYTES_MAX);
+    int read = r == 0 ? io_read_all(fd, &text) : 0;
     (void)close(fd);
+    if (read == -EFBIG)
+        r = err_set(err, ERR_LIMIT, "%s is too large to be what it is named", path);
+    else if (read < 0)
+        r = err_errno(err, -read, "cannot read %s", path);
+    else if (r == 0 && text.len && buf_append(ret, text.data, text.len) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory");
     return r;
 }
 
