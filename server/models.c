@@ -151,6 +151,7 @@ static void prepare_done(void *ctx, bool cancelled) {
     struct model_run *run = ctx;
     if (!back(run, cancelled) || !prepared(run))
         return;
+    run->audited = true;
     struct model_lease *l =
         run->lease_bytes ? model_lease_of(run, run->plan->offers[run->offer].backend) : NULL;
     if (l)
@@ -158,14 +159,30 @@ static void prepare_done(void *ctx, bool cancelled) {
     leave(run);
 }
 
+// The entry that is on disk names this backend.
+static bool is_covered(const struct model_run *run, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = run->audited ? run->others : ""; *at;) {
+        size_t len = strcspn(at, ",");
+        if (len == n && memcmp(at, name, n) == 0)
+            return true;
+        at += len + strspn(at + len, ", ");
+    }
+    return false;
+}
+
 // A body of ordinary size that needs no conversion is made ready here; with an entry that covers it
-// on disk already, it leaves at once.
+// on disk already, it leaves at once. So does a further try, which the first one's entry covers:
+// the disk may take longer than anybody wants to wait who has just seen a failure.
 static void to_prepare(struct model_run *run) {
     const struct backend *b = run->plan->offers[run->offer].backend;
+    bool covered = is_covered(run, b->name);
+    bool same = (int)b->family == (int)run->family && !run->stripped && !run->legs;
     run->lease_bytes = 0;
     run->body_ready = false;
-    if (run->body.len <= MODEL_INLINE_BYTES_MAX && (int)b->family == (int)run->family &&
-        !run->stripped && !run->legs) {
+    run->late = 0;
+    if (run->body.len <= MODEL_INLINE_BYTES_MAX &&
+        (same || (covered && run->body.len <= MODEL_CONVERT_BYTES_MAX))) {
         struct model_lease *l = model_lease_of(run, b);
         model_prepare_body(run);
         run->body_ready = true;
@@ -174,7 +191,13 @@ static void to_prepare(struct model_run *run) {
             return;
         }
         run->lease_bytes = model_lease_wanted(l);
+        if (run->error.code == 0 && covered && model_settle_late(run)) {
+            leave(run);
+            return;
+        }
     }
+    run->audited = false;
+    model_list_others(run);
     submit(run, prepare_run, prepare_done);
 }
 

@@ -21,11 +21,12 @@ static bool is_free(const char *asked) { // the router is to choose
 // --- candidates
 
 // By its very name, or both are forms of one listed model ("claude-opus-4-5-20251101").
+static bool names(const char *asked, const struct route_model *listed, const struct model_pick *p) {
+    return strcasecmp(p->name, asked) == 0 || (listed && p->listed == listed);
+}
+
 static bool is_asked(const struct model_ballot *f, const struct model_pick *p) {
-    const char *asked = f->run->read.name;
-    if (strcasecmp(p->name, asked) == 0)
-        return true;
-    return f->asked && p->listed == f->asked;
+    return names(f->run->read.name, f->asked, p);
 }
 
 static bool was_tried(const struct model_run *run, const struct model_pick *p) {
@@ -94,6 +95,33 @@ static bool any_asked(const struct model_ballot *f) {
         if (plan->offers[i].backend->model_count == 0)
             return true;
     return false;
+}
+
+// --- who else may be asked
+
+static bool may_follow(struct model_run *run, size_t offer) {
+    const struct model_plan *plan = run->plan;
+    if (plan->substitute != MODEL_SUBSTITUTE_NEVER || is_free(run->read.name) ||
+        plan->offers[offer].backend->model_count == 0)
+        return true;
+    const struct route_model *listed = model_listed(run->m, run->read.name);
+    for (size_t i = 0; i < plan->pick_count; i++)
+        if (plan->picks[i].offer == offer && names(run->read.name, listed, &plan->picks[i]))
+            return true;
+    return false;
+}
+
+void model_list_others(struct model_run *run) {
+    struct buf names = BUF_INIT(MODEL_OTHERS_BYTES - 1);
+    (void)buf_puts(&names, run->plan->offers[run->offer].backend->name);
+    for (size_t i = 0; i < run->plan->count; i++) {
+        const char *name = run->plan->offers[i].backend->name;
+        if (i != run->offer && names.len + strlen(name) + 2 < MODEL_OTHERS_BYTES &&
+            may_follow(run, i))
+            (void)buf_printf(&names, ", %s", name);
+    }
+    (void)snprintf(run->others, sizeof run->others, "%s", names.data ? names.data : "");
+    buf_done(&names);
 }
 
 // --- what is known of them

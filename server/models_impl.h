@@ -29,7 +29,9 @@ enum {
     MODEL_WAITS_MAX = 3,                 // for a limit that is over soon, before anything is sent
     MODEL_WAIT_MS_MAX = 20 * 1000,       // a retry-after that is waited for
     MODEL_LEGS_MAX = 4,                  // times that one answer is gone on with
-    MODEL_REFUSALS_MAX = 64
+    MODEL_REFUSALS_MAX = 64,
+    MODEL_OTHERS_BYTES = 160,            // names of backends, as the audit has room for them
+    MODEL_CONVERT_BYTES_MAX = 128 * 1024 // bodies up to here are converted on the loop, in a hurry
 };
 
 // --- models_plan.c: where a workspace's text may go
@@ -102,11 +104,12 @@ struct model_arm { // what is learned of one model of a backend, beside its qual
 // Traffic of one workspace to one backend for one purpose (models_lease.c).
 struct model_lease {
     char backend[BACKEND_NAME_BYTES_MAX + 1], purpose[32];
-    char *workspace;             // NULL none
-    int64_t used_ms, second_ms;  // the last request; when in_second began to count
-    unsigned in_second, open;    // open: requests on their way
-    int64_t seq, left, until_ms; // of the entry on disk (0: there is none); bytes left of it
-    int64_t requests, out, in;   // under it
+    char *workspace;                 // NULL none
+    int64_t used_ms, second_ms;      // the last request; when in_second began to count
+    unsigned in_second, open;        // open: requests on their way
+    int64_t seq, left, until_ms;     // of the entry on disk (0: there is none); bytes left of it
+    int64_t requests, out, in;       // under it
+    char others[MODEL_OTHERS_BYTES]; // as model_run has it
 };
 
 struct model_end {     // of attempts, on its way into the store
@@ -114,6 +117,8 @@ struct model_end {     // of attempts, on its way into the store
     int64_t at_ms, bytes_out, bytes_in, cost;
     int64_t requests, failed; // 0 requests: nothing to count
     bool ok, cancelled, leased;
+    bool sends;    // no end: that a further try leaves, which an entry on disk covers
+    uint64_t late; // number of such a try, until audit_seq is known; 0 none
     char backend[BACKEND_NAME_BYTES_MAX + 1], model[MODEL_NAME_BYTES_MAX + 1];
     char purpose[32], agent[32], session[64];
     char *workspace; // NULL none
@@ -147,6 +152,7 @@ struct models {
     size_t run_count, body_bytes;
     struct model_end *ends; // MODEL_SETTLE_MAX
     size_t end_count;
+    uint64_t late; // number that was given
     struct model_lease leases[MODEL_LEASES_MAX];
     uint32_t refusals[MODEL_REFUSALS_MAX]; // arms that take no answer's beginning
     size_t next_refusal;
@@ -211,7 +217,12 @@ struct model_run {
     enum route_fault error_fault;         // … and what it means
     struct buf out;                       // the body that leaves
     size_t out_bytes;
-    int64_t audit_seq;
+    int64_t audit_seq; // 0: none, or not known yet
+    // Which backends an entry on disk lets it go to: "first, second", the first the one that it was
+    // made for. "": none is on disk.
+    char others[MODEL_OTHERS_BYTES];
+    bool audited;
+    uint64_t late;             // its entry is on its way into the store; 0: it is not
     struct model_lease *lease; // it left under; NULL: its own entry
     int64_t lease_bytes;       // wanted from the preparing worker
     uint64_t ticket;           // of the ledger, 0 none
@@ -274,6 +285,8 @@ enum model_chosen {
     MODEL_NOBODY  // run->error and run->error_fault say why
 };
 enum model_chosen model_choose(struct model_run *run, int64_t *ret_wait_ms);
+// Who may be asked for it, this one first and as many as there is room for: into run->others.
+void model_list_others(struct model_run *run);
 void model_tried(struct model_run *run, enum route_fault fault); // the present one failed
 
 // models_session.c
@@ -368,6 +381,9 @@ void model_put_error(struct model_run *run, enum route_fault fault, const char *
 // models_settle.c
 void model_settle(struct model_run *run, bool ok, bool cancelled);
 int64_t model_cost(const struct model_run *run); // of the present attempt, millionths of a dollar
+// A further try that an entry on disk covers is about to leave: an entry of its own follows. False:
+// no room for that.
+bool model_settle_late(struct model_run *run);
 void model_settle_lease(struct models *m, const struct model_lease *l);
 void model_settle_rest(struct models *m); // without the pool, which is gone
 

@@ -68,6 +68,8 @@ bool model_lease_take(struct model_run *run, struct model_lease *l, int64_t now_
     l->out += bytes;
     run->lease = l;
     run->audit_seq = l->seq;
+    run->audited = true;
+    memcpy(run->others, l->others, strlen(l->others) + 1);
     return true;
 }
 
@@ -85,6 +87,7 @@ void model_lease_begin(struct model_run *run, struct model_lease *l, int64_t now
     l->requests = l->open = 1;
     l->out = (int64_t)run->out.len;
     l->in = 0;
+    memcpy(l->others, run->others, sizeof l->others);
     run->lease = l;
 }
 

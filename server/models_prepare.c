@@ -118,8 +118,11 @@ static int append(struct db *db, void *ctx, struct buf *result, struct err *err)
 
 static int audit(struct model_run *run, const struct backend *b, bool refused, struct err *err) {
     struct store *s = run->m->services->store(run->m->services, err);
-    char many[64];
-    (void)snprintf(many, sizeof many, "%s: up to so much", run->purpose);
+    const char *others = strchr(run->others, ','); // behind the one that it goes to
+    char purpose[64 + MODEL_OTHERS_BYTES];
+    (void)snprintf(purpose, sizeof purpose, "%s%s%s%s", run->purpose,
+                   run->lease_bytes ? ": up to so much" : "", others ? "; if it fails: " : "",
+                   others ? others + 2 : "");
     const struct audit_entry what = {.time_ms = model_now_ms(),
                                      .event = refused ? AUDIT_REFUSE : AUDIT_SEND,
                                      .outcome = refused ? AUDIT_DENIED : AUDIT_OPEN,
@@ -128,9 +131,7 @@ static int audit(struct model_run *run, const struct backend *b, bool refused, s
                                                                      : (int64_t)run->out.len,
                                      .kind = CONSENT_BACKEND,
                                      .audience = b->name,
-                                     .purpose = refused            ? "secret"
-                                                : run->lease_bytes ? many
-                                                                   : run->purpose,
+                                     .purpose = refused ? "secret" : purpose,
                                      .model = run->model,
                                      .workspace = run->workspace};
     struct entry e = {.what = &what};

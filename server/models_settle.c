@@ -16,14 +16,14 @@ struct batch {
     bool failed;
 };
 
-static int write_end(struct db *db, const struct models *m, const struct model_end *e,
-                     struct err *err) {
+static int write_end(struct db *db, const struct models *m, struct model_end *e, struct err *err) {
     const struct audit_entry entry = {.time_ms = e->at_ms,
-                                      .event = AUDIT_END,
-                                      .outcome = e->ok          ? AUDIT_OK
+                                      .event = e->sends ? AUDIT_SEND : AUDIT_END,
+                                      .outcome = e->sends       ? AUDIT_OPEN
+                                                 : e->ok        ? AUDIT_OK
                                                  : e->cancelled ? AUDIT_CANCELLED
                                                                 : AUDIT_FAILED,
-                                      .ref = e->audit_seq,
+                                      .ref = e->sends ? 0 : e->audit_seq,
                                       .bytes_out = e->bytes_out,
                                       .bytes_in = e->bytes_in,
                                       .kind = CONSENT_BACKEND,
@@ -45,19 +45,31 @@ static int write_end(struct db *db, const struct models *m, const struct model_e
                                         .output = e->usage.output,
                                         .cost = e->cost,
                                         .saved = e->saved}};
-    int r = e->audit_seq ? audit_append(db, &entry, NULL, err) : 0;
+    int r = e->sends       ? audit_append(db, &entry, &e->audit_seq, err)
+            : e->audit_seq ? audit_append(db, &entry, NULL, err)
+                           : 0;
     if (r < 0 || e->requests == 0)
         return r;
     r = usage_add(db, &usage, err);
     return r < 0 ? r : model_budget_note(db, m->services->conf, e->at_ms, e->cost, err);
 }
 
+// What the entry of a further try is called, for its end among the `n` that follow.
+static void tell_end(const struct model_end *sent, struct model_end *ends, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (ends[i].late == sent->late && !ends[i].sends)
+            ends[i].audit_seq = sent->audit_seq;
+}
+
 static int write_all(struct db *db, void *ctx, struct buf *result, struct err *err) {
     const struct batch *b = ctx;
     int r = 0;
     (void)result;
-    for (size_t i = 0; r == 0 && i < b->count; i++)
+    for (size_t i = 0; r == 0 && i < b->count; i++) {
         r = write_end(db, b->m, &b->ends[i], err);
+        if (b->ends[i].sends)
+            tell_end(&b->ends[i], b->ends + i + 1, b->count - i - 1);
+    }
     return r;
 }
 
@@ -74,12 +86,24 @@ static void settle_run(void *ctx, struct job *job) {
 
 static void settle_soon(struct models *m);
 
+// A further try is in the audit: its run, or its end that waits already, learns its number.
+static void tell_run(struct models *m, const struct model_end *sent) {
+    tell_end(sent, m->ends, m->end_count);
+    for (struct model_run *run = m->runs; run; run = run->next)
+        if (run->late == sent->late) {
+            run->audit_seq = sent->audit_seq;
+            run->late = 0;
+        }
+}
+
 static void settle_done(void *ctx, bool cancelled) {
     struct batch *b = ctx;
     struct models *m = b->m;
-    (void)cancelled;
-    for (size_t i = 0; i < b->count; i++)
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->ends[i].sends && !b->failed && !cancelled)
+            tell_run(m, &b->ends[i]);
         mem_free(b->ends[i].workspace);
+    }
     mem_free(b->ends);
     mem_free(b);
     m->settling = false;
@@ -157,6 +181,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
             return;
         e->leased = run->lease != NULL;
         e->audit_seq = run->lease ? 0 : run->audit_seq;
+        e->late = run->late;
         e->bytes_out = (int64_t)run->out_bytes;
         e->bytes_in = run->bytes_in;
         e->ok = ok;
@@ -179,6 +204,27 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     e->saved += model_saved(model_listed(m, run->read.name), &run->usage, cost);
     settle_soon(m);
     model_keep_soon(m);
+}
+
+bool model_settle_late(struct model_run *run) {
+    struct models *m = run->m;
+    char *workspace = run->workspace ? mem_strdup(run->workspace) : NULL;
+    struct model_end *e = workspace || !run->workspace ? new_end(m) : NULL;
+    if (!e) {
+        mem_free(workspace);
+        return false;
+    }
+    e->sends = true;
+    e->late = run->late = ++m->late;
+    e->bytes_out = (int64_t)run->out.len;
+    (void)snprintf(e->backend, sizeof e->backend, "%s",
+                   run->plan->offers[run->offer].backend->name);
+    (void)snprintf(e->model, sizeof e->model, "%s", run->model);
+    (void)snprintf(e->purpose, sizeof e->purpose, "%s", run->purpose);
+    e->workspace = workspace;
+    run->audit_seq = 0;
+    settle_soon(m);
+    return true;
 }
 
 void model_settle_lease(struct models *m, const struct model_lease *l) {

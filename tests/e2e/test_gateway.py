@@ -219,6 +219,27 @@ def test_another_backend_takes_over():
                 assert took < 0.5 * p.SLOW, (fault, took)
 
 
+def test_further_tries_are_in_the_audit():
+    first, second = Backend("first", plan=[500]), Backend("second")
+    with Gate([first, second]) as g:
+        assert g.post(ASK)[0] == 200
+        by = {}
+
+        def settled():
+            by.clear()
+            for e in g.audit():
+                by.setdefault(e["event"], []).insert(0, e)  # the oldest first
+            return len(by.get("end", [])) == 2
+        p.wait_until(settled, 20, "the ends of two tries")
+        sends, ends = by["send"], by["end"]
+        # The one that was on disk before anything left names who may take over.
+        assert [(e["audience"], e["purpose"]) for e in sends] == [("b0", "gateway; if it fails: b1"), ("b1", "gateway")], sends
+        assert sends[1]["bytes_out"] == len(second.requests[0]["body"]), sends
+        assert sorted((e["ref"], e["audience"], e["outcome"]) for e in ends) == \
+            [(sends[0]["seq"], "b0", "failed"), (sends[1]["seq"], "b1", "ok")], ends
+        g.paired("audit", "verify")
+
+
 def test_one_backend_is_asked_again():
     for fault in (500, 529, "reset", RATE):
         only = Backend("only one", plan=[fault])
