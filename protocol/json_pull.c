@@ -101,6 +101,31 @@ bool json_pull_members(struct span object, const char *const *names, struct span
     return json_pull_members_past(object, (struct span){0}, names, ret, n);
 }
 
+bool json_pull_each_member(struct span object, size_t *at, struct span *ret_name,
+                           struct span *ret_value) {
+    const char *end = object.data + object.len;
+    if (!object.data || object.len < 2 || *object.data != '{')
+        return false;
+    const char *p = skip_space(object.data + (*at ? *at : 1), end);
+    if (p < end && *at && *p == ',')
+        p = skip_space(p + 1, end);
+    if (p >= end || *p != '"')
+        return false;
+    const char *name = p + 1;
+    p = skip_string(p, end);
+    if (p == end)
+        return false;
+    *ret_name = (struct span){name, (size_t)(p - 1 - name)};
+    p = skip_space(p, end);
+    if (p >= end || *p != ':')
+        return false;
+    const char *value = p = skip_space(p + 1, end);
+    p = skip_value(p, end, (struct span){0});
+    *ret_value = (struct span){value, (size_t)(p - value)};
+    *at = (size_t)(p - object.data);
+    return true;
+}
+
 bool json_pull_each(struct span array, size_t *at, struct span *ret) {
     const char *end = array.data + array.len;
     if (!array.data || array.len < 2 || *array.data != '[')

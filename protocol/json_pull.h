@@ -17,6 +17,10 @@ bool json_pull_members(struct span object, const char *const *names, struct span
 // object may be cut (jsonrpc_read_head): then a value that reaches to its end is cut too.
 bool json_pull_members_past(struct span object, struct span known, const char *const *names,
                             struct span *ret, size_t n);
+// The next member of an object as it stands (name: between its quotes, escapes and all): *at begins
+// with 0. false: no more, or not an object.
+bool json_pull_each_member(struct span object, size_t *at, struct span *ret_name,
+                           struct span *ret_value);
 // The next element of an array: *at begins with 0. false: no more, or not an array.
 bool json_pull_each(struct span array, size_t *at, struct span *ret);
 // Appends the string's value. Half a surrogate pair becomes U+FFFD; NUL stays. ERR_INVAL: not a

@@ -2,6 +2,7 @@
 // named by arrive inside the arguments, which are wiped before run() returns.
 #include "core/base/mem.h"
 #include "core/crypto/secret.h"
+#include "core/store/answers.h"
 #include "core/store/backends.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
@@ -63,6 +64,42 @@ static int run_close(struct call *call, const void *input, struct answer *answer
     return r < 0 ? r : admin_answer(answer, json_object(), err);
 }
 
+// --- answers that are kept (models.cache)
+
+struct cache_input {
+    bool clear;
+};
+static const struct field cache_fields[] = {
+    {.name = "clear", .type = FIELD_BOOL, .offset = offsetof(struct cache_input, clear)},
+    {0},
+};
+
+static int run_cache(struct call *call, const void *input, struct answer *answer, struct err *err) {
+    const struct cache_input *in = input;
+    const struct conf *conf = call->services->conf;
+    struct answers_info was = {0}, now = {0};
+    struct store *s = call->services->store(call->services, err);
+    if (!s)
+        return err && err->code ? err->code : ERR_IO;
+    int r = answers_info(s, &was, err);
+    if (r == 0 && in->clear)
+        r = answers_clear(s, err);
+    if (r == 0)
+        r = answers_info(s, &now, err);
+    return r < 0 ? r
+                 : admin_answer(
+                       answer,
+                       json_pack("{ss sI sI sI sI sI sI sI sI}", "setting",
+                                 conf_string(conf, "models.cache"), "entries",
+                                 (json_int_t)now.entries, "bytes", (json_int_t)now.bytes,
+                                 "file_bytes", (json_int_t)now.file_bytes, "oldest_ms",
+                                 (json_int_t)now.oldest_ms, "newest_ms", (json_int_t)now.newest_ms,
+                                 "cleared", (json_int_t)(in->clear ? was.entries : 0), "max_bytes",
+                                 (json_int_t)conf_int(conf, "models.cache_mb") << 20, "max_hours",
+                                 (json_int_t)conf_int(conf, "models.cache_hours")),
+                       err);
+}
+
 // Variables that enabled backends' keys are named by.
 static int run_variables(struct call *call, const void *input, struct answer *answer,
                          struct err *err) {
@@ -98,6 +135,13 @@ const struct capability capabilities_gateway[] = {
      .input = close_fields,
      .input_size = sizeof(struct close_input),
      .run = run_close},
+    {.name = "gateway cache",
+     .title = "Answers that are kept",
+     .description = "Answers that are kept to be given again: how many, how much; or clears them",
+     .flags = CAP_CLI_ONLY,
+     .input = cache_fields,
+     .input_size = sizeof(struct cache_input),
+     .run = run_cache},
     {.name = "gateway variables",
      .title = "Variables that hold keys",
      .description = "Names of the variables that hold backends' keys",

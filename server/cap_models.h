@@ -55,7 +55,7 @@ struct audit_verify_input {
 };
 struct usage_input {
     int by;
-    struct text since;
+    struct text since, workspace;
     int64_t limit;
 };
 extern const struct field audit_list_fields[], audit_export_fields[], audit_verify_fields[],

@@ -1,4 +1,5 @@
 // The audit log and usage, from the command line.
+#include "core/base/mem.h"
 #include "core/store/usage.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
@@ -183,16 +184,22 @@ const struct field usage_fields[] = {
      .offset = offsetof(struct usage_input, since),
      .min = 1,
      .max = 64},
+    {.name = "workspace",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct usage_input, workspace),
+     .min = 1,
+     .max = USAGE_PATH_BYTES_MAX},
     NUMBER(struct usage_input, limit, 1, LIST_MAX),
     {0},
 };
 
 static json_t *sum_json(const struct usage_sum *s) {
-    return json_pack("{sI sI sI sI sI sI sI sI}", "requests", (json_int_t)s->requests, "failed",
-                     (json_int_t)s->failed, "input", (json_int_t)s->input, "cached",
+    return json_pack("{sI sI sI sI sI sI sI sI sI sI}", "requests", (json_int_t)s->requests,
+                     "failed", (json_int_t)s->failed, "input", (json_int_t)s->input, "cached",
                      (json_int_t)s->cached, "cache_write", (json_int_t)s->cache_write, "output",
                      (json_int_t)s->output, "cost_microusd", (json_int_t)s->cost, "saved_microusd",
-                     (json_int_t)s->saved);
+                     (json_int_t)s->saved, "hits", (json_int_t)s->hits, "hit_tokens",
+                     (json_int_t)s->hit_tokens);
 }
 
 static int note_usage(void *ctx, const char *key, const struct usage_sum *sum, struct err *err) {
@@ -206,23 +213,29 @@ struct totals {
     struct usage_sum all, day, month;
 };
 
-static int read_usage(struct db *db, const struct usage_input *in, int64_t since_ms, int64_t now_ms,
-                      json_t *rows, struct totals *t, struct err *err) {
-    int r = usage_report(db, (enum usage_by)in->by, since_ms, now_ms,
-                         in->limit ? in->limit : USAGE_DEFAULT, note_usage, rows, err);
+static int read_usage(struct db *db, const struct usage_input *in, const char *workspace,
+                      int64_t since_ms, int64_t now_ms, json_t *rows, struct totals *t,
+                      struct err *err) {
+    int r = usage_report_of(db, workspace, (enum usage_by)in->by, since_ms, now_ms,
+                            in->limit ? in->limit : USAGE_DEFAULT, note_usage, rows, err);
     if (r == 0)
-        r = usage_total(db, since_ms, now_ms, &t->all, err);
+        r = usage_total_of(db, workspace, since_ms, now_ms, &t->all, err);
     if (r == 0)
-        r = usage_total(db, now_ms, now_ms, &t->day, err);
-    return r < 0 ? r : usage_total(db, usage_month_start(now_ms), now_ms, &t->month, err);
+        r = usage_total_of(db, workspace, now_ms, now_ms, &t->day, err);
+    return r < 0 ? r
+                 : usage_total_of(db, workspace, usage_month_start(now_ms), now_ms, &t->month, err);
 }
 
 int models_usage(struct call *call, const void *input, struct answer *answer, struct err *err) {
     const struct usage_input *in = input;
     int64_t since_ms = call->now_ms - SINCE_DAYS * DAY_MS;
+    AUTO_FREE char *workspace =
+        in->workspace.data ? mem_strndup(in->workspace.data, in->workspace.len) : NULL;
     struct totals t = {0};
     struct store *s;
     struct db *db;
+    if (in->workspace.data && !workspace)
+        return err_set(err, ERR_NOMEM, "out of memory");
     int r = in->since.data
                 ? when_parse(in->since.data, in->since.len, call->now_ms, false, &since_ms, err)
                 : 0;
@@ -231,7 +244,7 @@ int models_usage(struct call *call, const void *input, struct answer *answer, st
     if (r < 0)
         return r;
     json_t *rows = json_array();
-    r = read_usage(db, in, since_ms, call->now_ms, rows, &t, err);
+    r = read_usage(db, in, workspace, since_ms, call->now_ms, rows, &t, err);
     store_reader_put(s, db);
     if (r < 0) {
         json_decref(rows);

@@ -38,7 +38,7 @@ cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add, cli
     cli_run_backends_find, cli_run_backends_remove, cli_run_backends_enable,
     cli_run_backends_disable;
 // cli_gateway.c
-cli_run_fn cli_run_gateway_run, cli_run_gateway_env;
+cli_run_fn cli_run_gateway_run, cli_run_gateway_env, cli_run_gateway_cache;
 // cli_consent.c
 cli_run_fn cli_run_consent, cli_run_consent_grant, cli_run_consent_revoke, cli_run_consent_history;
 // cli_usage.c

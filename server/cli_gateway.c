@@ -128,3 +128,37 @@ int cli_run_gateway_env(const struct cli_line *line) {
     json_decref(pass);
     return CLI_OK;
 }
+
+// --- answers that are kept
+
+int cli_run_gateway_cache(const struct cli_line *line) {
+    json_t *found = NULL;
+    char oldest[32];
+    const char *what = line->operand_count ? line->operands[0] : "show";
+    bool clear = strcmp(what, "clear") == 0;
+    if (!clear && strcmp(what, "show") != 0)
+        return cli_error("%s: expects show or clear", what), CLI_USAGE;
+    int code =
+        cli_models_call(line, "gateway cache", json_pack("{sb}", "clear", (int)clear), &found);
+    if (code >= 0)
+        return code;
+    if (line->json) {
+        cli_out_json(found);
+        return CLI_OK;
+    }
+    if (clear)
+        cli_out("erased %lld answers\n", cli_models_number(found, "cleared"));
+    else {
+        cli_out("models.cache  %s\n", cli_models_word(found, "setting"));
+        cli_out("answers       %lld, %lld KB of %lld MB\n", cli_models_number(found, "entries"),
+                (cli_models_number(found, "bytes") + 1023) / 1024,
+                cli_models_number(found, "max_bytes") >> 20);
+        if (cli_models_number(found, "entries")) {
+            cli_models_when(cli_models_number(found, "oldest_ms"), true, oldest);
+            cli_out("oldest        %s; kept for %lld hours\n", oldest,
+                    cli_models_number(found, "max_hours"));
+        }
+    }
+    json_decref(found);
+    return CLI_OK;
+}

@@ -431,9 +431,18 @@ const struct cli_command cli_commands[] = {
      .run = cli_run_gateway_env,
      .help = "Print what a program that is started otherwise needs.",
      .details = "Needs gateway.enabled. The pass is for this folder and lasts."},
+    {.name = "gateway cache",
+     .run = cli_run_gateway_cache,
+     .operands = "[show|clear]",
+     .operands_max = 1,
+     .help = "Show or erase answers that are kept to be given again.",
+     .details = "They are kept when models.cache is exact: requests that ask for temperature 0 are "
+                "then answered from here when exactly the same was asked before in this folder. "
+                "`paired erase` takes them, too."},
     {.name = "usage",
      .run = cli_run_usage,
      .help = "Show tokens and money by what used them.",
+     .details = "With --workspace: what that folder used; `.` is the one you are in.",
      .options = usage_options,
      .examples = "  paired usage --by backend --since \"last week\"\n"},
     {.name = "why",

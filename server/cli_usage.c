@@ -1,6 +1,7 @@
 // paired audit, usage, budget: what left, and what it cost.
 #include "core/base/conf.h"
 #include "core/base/mem.h"
+#include "server/attach.h"
 #include "server/cli_commands.h"
 #include "server/cli_config.h"
 #include "server/cli_models.h"
@@ -121,11 +122,20 @@ static void put_sum(const char *key, const json_t *s) {
     put_money(cli_models_number(s, "cost_microusd"));
     cli_out("  ");
     put_money(cli_models_number(s, "saved_microusd"));
+    if (cli_models_number(s, "hits"))
+        cli_out("  %lld from the cache, %lld tokens", cli_models_number(s, "hits"),
+                cli_models_number(s, "hit_tokens"));
     cli_out("\n");
 }
 
 int cli_run_usage(const struct cli_line *line) {
     json_t *arguments = json_object(), *found = NULL, *row;
+    char workspace[DIRS_PATH_BYTES_MAX];
+    if (line->workspace && attach_workspace(line->workspace, workspace) &&
+        json_object_set_new(arguments, "workspace", json_string(workspace)) < 0) {
+        json_decref(arguments);
+        return cli_error("the folder's name is not valid UTF-8"), CLI_FAILED;
+    }
     static const char *const texts[] = {"by", "since"};
     for (size_t i = 0; i < 2; i++)
         if (cli_given(line, texts[i]))

@@ -36,6 +36,11 @@ static void put_head(const json_t *w) {
     cli_models_put(cli_models_word(w, "purpose"));
     cli_out("\nasked for ");
     cli_models_put(*asked ? asked : "no model by name");
+    if (cli_models_number(w, "kept_ms")) {
+        cli_models_when(cli_models_number(w, "kept_ms"), true, when);
+        cli_out(": from the cache, kept at %s; no backend was asked\n", when);
+        return;
+    }
     cli_out("%s\n", strcmp(stage, "asked") == 0     ? ": a backend has it, so it is what answers"
                     : strcmp(stage, "instead") == 0 ? ": what has it cannot be used now, so "
                                                       "another one is taken"
@@ -54,7 +59,7 @@ static void put_tries(const json_t *w) {
     json_t *t;
     json_t *tries = json_object_get(w, "tries");
     json_array_foreach(tries, i, t) {
-        cli_out(i ? ", then " : "went to ");
+        cli_out(i ? ", then " : cli_models_number(w, "kept_ms") ? "answered by " : "went to ");
         cli_models_put(cli_models_word(t, "model"));
         cli_out(" at ");
         cli_models_put(cli_models_word(t, "backend"));
@@ -115,7 +120,7 @@ static int show_list(const struct cli_line *line) {
         cli_out(" at ");
         cli_models_put(*cli_models_word(w, "backend") ? cli_models_word(w, "backend") : "nobody");
         cli_out("  $%.4f  %s\n", (double)cli_models_number(w, "cost_microusd") / 1e6,
-                cli_models_word(w, "reason"));
+                cli_models_number(w, "kept_ms") ? "from the cache" : cli_models_word(w, "reason"));
     }
     if (!json_array_size(json_object_get(found, "requests")))
         cli_note("this engine has sent no request to a model yet");

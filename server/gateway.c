@@ -121,6 +121,19 @@ static size_t forwarded(const struct http_head *head, struct http_header *out) {
     return n;
 }
 
+// What the client says about answers that are given again.
+static enum model_cache cache_of(const struct gateway *g, const struct http_head *head) {
+    if (!models_keep_answers(g->models))
+        return MODEL_CACHE_NO;
+    const char *own = http_head_value(head, "x-paired-cache");
+    const char *control = http_head_value(head, "cache-control");
+    if (own && strcasecmp(own, "use") == 0)
+        return MODEL_CACHE_USE;
+    bool no =
+        own || (control && (strcasestr(control, "no-store") || strcasestr(control, "no-cache")));
+    return no ? MODEL_CACHE_NO : MODEL_CACHE_USUAL;
+}
+
 static void ask(struct gateway *g, struct http_exchange *x, const struct http_head *head,
                 struct buf *body, enum wire_family family, const struct gateway_entry *pass) {
     static const struct model_events events = {on_begin, on_bytes, on_model_done};
@@ -130,6 +143,7 @@ static void ask(struct gateway *g, struct http_exchange *x, const struct http_he
         return;
     struct model_ask a = {.family = family,
                           .body = *body,
+                          .cache = cache_of(g, head),
                           .query = head->query[0] ? head->query : NULL,
                           .workspace = pass->workspace,
                           .purpose = "gateway",

@@ -39,6 +39,7 @@ void model_bury(struct model_run *run) {
     }
     run->m->body_bytes -= run->body.len;
     model_kept_done(run->kept);
+    model_exact_done(&run->exact);
     buf_done(&run->body);
     buf_done(&run->out);
     buf_done(&run->held);
@@ -77,6 +78,8 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
         model_whys_id(run->m->services->whys, run->why, result.route);
     run->over = true;
     model_note_end(run, fault, false);
+    if (fault == ROUTE_FAULT_NONE)
+        model_exact_keep(run);
     if (run->begun && fault != ROUTE_FAULT_NONE && run->read.stream)
         model_put_error(run, fault, message);
     run->events.done(run->ctx, &result);
@@ -85,8 +88,7 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
 
 // --- jobs
 
-// On the loop again: false when nobody waits for the run any more; then it is gone.
-static bool back(struct model_run *run, bool cancelled) {
+bool model_back(struct model_run *run, bool cancelled) {
     run->in_job = false;
     run->job = NULL;
     if (run->cancelled || run->m->stopped) {
@@ -98,7 +100,7 @@ static bool back(struct model_run *run, bool cancelled) {
     return true;
 }
 
-static void submit(struct model_run *run, job_run_fn *work, job_done_fn *done) {
+void model_submit(struct model_run *run, job_run_fn *work, job_done_fn *done) {
     run->in_job = true;
     if (pool_submit(run->m->pool, POOL_INTERACTIVE, work, done, run, &run->job) == 0)
         return;
@@ -149,7 +151,7 @@ static bool prepared(struct model_run *run) {
 
 static void prepare_done(void *ctx, bool cancelled) {
     struct model_run *run = ctx;
-    if (!back(run, cancelled) || !prepared(run))
+    if (!model_back(run, cancelled) || !prepared(run))
         return;
     run->audited = true;
     struct model_lease *l =
@@ -198,15 +200,13 @@ static void to_prepare(struct model_run *run) {
     }
     run->audited = false;
     model_list_others(run);
-    submit(run, prepare_run, prepare_done);
+    model_submit(run, prepare_run, prepare_done);
 }
-
-static void choose_first(struct model_run *run);
 
 static void try_again(void *ctx) {
     struct model_run *run = ctx;
     run->timer = NULL;
-    choose_first(run);
+    model_choose_first(run);
 }
 
 static bool later(struct model_run *run, int64_t wait_ms) {
@@ -214,8 +214,10 @@ static bool later(struct model_run *run, int64_t wait_ms) {
     return run->timer != NULL;
 }
 
-static void choose_first(struct model_run *run) {
+void model_choose_first(struct model_run *run) {
     int64_t wait_ms = 0;
+    if (model_exact_look(run))
+        return;
     run->tried = run->tried_arm_count = 0;
     if (run->plan->count == 0) {
         model_finish(run, run->plan->spent ? ROUTE_FAULT_BILLING : ROUTE_FAULT_AUTH,
@@ -281,7 +283,7 @@ static void plan_run(void *ctx, struct job *job) {
 
 static void plan_done(void *ctx, bool cancelled) {
     struct model_run *run = ctx;
-    if (!back(run, cancelled))
+    if (!model_back(run, cancelled))
         return;
     if (run->error.code) {
         model_finish(run, ROUTE_FAULT_SERVER, run->error.message);
@@ -291,13 +293,13 @@ static void plan_done(void *ctx, bool cancelled) {
     model_notice_changes(run->m, run->plan);
     if (!run->keys && run->plan->count)
         keep_plan(run->m, run->plan);
-    choose_first(run);
+    model_choose_first(run);
 }
 
 static void to_plan(struct model_run *run) {
     run->error = (struct err){0};
     run->wants_kept = !run->m->kept;
-    submit(run, plan_run, plan_done);
+    model_submit(run, plan_run, plan_done);
 }
 
 static void start(void *ctx) {
@@ -310,7 +312,7 @@ static void start(void *ctx) {
     }
     run->plan = plan;
     plan->refs++;
-    choose_first(run);
+    model_choose_first(run);
 }
 
 // --- another try
@@ -440,6 +442,7 @@ int models_ask(struct models *m, struct model_ask *ask, const struct model_event
     m->body_bytes += ask->body.len;
     run->body = ask->body; // spans of run->read point into it
     ask->body = (struct buf){0};
+    model_exact_want(run, ask->cache);
     *ret = run;
     return 0;
 }
@@ -450,6 +453,8 @@ void model_resume(struct model_run *run) {
     run->paused = false;
     if (run->call)
         http_pause(run->call, false);
+    else
+        model_exact_resume(run);
 }
 
 void model_cancel(struct model_run *run) {
@@ -485,12 +490,19 @@ int models_new(struct loop *l, struct pool *pool, struct services *services, str
         r = model_prices(services->dirs, &m->catalogue, err);
     env_random(loop_env(l), &m->dice, sizeof m->dice);
     m->dice |= 1;
+    if (strcmp(conf_string(services->conf, "models.cache"), "exact") == 0)
+        m->exact_bytes = conf_int(services->conf, "models.cache_mb") << 20;
+    m->exact_age_ms = conf_int(services->conf, "models.cache_hours") * 3600 * 1000;
     if (r < 0) {
         models_done(m);
         return r;
     }
     *ret = m;
     return 0;
+}
+
+bool models_keep_answers(const struct models *m) {
+    return m->exact_bytes > 0;
 }
 
 size_t models_running(const struct models *m) {

@@ -32,6 +32,7 @@ int models_new(struct loop *l, struct pool *pool, struct services *services, str
 void models_stop(struct models *m);
 void models_done(struct models *m); // after the pool; accepts NULL
 size_t models_running(const struct models *m);
+bool models_keep_answers(const struct models *m); // models.cache is on
 
 // Values of variables that backends' keys are named by, as the one who asks has them.
 struct model_key {
@@ -44,7 +45,13 @@ struct model_keys {
 };
 void model_keys_done(struct model_keys *k);
 
+enum model_cache {     // of answers (models.cache), where it is on
+    MODEL_CACHE_USUAL, // for requests that ask for temperature 0
+    MODEL_CACHE_NO,    // not for this one
+    MODEL_CACHE_USE    // for this one, whatever its temperature
+};
 struct model_ask {
+    enum model_cache cache;
     enum wire_family family;                       // of the body, and of the answer
     struct buf body;                               // taken when models_ask succeeds
     const char *query;                             // of the client's URL, NULL none
@@ -71,7 +78,7 @@ struct model_result {
     struct wire_usage usage;
     int64_t cost; // of it, in millionths of a dollar; 0 also when no price is known
     unsigned attempts;
-    char route[24]; // id of the router's choice (server/models_why.h), "" none
+    char route[32]; // id of the router's choice (server/models_why.h), "" none
 };
 struct model_events {
     // The answer begins: stream or one document; headers that may go to the client.

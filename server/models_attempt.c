@@ -41,6 +41,8 @@ static void client_headers(const struct model_run *run, struct http_header *out,
 void model_hand_on(struct model_run *run, const char *bytes, size_t n) {
     if (n == 0 || run->cancelled)
         return;
+    if (run->exact.state == MODEL_EXACT_MISSED)
+        model_exact_part(run, bytes, n);
     if (run->events.bytes(run->ctx, bytes, n) == 1 && run->call && !run->cancelled) {
         run->paused = true;
         http_pause(run->call, true);
@@ -70,8 +72,10 @@ static int on_event(void *ctx, const struct wire_event *e) {
     run->told++;
     if (e->usage.known)
         run->usage = e->usage;
-    if (e->kind == WIRE_STOP)
+    if (e->kind == WIRE_STOP) {
         run->ended = true;
+        run->stop = e->stop;
+    }
     if (e->kind == WIRE_ERROR) { // not handed on: another one may do better
         run->fault = route_limits_judge(&run->limits, e->fault, e->retry_after_ms, e->resets_at_s,
                                         model_now_ms());

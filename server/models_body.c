@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/code/secrets.h"
 #include "protocol/json_pull.h"
+#include "server/models_answers.h"
 
 #include <string.h>
 
@@ -113,6 +114,7 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
         THINKING,
         REASONING,
         STREAM_OPTIONS,
+        TEMPERATURE,
         NAMES
     };
     const char *const names[NAMES] = {[MODEL] = "model",
@@ -125,6 +127,7 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
                                       [TOOLS] = "tools",
                                       [THINKING] = "thinking",
                                       [STREAM_OPTIONS] = "stream_options",
+                                      [TEMPERATURE] = "temperature",
                                       [REASONING] = "reasoning"};
     struct span found[NAMES] = {{0}}, opening = {0};
     struct jsonrpc_message message;
@@ -155,6 +158,7 @@ int model_body_read(enum wire_family family, const char *bytes, size_t n, struct
     struct span own = {0};
     if (found[STREAM_OPTIONS].data && json_pull_members(found[STREAM_OPTIONS], include, &own, 1))
         ret->own_usage = own.len == 4 && memcmp(own.data, "true", 4) == 0;
+    ret->greedy = model_answer_zero(found[TEMPERATURE]);
     ret->thinking = found[THINKING].data || found[REASONING].data;
     uint64_t hash = mix(mix(14695981039346656037U, found[MODEL]), found[SYSTEM]);
     if (ret->first.data && ret->first.data != opening.data)

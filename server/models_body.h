@@ -36,6 +36,7 @@ struct model_body {
     uint64_t front; // hash of tools and system, where the conversation's bytes begin
     size_t tools;
     bool thinking;
+    bool greedy;    // temperature 0 was asked for
     bool own_usage; // Chat Completions: usage is wanted in a chunk of its own
     uint64_t
         conversation; // the same for all requests of one conversation: model, system, beginning

@@ -320,6 +320,7 @@ static enum model_chosen take(const struct model_ballot *f, struct route_choice 
     run->priced = *p->model;
     run->origin = f->need.origin;
     run->looked = f->looked;
+    run->stage = f->stage;
     run->expected = (struct route_spend){
         .requests = 1,
         .tokens_in = (double)(c->expected.uncached + c->expected.cached + c->expected.written),

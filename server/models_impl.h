@@ -6,6 +6,7 @@
 #include "core/route/route_choose.h"
 #include "core/route/route_ledger.h"
 #include "core/route/route_predict.h"
+#include "core/store/answers.h"
 #include "core/store/backends.h"
 #include "core/store/consent.h"
 #include "server/models.h"
@@ -41,6 +42,10 @@ struct model_offer {
     bool local;
     char *key; // secret_alloc; NULL none
 };
+struct model_unpaid { // would be an offer, were the budget not spent
+    const struct backend *backend;
+    struct consent_pass pass;
+};
 enum model_substitute { MODEL_SUBSTITUTE_ALWAYS, MODEL_SUBSTITUTE_FAILING, MODEL_SUBSTITUTE_NEVER };
 struct model_pick { // a model of an offer's backend
     size_t offer;
@@ -60,6 +65,9 @@ struct model_plan { // built on a worker, then constant
     struct model_offer *offers;
     size_t count;
     char why[400]; // when count is 0
+    struct model_unpaid *unpaid;
+    size_t unpaid_count;
+    bool exact; // answers may be given again (models.cache)
     struct route_policy policy;
     enum model_substitute substitute;
     struct model_pick *picks;
@@ -123,7 +131,8 @@ struct model_end {     // of attempts, on its way into the store
     char purpose[32], agent[32], session[64];
     char *workspace; // NULL none
     struct wire_usage usage;
-    int64_t saved; // as cost
+    int64_t saved;            // as cost
+    int64_t hits, hit_tokens; // of the exact cache, which has no requests
 };
 
 struct models {
@@ -161,6 +170,25 @@ struct models {
     struct env_timer *keep_timer;
     bool kept, keeping; // what was kept has been read; is being written
     uint64_t kept_changes, kept_outcomes;
+    int64_t exact_bytes, exact_age_ms; // of kept answers; 0 bytes: none are
+    unsigned exact_writing;            // being written
+};
+
+// An answer that was given before, or is to be given again (models_answers.c).
+enum model_exact_state {
+    MODEL_EXACT_NOT,    // nothing of that
+    MODEL_EXACT_WANTED, // to be looked for
+    MODEL_EXACT_FOUND,  // `bytes` are the answer
+    MODEL_EXACT_MISSED  // `bytes` gather it
+};
+struct model_exact {
+    enum model_exact_state state;
+    bool forced; // whatever the temperature
+    uint8_t key[ANSWER_KEY_BYTES];
+    uint64_t generation;
+    struct kept_answer found;
+    struct buf bytes;
+    size_t at; // given so far
 };
 
 struct model_kept { // what the router knows, as it is stored
@@ -209,8 +237,12 @@ struct model_run {
     int64_t stable; // bytes at the beginning that are those of the conversation's last request
     const char *origin_why; // static; NULL: its text was not looked at
     bool looked;
-    bool same_model; // … as was asked for, this time
-    uint64_t why;    // number of the note about its choice; 0 none
+    bool same_model;            // … as was asked for, this time
+    enum model_why_stage stage; // of the choice
+    bool masked;                // secrets, in the body
+    struct model_exact exact;
+    enum wire_stop stop; // why the answer ended
+    uint64_t why;        // number of the note about its choice; 0 none
     unsigned attempts, retries, waits;
     char model[MODEL_NAME_BYTES_MAX + 1]; // as the present one is asked for
     struct err error;                     // of a job
@@ -378,7 +410,17 @@ void model_refused(struct model_run *run);                       // the present 
 void model_stranded(struct model_run *run, const char *message); // nobody does: finishes
 void model_put_error(struct model_run *run, enum route_fault fault, const char *message);
 
+// models_answers.c
+void model_exact_want(struct model_run *run, enum model_cache cache); // when its body was read
+// With a plan: true when it is being looked for; model_choose_first() goes on from there.
+bool model_exact_look(struct model_run *run);
+void model_exact_resume(struct model_run *run);
+void model_exact_part(struct model_run *run, const char *bytes, size_t n); // was handed on
+void model_exact_keep(struct model_run *run);                              // it is whole
+void model_exact_done(struct model_exact *e);
+
 // models_settle.c
+void model_settle_hit(struct model_run *run, const struct kept_answer *a);
 void model_settle(struct model_run *run, bool ok, bool cancelled);
 int64_t model_cost(const struct model_run *run); // of the present attempt, millionths of a dollar
 // A further try that an entry on disk covers is about to leave: an entry of its own follows. False:
@@ -390,4 +432,8 @@ void model_settle_rest(struct models *m); // without the pool, which is gone
 // models.c
 void model_next(struct model_run *run, enum route_fault fault, const char *message); // or finishes
 void model_bury(struct model_run *run);                                              // frees
+void model_submit(struct model_run *run, job_run_fn *work, job_done_fn *done);       // or finishes
+// Of a job, on the loop again: false when nobody waits for the run any more; then it is gone.
+bool model_back(struct model_run *run, bool cancelled);
+void model_choose_first(struct model_run *run); // with its plan
 int64_t model_now_ms(void);

@@ -20,6 +20,7 @@ static void plan_free(struct model_plan *p) {
     for (size_t i = 0; i < p->count; i++)
         secret_free(p->offers[i].key);
     mem_free(p->offers);
+    mem_free(p->unpaid);
     for (size_t i = 0; i < p->pick_count; i++)
         mem_free(p->picks[i].own);
     mem_free(p->picks);
@@ -94,10 +95,12 @@ static int consider(struct store *s, struct model_plan *p, const struct backend 
                        : err_set(&why, ERR_PERM, "it is disabled");
     if (r == 0 && strcmp(policy, "local-only") == 0 && !offer->local)
         r = err_set(&why, ERR_PERM, "models.policy allows local backends only");
-    if (r == 0 && p->spent && !offer->local)
-        r = err_set(&why, ERR_PERM, "the budget of this %s is spent (paired budget)", p->spent);
     if (r == 0)
         r = consent_check(s, &what, &offer->pass, &why);
+    if (r == 0 && p->spent && !offer->local) {
+        p->unpaid[p->unpaid_count++] = (struct model_unpaid){b, offer->pass};
+        r = err_set(&why, ERR_PERM, "the budget of this %s is spent (paired budget)", p->spent);
+    }
     if (r == 0)
         r = model_find_key(s, b, keys, &offer->key, &why);
     if (r == ERR_NOMEM || r == ERR_LOCKED || r == ERR_BUSY) {
@@ -231,6 +234,7 @@ static void read_policy(const struct conf *conf, struct model_plan *p) {
     for (size_t i = 0; i < COUNT_OF(substitutes); i++)
         if (strcmp(conf_string(conf, "models.substitute"), substitutes[i]) == 0)
             p->substitute = (enum model_substitute)i;
+    p->exact = strcmp(conf_string(conf, "models.cache"), "exact") == 0;
     p->policy.floor = (double)conf_int(conf, "models.floor_percent") / 100;
     p->policy.value_usd = (double)conf_int(conf, "models.value_cents") / 100;
     p->policy.explore = (double)conf_int(conf, "models.explore_percent") / 100;
@@ -249,7 +253,8 @@ static int fill(struct store *s, struct model_plan *p, const struct conf *conf,
     if (r < 0)
         return r;
     p->offers = mem_zalloc((p->backends.count + 1) * sizeof *p->offers);
-    if (!p->offers)
+    p->unpaid = mem_zalloc((p->backends.count + 1) * sizeof *p->unpaid);
+    if (!p->offers || !p->unpaid)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (p->backends.count == 0)
         (void)snprintf(p->why, sizeof p->why,

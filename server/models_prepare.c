@@ -18,6 +18,7 @@ static int pass_gate(struct model_run *run, struct err *err) {
     if (r < 0)
         return err_set(err, r, "out of memory");
     run->gated = true;
+    run->masked = found.count > 0;
     if (found.count && !mask) {
         run->error_fault = ROUTE_FAULT_REQUEST;
         return err_set(err, ERR_PERM,

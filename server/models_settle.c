@@ -44,11 +44,13 @@ static int write_end(struct db *db, const struct models *m, struct model_end *e,
                                         .cache_write = e->usage.cache_write,
                                         .output = e->usage.output,
                                         .cost = e->cost,
-                                        .saved = e->saved}};
+                                        .saved = e->saved,
+                                        .hits = e->hits,
+                                        .hit_tokens = e->hit_tokens}};
     int r = e->sends       ? audit_append(db, &entry, &e->audit_seq, err)
             : e->audit_seq ? audit_append(db, &entry, NULL, err)
                            : 0;
-    if (r < 0 || e->requests == 0)
+    if (r < 0 || (e->requests == 0 && e->hits == 0))
         return r;
     r = usage_add(db, &usage, err);
     return r < 0 ? r : model_budget_note(db, m->services->conf, e->at_ms, e->cost, err);
@@ -225,6 +227,30 @@ bool model_settle_late(struct model_run *run) {
     run->audit_seq = 0;
     settle_soon(m);
     return true;
+}
+
+// Nothing left and nothing was paid; what it would have been is what is saved.
+void model_settle_hit(struct model_run *run, const struct kept_answer *a) {
+    struct models *m = run->m;
+    struct model_end *e = m->end_count ? &m->ends[m->end_count - 1] : NULL;
+    bool same = e && e->hits && strcmp(e->backend, a->backend) == 0 &&
+                strcmp(e->model, a->model) == 0 && strcmp(e->agent, run->agent) == 0 &&
+                strcmp(e->session, run->session) == 0 &&
+                (e->workspace && run->workspace ? strcmp(e->workspace, run->workspace) == 0
+                                                : e->workspace == run->workspace);
+    if (!same) {
+        if (!(e = new_end(m)))
+            return;
+        (void)snprintf(e->backend, sizeof e->backend, "%.*s", BACKEND_NAME_BYTES_MAX, a->backend);
+        (void)snprintf(e->model, sizeof e->model, "%.*s", MODEL_NAME_BYTES_MAX, a->model);
+        (void)snprintf(e->agent, sizeof e->agent, "%s", run->agent);
+        (void)snprintf(e->session, sizeof e->session, "%s", run->session);
+        e->workspace = run->workspace ? mem_strdup(run->workspace) : NULL;
+    }
+    e->hits++;
+    e->hit_tokens += a->input + a->cached + a->cache_write + a->output;
+    e->saved += a->cost + a->saved;
+    settle_soon(m);
 }
 
 void model_settle_lease(struct models *m, const struct model_lease *l) {

@@ -66,7 +66,7 @@ void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_W
 
 // --- as JSON
 
-static const char *const stages[] = {"asked", "free", "instead"};
+static const char *const stages[] = {"asked", "free", "instead", "kept"};
 static const char *const states[] = {"open", "ok", "failed", "cancelled"};
 
 static json_t *candidate_json(const struct model_why *why, size_t i) {
@@ -102,11 +102,11 @@ static json_t *brief_json(const struct model_whys *w, const struct model_why *wh
     const char *reason =
         why->chosen < why->shown ? route_reason_text(why->of[why->chosen].reason) : "";
     model_whys_id(w, why->number, id);
-    return json_pack("{ss sI ss ss ss ss ss ss ss sI sI}", "id", id, "time_ms",
-                     (json_int_t)why->at_ms, "asked", why->asked, "origin",
-                     why->looked ? route_origin_name(why->origin) : "", "backend",
-                     last ? last->backend : "", "model", last ? last->model : "", "reason", reason,
-                     "status", states[why->status], "fault",
+    return json_pack("{ss sI sI ss ss ss ss ss ss ss sI sI}", "id", id, "time_ms",
+                     (json_int_t)why->at_ms, "kept_ms", (json_int_t)why->kept_ms, "asked",
+                     why->asked, "origin", why->looked ? route_origin_name(why->origin) : "",
+                     "backend", last ? last->backend : "", "model", last ? last->model : "",
+                     "reason", reason, "status", states[why->status], "fault",
                      why->status == MODEL_WHY_FAILED ? route_fault_name(why->fault) : "",
                      "cost_microusd", (json_int_t)why->cost, "took_ms", (json_int_t)why->took_ms);
 }
@@ -137,7 +137,10 @@ static uint64_t number_of(const struct model_whys *w, const char *id) {
     char end;
     if (!*id || strcmp(id, "last") == 0)
         return w->last;
-    return sscanf(id, "%8x-%9u%c", &base, &number, &end) == 2 && base == w->base ? number : 0;
+    int n = 0; // a kept answer's route says so behind the number
+    bool kept = sscanf(id, "%8x-%9u-cache%n", &base, &number, &n) == 2 && n && !id[n];
+    return (kept || sscanf(id, "%8x-%9u%c", &base, &number, &end) == 2) && base == w->base ? number
+                                                                                           : 0;
 }
 
 int model_whys_one(struct model_whys *w, const char *id, json_t **ret, struct err *err) {

@@ -13,11 +13,11 @@ enum {
     MODEL_WHYS_MAX = 128,
     MODEL_WHY_SHOWN_MAX = 6, // candidates of one that are kept, the best ones
     MODEL_WHY_TRIES_MAX = 4, // attempts of one that are kept
-    MODEL_WHY_ID_BYTES = 24, // "1f3a9c0e-17", terminated
+    MODEL_WHY_ID_BYTES = 32, // "1f3a9c0e-17", terminated; "…-cache" of a kept answer
     MODEL_WHY_NAME_BYTES = 96
 };
 
-enum model_why_stage { MODEL_WHY_ASKED, MODEL_WHY_FREE, MODEL_WHY_INSTEAD };
+enum model_why_stage { MODEL_WHY_ASKED, MODEL_WHY_FREE, MODEL_WHY_INSTEAD, MODEL_WHY_KEPT };
 enum model_why_state { MODEL_WHY_OPEN, MODEL_WHY_OK, MODEL_WHY_FAILED, MODEL_WHY_CANCELLED };
 
 struct model_why_candidate {
@@ -35,6 +35,7 @@ struct model_why_try {
 struct model_why {
     uint64_t number; // 0: this place is free
     int64_t at_ms, took_ms;
+    int64_t kept_ms; // since when the answer was kept that was given again; 0: a backend was asked
     char purpose[32], agent[32], asked[MODEL_WHY_NAME_BYTES];
     enum model_why_stage stage;
     enum model_why_state status;

@@ -3,6 +3,7 @@
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 // From loose to tight, as a workspace's file may only go.
 static const char *const policies[] = {"best", "balanced", "cheapest", "local-only", NULL};
+static const char *const caches[] = {"exact", "off", NULL};
 static const char *const secret_gates[] = {"mask", "refuse", NULL};
 static const char *const substitutes[] = {"always", "failing", "never", NULL};
 static const char *const toolsets[] = {"all", "read-only", NULL};
@@ -113,6 +114,27 @@ const struct conf_option conf_options[] = {
      .workspace = true,
      .help = "What happens when a secret is found in what would go to a model backend: it is "
              "masked, or the request is refused."},
+    {.key = "models.cache",
+     .type = CONF_ENUM,
+     .fallback = "off",
+     .values = caches,
+     .workspace = true,
+     .help = "Whether the answer to exactly the same request is given again, without asking a "
+             "backend: for requests that ask for temperature 0, or never."},
+    {.key = "models.cache_hours",
+     .type = CONF_INT,
+     .fallback = "24",
+     .min = 1,
+     .max = 8760,
+     .unit = "hours",
+     .help = "For so long an answer of a model is kept to be given again."},
+    {.key = "models.cache_mb",
+     .type = CONF_INT,
+     .fallback = "64",
+     .min = 1,
+     .max = 4096,
+     .unit = "MB",
+     .help = "So much of answers is kept to be given again; the oldest go first."},
     {.key = "models.first_byte_s",
      .type = CONF_INT,
      .fallback = "600",

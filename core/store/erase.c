@@ -294,7 +294,9 @@ int store_scrub(struct store *s, struct err *err) {
     int r = store_scrub_owed(s, &owed, err);
     if (r < 0 || !owed)
         return r;
-    r = store_readers_hold(s, err); // their snapshots would keep the log
+    r = answers_drop(s, err); // they may quote it
+    if (r == 0)
+        r = store_readers_hold(s, err); // their snapshots would keep the log
     if (r < 0)
         return r;
     r = writer_exclusive(s->writer, scrub_database, NULL, err);
@@ -313,7 +315,9 @@ int64_t store_erase(struct store *s, const char *const *uids, size_t n, const ch
         return r;
     int64_t erased = store_erase_rows(s, &what, err);
     if (erased >= 0) {
-        r = uids ? 0 : store_cache_drop(s, err);
+        r = answers_drop(s, err);
+        if (r == 0 && !uids)
+            r = store_cache_drop(s, err);
         if (r == 0)
             r = store_scrub(s, err);
         if (r < 0)

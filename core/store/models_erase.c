@@ -20,16 +20,16 @@ static int run_each(struct db *db, const char *const *statements, const char *wo
 // The audit's entries stay: they name no workspace without what is deleted here.
 static const char *const of_workspace[] = {
     "DELETE FROM usage WHERE workspace = ?1",
+    "DELETE FROM budget WHERE workspace = ?1",
     "DELETE FROM consent WHERE scope = ?1",
     "DELETE FROM audit_private WHERE place = (SELECT id FROM audit_place WHERE path = ?1)",
     "DELETE FROM audit_place WHERE path = ?1",
     NULL,
 };
 static const char *const everything[] = {
-    "DELETE FROM usage",         "DELETE FROM consent",
-    "DELETE FROM audit_private", "DELETE FROM audit_place",
-    "DELETE FROM backend",       "DELETE FROM backend_model",
-    "DELETE FROM blob",          NULL,
+    "DELETE FROM usage",       "DELETE FROM consent", "DELETE FROM audit_private",
+    "DELETE FROM audit_place", "DELETE FROM backend", "DELETE FROM backend_model",
+    "DELETE FROM blob",        "DELETE FROM budget",  NULL,
 };
 
 int models_erase(struct db *db, const char *workspace, int64_t *erased, struct err *err) {

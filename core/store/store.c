@@ -38,7 +38,7 @@ static int init_sync(struct store *s, struct err *err) {
     (void)pthread_cond_init(&s->changed, &attr);
     (void)pthread_condattr_destroy(&attr);
     (void)pthread_mutex_init(&s->lock, NULL);
-    store_cache_init(s);
+    store_sides_init(s);
     return 0;
 }
 
@@ -47,7 +47,7 @@ static void store_free(struct store *s) {
     store_lock_release(s->lock_fd, !s->unclean);
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
-    store_cache_done(s);
+    store_sides_done(s);
     mem_free(s->dir);
     mem_free(s->db_path);
     mem_free(s->backups_dir);
@@ -135,7 +135,7 @@ void store_stop(struct store *s) {
     store_checker_stop(s);
     writer_stop(s->writer);
     store_readers_close(s);
-    store_cache_close(s);
+    store_sides_close(s);
     struct vfs_info info = {0};
     if (s->leave_log && s->vfs)
         vfs_info(s->vfs, &info);

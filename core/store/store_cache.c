@@ -24,6 +24,14 @@ static const char tables[] =
     " data BLOB NOT NULL) STRICT;"
     "CREATE INDEX code_derived_used ON code_derived (used, bytes);";
 
+const struct store_side store_side_code = {
+    .names = {"cache.db", "cache.db-wal", "cache.head", "cache.turn", "cache.lock"},
+    .tables = tables,
+    .version = STORE_CACHE_VERSION,
+    .set_version = "PRAGMA user_version = 3",
+};
+static_assert(STORE_CACHE_VERSION == 3, "the number is written out above");
+
 // --- the files, under the cache's lock ----------------------------------------------------------
 
 static void close_all(struct store_cache *c) {
@@ -36,11 +44,9 @@ static void close_all(struct store_cache *c) {
     c->broken = false;
 }
 
-static int remove_files(struct store *s, struct err *err) {
-    static const char *const names[] = {"cache.db", "cache.db-wal", "cache.head", "cache.turn",
-                                        "cache.lock"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        AUTO_FREE char *path = store_path(s->dir, names[i]);
+static int remove_files(struct store *s, const struct store_cache *c, struct err *err) {
+    for (size_t i = 0; i < COUNT_OF(c->what->names); i++) {
+        AUTO_FREE char *path = store_path(s->dir, c->what->names[i]);
         if (!path)
             return err_set(err, ERR_NOMEM, "out of memory for a path");
         if (unlink(path) < 0 && errno != ENOENT)
@@ -61,37 +67,35 @@ static int open_connection(struct store_cache *c, struct db **ret, struct err *e
     return r;
 }
 
-static int check_version(struct db *db, struct err *err) {
+static int check_version(const struct store_side *what, struct db *db, struct err *err) {
     int64_t version = 0;
     int r = db_one_int(db, "PRAGMA user_version", NULL, 0, &version, err);
     if (r < 0)
         return r;
-    if (version == STORE_CACHE_VERSION)
+    if (version == what->version)
         return 0;
     if (version != 0)
         return err_set(err, ERR_CORRUPT, "the cache is of another version");
-    static_assert(STORE_CACHE_VERSION == 3, "the number is written out below");
     r = db_begin(db, true, err);
     if (r == 0)
-        r = db_script(db, tables, err);
+        r = db_script(db, what->tables, err);
     if (r == 0)
-        r = db_script(db, "PRAGMA user_version = 3", err);
+        r = db_script(db, what->set_version, err);
     if (r == 0)
         return db_commit(db, err);
     db_rollback(db);
     return r;
 }
 
-static int open_once(struct store *s, struct err *err) {
-    struct store_cache *c = &s->cache;
-    AUTO_FREE char *path = store_path(s->dir, "cache.db");
+static int open_once(struct store *s, struct store_cache *c, struct err *err) {
+    AUTO_FREE char *path = store_path(s->dir, c->what->names[0]);
     if (!path)
         return err_set(err, ERR_NOMEM, "out of memory for a path");
     int r = vfs_open(path, s->keys, VFS_CREATE, &c->vfs, err);
     if (r == 0)
         r = open_connection(c, &c->connection[0].db, err);
     if (r == 0)
-        r = check_version(c->connection[0].db, err);
+        r = check_version(c->what, c->connection[0].db, err);
     if (r < 0)
         close_all(c);
     return r;
@@ -101,12 +105,12 @@ static bool is_damage(int r) {
     return r == ERR_CORRUPT || r == ERR_KEY || r == ERR_VERSION || r == ERR_INVAL;
 }
 
-static int open_cache(struct store *s, struct err *err) {
-    int r = open_once(s, err);
+static int open_cache(struct store *s, struct store_cache *c, struct err *err) {
+    int r = open_once(s, c, err);
     if (!is_damage(r))
         return r;
-    r = remove_files(s, err);
-    return r < 0 ? r : open_once(s, err);
+    r = remove_files(s, c, err);
+    return r < 0 ? r : open_once(s, c, err);
 }
 
 // --- connections --------------------------------------------------------------------------------
@@ -123,11 +127,10 @@ static struct store_reader *find_free(struct store_cache *c) {
     return unused;
 }
 
-static int take(struct store *s, struct db **ret, struct err *err) {
-    struct store_cache *c = &s->cache;
+static int take(struct store *s, struct store_cache *c, struct db **ret, struct err *err) {
     if (c->broken || c->dropping)
         return err_set(err, ERR_BUSY, "the cache is being thrown away");
-    int r = c->vfs ? 0 : open_cache(s, err);
+    int r = c->vfs ? 0 : open_cache(s, c, err);
     if (r < 0)
         return r;
     struct store_reader *reader = find_free(c);
@@ -143,22 +146,21 @@ static int take(struct store *s, struct db **ret, struct err *err) {
     return 0;
 }
 
-int store_cache_get(struct store *s, struct db **ret, struct err *err) {
+int store_side_get(struct store *s, struct store_cache *c, struct db **ret, struct err *err) {
     int r = store_enter(s, err);
     if (r < 0)
         return r;
-    (void)pthread_mutex_lock(&s->cache.lock);
-    r = take(s, ret, err);
-    (void)pthread_mutex_unlock(&s->cache.lock);
+    (void)pthread_mutex_lock(&c->lock);
+    r = take(s, c, ret, err);
+    (void)pthread_mutex_unlock(&c->lock);
     if (r < 0)
         store_leave(s);
     return r;
 }
 
-void store_cache_put(struct store *s, struct db *db, int result) {
+void store_side_put(struct store *s, struct store_cache *c, struct db *db, int result) {
     if (!db)
         return;
-    struct store_cache *c = &s->cache;
     db_rollback(db);
     (void)pthread_mutex_lock(&c->lock);
     for (unsigned i = 0; i < STORE_CACHE_CONNECTIONS; i++)
@@ -168,44 +170,86 @@ void store_cache_put(struct store *s, struct db *db, int result) {
     c->broken |= is_damage(result);
     if (c->broken && !c->out) {
         close_all(c);
-        (void)remove_files(s, NULL);
+        c->generation++;
+        (void)remove_files(s, c, NULL);
     }
     (void)pthread_cond_broadcast(&c->changed);
     (void)pthread_mutex_unlock(&c->lock);
     store_leave(s);
 }
 
-int store_cache_drop(struct store *s, struct err *err) {
-    struct store_cache *c = &s->cache;
+int store_side_drop(struct store *s, struct store_cache *c, struct err *err) {
     (void)pthread_mutex_lock(&c->lock);
     c->dropping = true;
     while (c->out)
         (void)pthread_cond_wait(&c->changed, &c->lock);
     close_all(c);
-    int r = remove_files(s, err);
+    c->generation++;
+    int r = remove_files(s, c, err);
     c->dropping = false;
     (void)pthread_mutex_unlock(&c->lock);
     return r;
 }
 
-void store_cache_close(struct store *s) {
-    (void)pthread_mutex_lock(&s->cache.lock);
-    close_all(&s->cache);
-    (void)pthread_mutex_unlock(&s->cache.lock);
+uint64_t store_side_generation(struct store_cache *c) {
+    (void)pthread_mutex_lock(&c->lock);
+    uint64_t generation = c->generation;
+    (void)pthread_mutex_unlock(&c->lock);
+    return generation;
 }
 
-void store_cache_init(struct store *s) {
+int64_t store_side_bytes(struct store *s, const struct store_cache *c) {
+    AUTO_FREE char *path = store_path(s->dir, c->what->names[0]);
+    struct stat st;
+    return path && stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+bool store_side_there(struct store *s, const struct store_cache *c) {
+    AUTO_FREE char *path = store_path(s->dir, c->what->names[0]);
+    return path && access(path, F_OK) == 0;
+}
+
+// --- both of them -------------------------------------------------------------------------------
+
+void store_sides_close(struct store *s) {
+    struct store_cache *const all[] = {&s->cache, &s->answers};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        (void)pthread_mutex_lock(&all[i]->lock);
+        close_all(all[i]);
+        (void)pthread_mutex_unlock(&all[i]->lock);
+    }
+}
+
+void store_sides_init(struct store *s) {
+    s->cache.what = &store_side_code;
+    s->answers.what = &store_side_answers;
     (void)pthread_mutex_init(&s->cache.lock, NULL);
     (void)pthread_cond_init(&s->cache.changed, NULL);
+    (void)pthread_mutex_init(&s->answers.lock, NULL);
+    (void)pthread_cond_init(&s->answers.changed, NULL);
 }
 
-void store_cache_done(struct store *s) {
+void store_sides_done(struct store *s) {
     (void)pthread_mutex_destroy(&s->cache.lock);
     (void)pthread_cond_destroy(&s->cache.changed);
+    (void)pthread_mutex_destroy(&s->answers.lock);
+    (void)pthread_cond_destroy(&s->answers.changed);
+}
+
+// --- the code's ---------------------------------------------------------------------------------
+
+int store_cache_get(struct store *s, struct db **ret, struct err *err) {
+    return store_side_get(s, &s->cache, ret, err);
+}
+
+void store_cache_put(struct store *s, struct db *db, int result) {
+    store_side_put(s, &s->cache, db, result);
+}
+
+int store_cache_drop(struct store *s, struct err *err) {
+    return store_side_drop(s, &s->cache, err);
 }
 
 int64_t store_cache_bytes(struct store *s) {
-    AUTO_FREE char *path = store_path(s->dir, "cache.db");
-    struct stat st;
-    return path && stat(path, &st) == 0 ? st.st_size : 0;
+    return store_side_bytes(s, &s->cache);
 }

@@ -174,6 +174,8 @@ static int rotate_end(struct store *s, struct err *err) {
     store_readers_resume(s);
     if (r == 0)
         r = store_cache_drop(s, err); // its pages are under keys that are no more
+    if (r == 0)
+        r = answers_drop(s, err);
     return r;
 }
 
@@ -203,6 +205,8 @@ int store_housekeep(struct store *s, struct err *err) {
         r = prune_origins(s, err);
     if (r == 0)
         r = models_tidy(s, err);
+    if (r == 0)
+        r = answers_tidy(s, s->wall_ms(), err);
     if (r == 0)
         r = scrub_if_due(s, err);
     if (r == 0 && rotation_due(s))

@@ -28,7 +28,18 @@ struct store_reader {
     bool busy;
 };
 
+// A file beside the store, in nothing precious: its names, its tables.
+struct store_side {
+    const char *names[5]; // of the database first, then log, head, turn, lock
+    const char *tables;
+    int64_t version;
+    const char *set_version; // statement
+};
+extern const struct store_side store_side_code, store_side_answers;
+
 struct store_cache { // store_cache.c
+    const struct store_side *what;
+    uint64_t generation; // raised when it is thrown away
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct vfs *vfs;       // NULL until first used
@@ -72,7 +83,8 @@ struct store {
     int64_t schema_version;
     int64_t scrubbed_ms;           // when housekeeping last rebuilt the file; inside upkeep
     struct store_checker *checker; // or NULL
-    struct store_cache cache;
+    struct store_cache cache;      // of what is worked out of code (store_cache.h)
+    struct store_cache answers;    // of models (answers.h)
 };
 
 // As store_open, with the schema of the caller (tests of migration).
@@ -110,9 +122,19 @@ void store_readers_interrupt(struct store *s); // under the lock: ends what they
 int store_start(struct store *s, struct err *err);
 void store_stop(struct store *s);
 
-void store_cache_init(struct store *s);
-void store_cache_done(struct store *s);
-void store_cache_close(struct store *s); // nobody is inside
+// --- the files beside it (store_cache.c)
+void store_sides_init(struct store *s);
+void store_sides_done(struct store *s);
+void store_sides_close(struct store *s); // nobody is inside
+int store_side_get(struct store *s, struct store_cache *c, struct db **ret, struct err *err);
+void store_side_put(struct store *s, struct store_cache *c, struct db *db, int result);
+int store_side_drop(struct store *s, struct store_cache *c, struct err *err);
+uint64_t store_side_generation(struct store_cache *c);
+int64_t store_side_bytes(struct store *s, const struct store_cache *c);
+bool store_side_there(struct store *s, const struct store_cache *c); // its file
+
+int answers_drop(struct store *s, struct err *err); // answers.c; somebody is inside, or upkeep is
+int answers_tidy(struct store *s, int64_t now_ms, struct err *err); // housekeeping
 
 char *store_path(const char *dir, const char *name); // NULL when out of memory
 int store_fsync_dir(const char *path, struct err *err);

@@ -20,13 +20,13 @@ int64_t usage_month_start(int64_t at_ms) {
 
 // --- adding -------------------------------------------------------------------------------------
 
-enum { KEY_COLUMNS = 6, SUM_COLUMNS = 8, COLUMNS = KEY_COLUMNS + SUM_COLUMNS };
+enum { KEY_COLUMNS = 6, SUM_COLUMNS = 10, COLUMNS = KEY_COLUMNS + SUM_COLUMNS };
 
 static int check(const struct usage *u, struct err *err) {
     const char *const names[] = {u->agent, u->backend, u->model, u->session};
     const struct usage_sum *s = &u->sum;
-    const int64_t counts[] = {s->requests,    s->failed, s->input, s->cached,
-                              s->cache_write, s->output, s->cost};
+    const int64_t counts[] = {s->requests, s->failed, s->input, s->cached,    s->cache_write,
+                              s->output,   s->cost,   s->hits,  s->hit_tokens};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strlen(names[i]) > USAGE_NAME_BYTES_MAX)
             return err_set(err, ERR_LIMIT, "usage: a name has more than %d bytes",
@@ -45,7 +45,8 @@ static int update_row(struct db *db, const struct db_value *row, struct err *err
     int r = db_run(db,
                    "UPDATE usage SET requests = requests + ?7, failed = failed + ?8, input = input "
                    "+ ?9, cached = cached + ?10, cache_write = cache_write + ?11, output = output "
-                   "+ ?12, cost = cost + ?13, saved = saved + ?14 WHERE day = ?1 AND agent = ?2 "
+                   "+ ?12, cost = cost + ?13, saved = saved + ?14, hits = hits + ?15, hit_tokens "
+                   "= hit_tokens + ?16 WHERE day = ?1 AND agent = ?2 "
                    "AND backend = ?3 AND model = ?4 AND session = ?5 AND workspace = ?6",
                    row, COLUMNS, err);
     return r < 0 ? r : db_changes(db) > 0;
@@ -63,6 +64,7 @@ int usage_add(struct db *db, const struct usage *u, struct err *err) {
         db_int(u->sum.input),       db_int(u->sum.cached),
         db_int(u->sum.cache_write), db_int(u->sum.output),
         db_int(u->sum.cost),        db_int(u->sum.saved),
+        db_int(u->sum.hits),        db_int(u->sum.hit_tokens),
     };
     r = update_row(db, row, err);
     if (r != 0)
@@ -78,8 +80,9 @@ int usage_add(struct db *db, const struct usage *u, struct err *err) {
     return r < 0 ? r
                  : db_run(db,
                           "INSERT INTO usage (day, agent, backend, model, session, workspace, "
-                          "requests, failed, input, cached, cache_write, output, cost, saved) "
-                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                          "requests, failed, input, cached, cache_write, output, cost, saved, "
+                          "hits, hit_tokens) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                          "?11, ?12, ?13, ?14, ?15, ?16)",
                           row, COLUMNS, err);
 }
 
@@ -87,17 +90,17 @@ int usage_add(struct db *db, const struct usage *u, struct err *err) {
 
 #define SUMS                                                                                       \
     "total(requests), total(failed), total(input), total(cached), total(cache_write), "            \
-    "total(output), total(cost), total(saved)"
-#define WITHIN "FROM usage WHERE day >= ?1 AND day <= ?2 "
+    "total(output), total(cost), total(saved), total(hits), total(hit_tokens)"
+#define WITHIN "FROM usage WHERE day >= ?1 AND day <= ?2 AND (?3 IS NULL OR workspace = ?3) "
 // total() gives a REAL, exact up to 2^53 and without an overflow's error.
 #define BY(column)                                                                                 \
     "SELECT " column ", " SUMS " " WITHIN "GROUP BY " column                                       \
     " ORDER BY total(cost) DESC, total(input) + total(cached) + total(cache_write) + "             \
-    "total(output) DESC, " column " LIMIT ?3"
+    "total(output) DESC, " column " LIMIT ?4"
 
 static const char *const reports[] = {
     [USAGE_BY_DAY] = "SELECT date(day * 86400, 'unixepoch'), " SUMS " " WITHIN
-                     "GROUP BY day ORDER BY day DESC LIMIT ?3",
+                     "GROUP BY day ORDER BY day DESC LIMIT ?4",
     [USAGE_BY_AGENT] = BY("agent"),
     [USAGE_BY_BACKEND] = BY("backend"),
     [USAGE_BY_MODEL] = BY("model"),
@@ -115,15 +118,17 @@ static struct usage_sum sum_from(struct db_rows *rows, int first) {
         .output = (int64_t)db_col_real(rows, first + 5),
         .cost = (int64_t)db_col_real(rows, first + 6),
         .saved = (int64_t)db_col_real(rows, first + 7),
+        .hits = (int64_t)db_col_real(rows, first + 8),
+        .hit_tokens = (int64_t)db_col_real(rows, first + 9),
     };
 }
 
-int usage_report(struct db *db, enum usage_by by, int64_t since_ms, int64_t until_ms, int64_t limit,
-                 usage_fn *fn, void *ctx, struct err *err) {
+int usage_report_of(struct db *db, const char *workspace, enum usage_by by, int64_t since_ms,
+                    int64_t until_ms, int64_t limit, usage_fn *fn, void *ctx, struct err *err) {
     const struct db_value of[] = {db_int(day_of(since_ms)), db_int(day_of(until_ms)),
-                                  db_int(limit)};
+                                  db_text(workspace), db_int(limit)};
     struct db_rows *rows = NULL;
-    int r = db_rows_open(db, reports[by], of, 3, &rows, err);
+    int r = db_rows_open(db, reports[by], of, 4, &rows, err);
     while (r == 0 && (r = db_rows_next(rows, err)) > 0) {
         struct usage_sum sum = sum_from(rows, 1);
         const char *key = db_col_text(rows, 0, NULL);
@@ -133,28 +138,42 @@ int usage_report(struct db *db, enum usage_by by, int64_t since_ms, int64_t unti
     return r;
 }
 
-int usage_total(struct db *db, int64_t since_ms, int64_t until_ms, struct usage_sum *ret,
-                struct err *err) {
-    const struct db_value of[] = {db_int(day_of(since_ms)), db_int(day_of(until_ms))};
+int usage_report(struct db *db, enum usage_by by, int64_t since_ms, int64_t until_ms, int64_t limit,
+                 usage_fn *fn, void *ctx, struct err *err) {
+    return usage_report_of(db, NULL, by, since_ms, until_ms, limit, fn, ctx, err);
+}
+
+int usage_total_of(struct db *db, const char *workspace, int64_t since_ms, int64_t until_ms,
+                   struct usage_sum *ret, struct err *err) {
+    const struct db_value of[] = {db_int(day_of(since_ms)), db_int(day_of(until_ms)),
+                                  db_text(workspace)};
     struct db_rows *rows = NULL;
-    int r = db_rows_open(db, "SELECT " SUMS " " WITHIN, of, 2, &rows, err);
+    int r = db_rows_open(db, "SELECT " SUMS " " WITHIN, of, 3, &rows, err);
     if (r == 0 && (r = db_rows_next(rows, err)) > 0)
         *ret = sum_from(rows, 0);
     db_rows_close(rows);
     return r < 0 ? r : 0;
 }
 
+int usage_total(struct db *db, int64_t since_ms, int64_t until_ms, struct usage_sum *ret,
+                struct err *err) {
+    return usage_total_of(db, NULL, since_ms, until_ms, ret, err);
+}
+
 // --- joining ------------------------------------------------------------------------------------
 
 #define JOIN_INTO(day, session, where, group)                                                      \
     "INSERT INTO usage (day, agent, backend, model, session, workspace, requests, failed, input, " \
-    "cached, cache_write, output, cost, saved) SELECT " day ", agent, backend, model, " session    \
+    "cached, cache_write, output, cost, saved, hits, hit_tokens) SELECT " day                      \
+    ", agent, backend, model, " session                                                            \
     ", workspace, sum(requests), sum(failed), sum(input), sum(cached), sum(cache_write), "         \
-    "sum(output), sum(cost), sum(saved) FROM usage WHERE " where " GROUP BY " group                \
+    "sum(output), sum(cost), sum(saved), sum(hits), sum(hit_tokens) FROM usage WHERE " where       \
+    " GROUP BY " group                                                                             \
     " ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, failed = failed + "       \
     "excluded.failed, input = input + excluded.input, cached = cached + excluded.cached, "         \
     "cache_write = cache_write + excluded.cache_write, output = output + excluded.output, "        \
-    "cost = cost + excluded.cost, saved = saved + excluded.saved"
+    "cost = cost + excluded.cost, saved = saved + excluded.saved, hits = hits + excluded.hits, "   \
+    "hit_tokens = hit_tokens + excluded.hit_tokens"
 #define MONTH      "CAST(unixepoch(day * 86400, 'unixepoch', 'start of month') / 86400 AS INTEGER)"
 #define OLD_DAYS   "day < ?1 AND strftime('%d', day * 86400, 'unixepoch') <> '01'"
 #define OLD_NAMED  "day < ?1 AND session <> ''"

@@ -27,6 +27,8 @@ struct usage_sum {
                                                 // cache
     int64_t cost, saved; // micro-dollars; saved: less than what was asked for would have cost, may
                          // be negative
+    int64_t hits, hit_tokens; // answers from the exact cache, which are no requests; tokens of all
+                              // kinds that they would have taken
 };
 
 struct usage {
@@ -57,6 +59,11 @@ int usage_report(struct db *db, enum usage_by by, int64_t since_ms, int64_t unti
                  usage_fn *fn, void *ctx, struct err *err);
 int usage_total(struct db *db, int64_t since_ms, int64_t until_ms, struct usage_sum *ret,
                 struct err *err);
+// The same of one workspace alone; NULL: of all.
+int usage_total_of(struct db *db, const char *workspace, int64_t since_ms, int64_t until_ms,
+                   struct usage_sum *ret, struct err *err);
+int usage_report_of(struct db *db, const char *workspace, enum usage_by by, int64_t since_ms,
+                    int64_t until_ms, int64_t limit, usage_fn *fn, void *ctx, struct err *err);
 int64_t usage_month_start(int64_t at_ms); // first millisecond of its month
 
 // Joins and drops what is old (housekeeping does it). Small when there is nothing to do.

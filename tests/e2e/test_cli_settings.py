@@ -128,6 +128,37 @@ def routed(*settings, asked="auto"):
         return json.loads(answer)["content"][0]["text"], json.loads(g.paired("why", "--json"))
 
 
+def kept(settings, *asks):
+    """How many of the requests went to the backend, and what is kept of their answers."""
+    with Gate([Backend("x" * 300000)], settings=settings) as g:
+        found = {}
+        for n in asks:
+            body = {"model": "claude-x", "max_tokens": n, "temperature": 0, "messages": [{"role": "user", "content": "hello"}]}
+            before = found.get("entries", 0)
+            hit = g.post(body)[1].get("x-paired-cache") == "hit"
+
+            def written():
+                found.update(json.loads(g.paired("gateway", "cache", "--json")))
+                return hit or found["setting"] == "off" or found["entries"] > before or found["bytes"] + 300000 > found["max_bytes"]
+
+            wait_until(written, 30, "an answer is kept")
+        return len(g.backends[0].requests), found
+
+
+def effect_models_cache(w):
+    assert kept((), 1, 1)[0] == 2
+    assert kept((("models.cache", "exact"),), 1, 1)[0] == 1
+
+
+def effect_models_cache_hours(w):  # an hour is too long to wait for
+    assert kept((("models.cache", "exact"), ("models.cache_hours", "3")), 1)[1]["max_hours"] == 3
+
+
+def effect_models_cache_mb(w):
+    asked, found = kept((("models.cache", "exact"), ("models.cache_mb", "2")), *range(1, 10))
+    assert asked == 9 and found["entries"] < 9 and found["bytes"] <= found["max_bytes"] == 2 << 20, found
+
+
 def effect_models_substitute(w):
     assert routed(("models.policy", "cheapest"), asked="big")[0] == "big"
     assert routed(("models.policy", "cheapest"), ("models.substitute", "always"), asked="big")[0] == "cheap"
