@@ -433,6 +433,8 @@ const struct capability capabilities_models[] = {
         audit_verify_fields, struct audit_verify_input, models_audit_verify),
     ROW("usage", "Tokens and money by what used them", CAP_READ_ONLY, usage_fields,
         struct usage_input, models_usage),
+    ROW("budget", "What may be spent for a workspace, and what was", 0, budget_fields,
+        struct budget_input, models_budget),
     ROW("why", "How the router came to a choice", CAP_READ_ONLY | CAP_LOCAL, why_fields,
         struct why_input, models_why),
     ROW("why list", "The router's latest choices", CAP_READ_ONLY | CAP_LOCAL, why_fields,

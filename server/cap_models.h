@@ -58,6 +58,13 @@ struct usage_input {
     struct text since, workspace;
     int64_t limit;
 };
+struct budget_input {
+    struct text workspace;
+    bool set_day, set_month;
+    int64_t day, month; // millionths of a dollar
+};
+extern const struct field budget_fields[]; // cap_models_budget.c
+capability_fn models_budget;
 extern const struct field audit_list_fields[], audit_export_fields[], audit_verify_fields[],
     usage_fields[];
 capability_fn models_audit_list, models_audit_export, models_audit_verify, models_usage;

@@ -151,6 +151,7 @@ static const struct cli_option why_options[] = {
 static const struct cli_option budget_options[] = {
     {"day", 0, "DOLLARS", "Set the limit of a day; 0 removes it."},
     {"month", 0, "DOLLARS", "Set the limit of a month; 0 removes it."},
+    {"clear", 0, NULL, "Remove both limits."},
     {0},
 };
 static const struct cli_option help_options[] = {
@@ -457,9 +458,11 @@ const struct cli_command cli_commands[] = {
     {.name = "budget",
      .run = cli_run_budget,
      .help = "Show or set what may be spent.",
-     .details = "Exit status 3: a limit is reached.",
+     .details = "With --workspace: of that folder alone (`.` is the one you are in), beside the "
+                "limits for all of them; whichever is reached first counts. Exit status 3: a limit "
+                "is reached.",
      .options = budget_options,
-     .examples = "  paired budget --day 5 --month 50\n"},
+     .examples = "  paired budget --day 5 --month 50\n  paired budget --workspace . --day 0.50\n"},
     // --- the store
     {.group = "The store", .name = "key", .help = "What opens the store."},
     {.name = "key list", .run = cli_run_key_list, .help = "List the slots that open the store."},

@@ -1,9 +1,7 @@
-// paired audit, usage, budget: what left, and what it cost.
-#include "core/base/conf.h"
+// paired audit, usage: what left, and what it cost.
 #include "core/base/mem.h"
 #include "server/attach.h"
 #include "server/cli_commands.h"
-#include "server/cli_config.h"
 #include "server/cli_models.h"
 #include "server/cli_print.h"
 
@@ -158,92 +156,4 @@ int cli_run_usage(const struct cli_line *line) {
         cli_note("nothing was used in this time");
     json_decref(found);
     return CLI_OK;
-}
-
-// --- budget -------------------------------------------------------------------------------------
-
-static int set_budget(const struct cli_line *line, const char *option, const char *key) {
-    char path[CLI_CONFIG_PATH_MAX];
-    struct err err = {0};
-    struct conf *checked = NULL;
-    const char *value = cli_value(line, option);
-    int r = value ? conf_new(&checked, &err) : 0;
-    if (value && r == 0)
-        r = conf_set(checked, key, value, CONF_USER, NULL, &err);
-    conf_free(checked);
-    if (value && r == 0)
-        r = cli_config_path(line, path, &err);
-    if (value && r == 0)
-        r = conf_file_set(path, key, value, &err);
-    return r < 0 ? cli_fail(r, &err, line->json) : CLI_OK;
-}
-
-enum { WARN_PERCENT = 80 }; // as the engine, which warns in its log
-
-// Of the limit; 0 without one.
-static json_int_t percent_of(json_int_t spent, json_int_t limit) {
-    return limit ? spent / 10000 / limit : 0;
-}
-
-static void put_budget(const char *name, const json_t *spent, json_int_t limit) {
-    json_int_t percent = percent_of(cli_models_number(spent, "cost_microusd"), limit);
-    cli_out("%-8s", name);
-    put_money(cli_models_number(spent, "cost_microusd"));
-    if (limit)
-        cli_out(" of $%lld, %s%lld %%%s%s", limit,
-                cli_style(percent >= 100            ? CLI_RED
-                          : percent >= WARN_PERCENT ? CLI_YELLOW
-                                                    : CLI_GREEN),
-                percent, cli_style(CLI_RESET),
-                percent >= 100            ? ": backends that cost something are not asked"
-                : percent >= WARN_PERCENT ? ": nearly spent"
-                                          : "");
-    else
-        cli_out(" (no limit)");
-    cli_out("\n");
-}
-
-static int show_budget(const struct cli_line *line, const struct conf *conf, const json_t *usage) {
-    const json_t *day = json_object_get(usage, "today"), *month = json_object_get(usage, "month");
-    json_int_t day_max = conf_int(conf, "models.budget_day_usd");
-    json_int_t month_max = conf_int(conf, "models.budget_month_usd");
-    json_int_t day_spent = cli_models_number(day, "cost_microusd");
-    json_int_t month_spent = cli_models_number(month, "cost_microusd");
-    bool over = (day_max && day_spent >= day_max * 1000000) ||
-                (month_max && month_spent >= month_max * 1000000);
-    if (line->json)
-        cli_out_json(json_pack(
-            "{s{sI sI sI} s{sI sI sI} ss sb}", "day", "spent_microusd", day_spent, "limit_usd",
-            day_max, "percent", percent_of(day_spent, day_max), "month", "spent_microusd",
-            month_spent, "limit_usd", month_max, "percent", percent_of(month_spent, month_max),
-            "policy", conf_string(conf, "models.policy"), "over", over));
-    else {
-        put_budget("today", day, day_max);
-        put_budget("month", month, month_max);
-        cli_out("policy  %s\n", conf_string(conf, "models.policy"));
-    }
-    return over ? CLI_DEGRADED : CLI_OK;
-}
-
-int cli_run_budget(const struct cli_line *line) {
-    struct cli_config c = {0};
-    struct err err = {0};
-    json_t *usage = NULL;
-    int code = set_budget(line, "day", "models.budget_day_usd");
-    if (code == CLI_OK)
-        code = set_budget(line, "month", "models.budget_month_usd");
-    if (code != CLI_OK)
-        return code;
-    int r = cli_config_load(line, &c, &err);
-    if (r < 0)
-        code = cli_fail(r, &err, line->json);
-    else
-        code = cli_models_call(line, "usage", NULL, &usage);
-    if (code < 0)
-        code = show_budget(line, c.conf, usage);
-    if (usage && (cli_given(line, "day") || cli_given(line, "month")))
-        cli_note("the engine takes it at its next start (paired stop)");
-    json_decref(usage);
-    conf_free(c.conf);
-    return code;
 }

@@ -29,6 +29,7 @@ static void unlink_run(struct model_run *run) {
 
 void model_bury(struct model_run *run) {
     unlink_run(run);
+    model_budget_release(run);
     model_plan_unref(run->plan);
     wire_reader_free(run->reader);
     wire_writer_free(run->writer);
@@ -220,7 +221,7 @@ void model_choose_first(struct model_run *run) {
         return;
     run->tried = run->tried_arm_count = 0;
     if (run->plan->count == 0) {
-        model_finish(run, run->plan->spent ? ROUTE_FAULT_BILLING : ROUTE_FAULT_AUTH,
+        model_finish(run, run->plan->spent[0] ? ROUTE_FAULT_BILLING : ROUTE_FAULT_AUTH,
                      run->plan->why);
         return;
     }
@@ -289,6 +290,7 @@ static void plan_done(void *ctx, bool cancelled) {
         model_finish(run, ROUTE_FAULT_SERVER, run->error.message);
         return;
     }
+    memcpy(run->plan->written, run->written, sizeof run->written);
     model_keep_take(run->m, run->kept);
     model_notice_changes(run->m, run->plan);
     if (!run->keys && run->plan->count)
@@ -299,6 +301,7 @@ static void plan_done(void *ctx, bool cancelled) {
 static void to_plan(struct model_run *run) {
     run->error = (struct err){0};
     run->wants_kept = !run->m->kept;
+    model_budget_mark(run);
     model_submit(run, plan_run, plan_done);
 }
 
@@ -532,6 +535,7 @@ void models_done(struct models *m) {
     for (size_t i = 0; i < MODEL_PLANS_MAX; i++)
         model_plan_unref(m->plans[i]);
     model_leases_done(m);
+    model_purses_done(m);
     route_ledger_free(m->ledger);
     route_catalogue_free(m->catalogue);
     route_predictor_free(m->predictor);

@@ -271,7 +271,7 @@ static bool worth_keeping(const struct model_run *run) {
     bool ended = run->stop == WIRE_STOP_END || run->stop == WIRE_STOP_LENGTH ||
                  run->stop == WIRE_STOP_SEQUENCE || run->stop == WIRE_STOP_TOOLS;
     bool usual = run->stage == MODEL_WHY_ASKED ||
-                 (run->stage == MODEL_WHY_FREE && run->attempts == 1 && !run->plan->spent);
+                 (run->stage == MODEL_WHY_FREE && run->attempts == 1 && !run->plan->spent[0]);
     return run->exact.state == MODEL_EXACT_MISSED && run->ended && ended && usual &&
            run->legs == 0 && !run->masked && !run->stripped && run->exact.bytes.len > 0 &&
            run->m->exact_writing < WRITING_MAX;

@@ -243,8 +243,7 @@ static void decide(struct model_ballot *f, bool exact, struct route_choice *ret)
     expect_sizes(f);
     describe(f);
     f->policy = f->run->plan->policy;
-    for (int i = 0; i < 2; i++)
-        f->policy.spent_usd[i] += (double)f->run->plan->since / 1e6;
+    model_budget_policy(f->run, &f->policy);
     if (!f->looked)
         f->policy.floor = 0; // one model: nobody is likelier to be right
     if (!f->looked || exact || f->session)
@@ -300,9 +299,11 @@ static enum model_chosen refuse(const struct model_ballot *f, const struct route
     int64_t wait = c->ready >= 0 ? c->ready_ms - model_now_ms() : -1;
     run->error_fault = fault_of(c->reason[at]);
     run->limits.retry_after_ms = wait > 0 ? wait : -1;
-    int r = err_set(&run->error, ERR_PERM, "%s of %s: %s%s", f->of[at].name, f->of[at].account,
-                    route_reason_text(c->reason[at]),
-                    c->reason[at] == ROUTE_REASON_OVER_BUDGET ? " (paired budget)" : "");
+    char budget[400] = "";
+    if (c->reason[at] == ROUTE_REASON_OVER_BUDGET)
+        model_budget_refuse(run, budget, sizeof budget);
+    int r = err_set(&run->error, ERR_PERM, "%s of %s: %s", f->of[at].name, f->of[at].account,
+                    budget[0] ? budget : route_reason_text(c->reason[at]));
     size_t n = strlen(run->error.message);
     if (r < 0 && wait > 0)
         (void)snprintf(run->error.message + n, sizeof run->error.message - n,
@@ -363,6 +364,7 @@ enum model_chosen model_choose(struct model_run *run, int64_t *ret_wait_ms) {
     struct route_choice choice = {.chosen = -1};
     enum model_chosen r = MODEL_NOBODY;
     run->error = (struct err){0};
+    model_budget_release(run);
     if (!is_free(run->read.name))
         f.asked = model_listed(run->m, run->read.name);
     enum model_substitute substitute = run->plan->substitute;
@@ -388,5 +390,7 @@ enum model_chosen model_choose(struct model_run *run, int64_t *ret_wait_ms) {
     if (r == MODEL_NOBODY && !run->attempts)
         model_note_choice(&f, &choice);
     mem_free(f.unnamed.own);
+    if (r == MODEL_CHOSEN)
+        model_budget_reserve(run);
     return r;
 }

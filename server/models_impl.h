@@ -25,6 +25,8 @@ enum {
     MODEL_KEEP_MS = 5000,    // what the router knows is written so long after it changed
     MODEL_SETTLE_MS = 200,   // … so long, to be written together
     MODEL_LEASES_MAX = 32,
+    MODEL_PURSES_MAX = 64, // workspaces whose money is watched at a time
+    MODEL_LIMITS_MAX = 4,
     MODEL_INLINE_BYTES_MAX = 512 * 1024, // bodies up to here are looked at on the loop
     MODEL_RETRIES_MAX = 2,               // of one backend, when there is no other
     MODEL_WAITS_MAX = 3,                 // for a limit that is over soon, before anything is sent
@@ -42,6 +44,10 @@ struct model_offer {
     bool local;
     char *key; // secret_alloc; NULL none
 };
+struct model_limit { // a budget, in millionths of a dollar (models_budget.c)
+    int64_t limit, spent;
+    bool month, own; // else: of the day; of all workspaces together
+};
 struct model_unpaid { // would be an offer, were the budget not spent
     const struct backend *backend;
     struct consent_pass pass;
@@ -57,10 +63,12 @@ struct model_pick { // a model of an offer's backend
 };
 struct model_plan { // built on a worker, then constant
     unsigned refs;  // main loop
-    int64_t since;  // millionths of a dollar that went since; main loop
     char *workspace;
     int64_t made_ms;
-    const char *spent; // "day" or "month" whose budget is; NULL none
+    struct model_limit limits[MODEL_LIMITS_MAX];
+    size_t limit_count;
+    int64_t written[2]; // of what is spent in them, at least: of all, of the workspace; main loop
+    char spent[300];    // which of them is, and what to do; "" none
     struct backend_list backends;
     struct model_offer *offers;
     size_t count;
@@ -135,6 +143,13 @@ struct model_end {     // of attempts, on its way into the store
     int64_t hits, hit_tokens; // of the exact cache, which has no requests
 };
 
+// Money of this engine's requests, in millionths of a dollar; `written` of what was spent is in the
+// store.
+struct model_purse {
+    char *workspace; // NULL: free
+    int64_t spent, written, reserved;
+};
+
 struct models {
     struct loop *loop;
     struct pool *pool;
@@ -163,7 +178,8 @@ struct models {
     size_t end_count;
     uint64_t late; // number that was given
     struct model_lease leases[MODEL_LEASES_MAX];
-    uint32_t refusals[MODEL_REFUSALS_MAX]; // arms that take no answer's beginning
+    struct model_purse purse, purses[MODEL_PURSES_MAX]; // of all; of some workspaces
+    uint32_t refusals[MODEL_REFUSALS_MAX];              // arms that take no answer's beginning
     size_t next_refusal;
     struct env_timer *settle_timer;
     bool settling, stopped;
@@ -233,6 +249,8 @@ struct model_run {
     uint32_t arm;
     struct route_model priced; // what the present one costs and can
     struct route_spend expected;
+    int64_t reserved;   // of it, in the purses
+    int64_t written[2]; // of the purses, when its plan was asked for
     enum route_origin origin;
     int64_t stable; // bytes at the beginning that are those of the conversation's last request
     const char *origin_why; // static; NULL: its text was not looked at
@@ -388,8 +406,21 @@ const struct route_model *model_listed(struct models *m, const char *name);
 // models_budget.c
 // Within the transaction that has added `cost` (millionths of a dollar) to what was used.
 enum { MODEL_BUDGET_WARN_PERCENT = 80 };
-int model_budget_note(struct db *db, const struct conf *conf, int64_t at_ms, int64_t cost,
+int model_budget_note(struct db *db, const struct conf *conf, const char *workspace, int64_t at_ms,
+                      int64_t cost, struct err *err);
+// On a worker: the plan's limits, what is spent of them, and whether one is used up.
+int model_budget_read(struct db *db, const struct conf *conf, struct model_plan *p,
                       struct err *err);
+// On the loop. What a request that is about to leave is expected to cost is set aside until it is
+// known what it did cost, or until it does not leave.
+void model_budget_reserve(struct model_run *run);
+void model_budget_release(struct model_run *run);
+void model_budget_spend(struct model_run *run, int64_t cost);
+void model_budget_written(struct models *m, const char *workspace, int64_t cost);
+void model_budget_mark(struct model_run *run); // before its plan is read
+void model_budget_policy(struct model_run *run, struct route_policy *policy); // what is left
+void model_budget_refuse(struct model_run *run, char *out, size_t n); // why it does not suffice
+void model_purses_done(struct models *m);
 
 // models_cache.c
 // Tells an Anthropic backend which beginnings of a converted request to keep; does nothing for a

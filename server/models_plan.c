@@ -3,7 +3,6 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/crypto/secret.h"
-#include "core/store/usage.h"
 #include "server/models_impl.h"
 
 #include <stdio.h>
@@ -97,9 +96,9 @@ static int consider(struct store *s, struct model_plan *p, const struct backend 
         r = err_set(&why, ERR_PERM, "models.policy allows local backends only");
     if (r == 0)
         r = consent_check(s, &what, &offer->pass, &why);
-    if (r == 0 && p->spent && !offer->local) {
+    if (r == 0 && p->spent[0] && !offer->local) {
         p->unpaid[p->unpaid_count++] = (struct model_unpaid){b, offer->pass};
-        r = err_set(&why, ERR_PERM, "the budget of this %s is spent (paired budget)", p->spent);
+        r = err_set(&why, ERR_PERM, "%s", p->spent);
     }
     if (r == 0)
         r = model_find_key(s, b, keys, &offer->key, &why);
@@ -112,32 +111,10 @@ static int consider(struct store *s, struct model_plan *p, const struct backend 
         p->count++;
         return 0;
     }
-    if (!p->why[0])
+    bool budget = p->unpaid_count == 1 && p->unpaid[0].backend == b; // what can be done about
+    if (!p->why[0] || budget)
         (void)snprintf(p->why, sizeof p->why, "%s: %s", b->name, why.message);
     return 1;
-}
-
-// What was spent of each budget that there is; p->spent: the one that is used up.
-static int check_budgets(struct db *db, const struct conf *conf, struct model_plan *p,
-                         struct err *err) {
-    int64_t now_ms = model_now_ms(), day_ms = 24 * 3600 * 1000;
-    const struct {
-        const char *key, *name;
-        int64_t since_ms;
-    } budgets[] = {{"models.budget_day_usd", "day", now_ms - now_ms % day_ms},
-                   {"models.budget_month_usd", "month", usage_month_start(now_ms)}};
-    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
-        struct usage_sum sum = {0};
-        int64_t limit = conf_int(conf, budgets[i].key);
-        int r = limit ? usage_total(db, budgets[i].since_ms, now_ms, &sum, err) : 0;
-        if (r < 0)
-            return r;
-        p->policy.budget_usd[i] = (double)limit;
-        p->policy.spent_usd[i] = (double)sum.cost / 1e6;
-        if (limit && sum.cost >= limit * 1000000)
-            p->spent = budgets[i].name;
-    }
-    return 0;
 }
 
 // --- which models there are to choose from
@@ -248,7 +225,7 @@ static int fill(struct store *s, struct model_plan *p, const struct conf *conf,
         return r;
     r = backend_list(db, &p->backends, err);
     if (r == 0)
-        r = check_budgets(db, conf, p, err);
+        r = model_budget_read(db, conf, p, err);
     store_reader_put(s, db);
     if (r < 0)
         return r;

@@ -53,7 +53,8 @@ static int write_end(struct db *db, const struct models *m, struct model_end *e,
     if (r < 0 || (e->requests == 0 && e->hits == 0))
         return r;
     r = usage_add(db, &usage, err);
-    return r < 0 ? r : model_budget_note(db, m->services->conf, e->at_ms, e->cost, err);
+    return r < 0 ? r
+                 : model_budget_note(db, m->services->conf, e->workspace, e->at_ms, e->cost, err);
 }
 
 // What the entry of a further try is called, for its end among the `n` that follow.
@@ -104,6 +105,8 @@ static void settle_done(void *ctx, bool cancelled) {
     for (size_t i = 0; i < b->count; i++) {
         if (b->ends[i].sends && !b->failed && !cancelled)
             tell_run(m, &b->ends[i]);
+        if (!b->failed && !cancelled)
+            model_budget_written(m, b->ends[i].workspace, b->ends[i].cost);
         mem_free(b->ends[i].workspace);
     }
     mem_free(b->ends);
@@ -177,6 +180,8 @@ static struct model_end *joined_end(struct model_run *run, const struct backend 
 void model_settle(struct model_run *run, bool ok, bool cancelled) {
     struct models *m = run->m;
     const struct model_offer *offer = &run->plan->offers[run->offer];
+    int64_t cost = model_cost(run);
+    model_budget_spend(run, cost);
     struct model_end *e = joined_end(run, offer->backend);
     if (!e) {
         if (!(e = new_end(m)))
@@ -197,9 +202,7 @@ void model_settle(struct model_run *run, bool ok, bool cancelled) {
     }
     e->requests++;
     e->failed += ok ? 0 : 1;
-    int64_t cost = model_cost(run);
     e->cost += cost;
-    run->plan->since += cost;
     wire_usage_add(&e->usage, &run->usage);
     if (run->lease)
         model_lease_end(run, model_now_ms());
