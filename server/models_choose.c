@@ -184,11 +184,14 @@ static void expect_sizes(struct model_ballot *f) {
 }
 
 // Nothing is written into a cache that has a price unless the request says so.
-static void only_reads(const struct model_run *run, const struct route_model *m,
-                       struct route_usage *u) {
-    static const char marks[] = "\"cache_control\"";
-    if (!m->writes_cost || u->written == 0 ||
-        memmem(run->body.data, run->body.len, marks, sizeof marks - 1))
+static void only_reads(struct model_ballot *f, const struct route_model *m, struct route_usage *u) {
+    static const char mark[] = "\"cache_control\"";
+    const struct buf *body = &f->run->body;
+    if (!m->writes_cost || u->written == 0)
+        return;
+    if (f->marks == 0)
+        f->marks = memmem(body->data, body->len, mark, sizeof mark - 1) ? 1 : -1;
+    if (f->marks > 0)
         return;
     u->uncached += u->written;
     u->written = 0;
@@ -220,7 +223,7 @@ static void describe(struct model_ballot *f) {
         c->expected = route_cache_expect(
             f->session ? &f->session->caches : &nothing, p->arm, p->model, prompt,
             (int64_t)((double)run->stable * per_byte), f->need.output_tokens, now_ms);
-        only_reads(run, p->model, &c->expected);
+        only_reads(f, p->model, &c->expected);
         const struct route_spend expected = {.requests = 1,
                                              .tokens_in = (double)prompt,
                                              .tokens_out = (double)f->need.output_tokens,

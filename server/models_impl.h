@@ -325,6 +325,7 @@ struct model_ballot {
     struct route_candidate of[ROUTE_CANDIDATES_MAX];
     size_t count;
     bool looked; // at the text: there is a choice between models
+    int marks;   // it says what is to be cached: 1, it does not: -1; 0 not looked for
     struct route_policy policy;
     struct route_need need;
 };

@@ -165,20 +165,20 @@ static bool blank(char c) {
 
 // "type": "image…" or "input_image", and not within a text: there the quotes are escaped.
 static bool has_images(const char *bytes, size_t n) {
-    static const char *const values[] = {"\"image", "\"input_image"};
-    for (size_t k = 0; k < 2; k++)
-        for (const char *at = bytes, *end = bytes + n;
-             (at = memmem(at, (size_t)(end - at), values[k], strlen(values[k]))); at++) {
-            const char *p = at;
-            while (p > bytes && blank(p[-1]))
-                p--;
-            if (p == bytes || *--p != ':')
-                continue;
-            while (p > bytes && blank(p[-1]))
-                p--;
-            if (p - bytes > 6 && memcmp(p - 6, "\"type\"", 6) == 0 && p[-7] != '\\')
-                return true;
-        }
+    for (const char *at = bytes, *end = bytes + n;
+         (at = memmem(at, (size_t)(end - at), "image", 5)) != NULL; at++) {
+        const char *p = at - bytes > 6 && memcmp(at - 6, "input_", 6) == 0 ? at - 6 : at;
+        if (p == bytes || *--p != '"')
+            continue;
+        while (p > bytes && blank(p[-1]))
+            p--;
+        if (p == bytes || *--p != ':')
+            continue;
+        while (p > bytes && blank(p[-1]))
+            p--;
+        if (p - bytes > 6 && memcmp(p - 6, "\"type\"", 6) == 0 && p[-7] != '\\')
+            return true;
+    }
     return false;
 }
 

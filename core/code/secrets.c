@@ -323,20 +323,33 @@ static inline void look_at(struct secret_scan *s, size_t i, bool shapes_only) {
         try_grams(s, i, bytes, shapes_only);
 }
 
+// Nonzero: of the windows at `at` and `at` + 1 one may be looked for. Of both, the three bytes at
+// `at` + 1 are a part: the last ones of the first, the first ones of the second.
+static inline uint64_t may_begin(const char *at) {
+    uint32_t bytes, hash;
+    memcpy(&bytes, at, sizeof bytes);
+    hash = hash_of(last_three(fold(bytes)));
+    return look.threes[hash / 64] >> (hash % 64) & 1;
+}
+
 static void scan(struct secret_scan *s, size_t from, size_t to, bool shapes_only) {
-    uint32_t bytes;
+    enum { STEP = 8 };
+    const char *text = s->text;
     size_t i = from;
     if (from + GRAM > to)
         return;
     look_at(s, i++, shapes_only);
-    // Of each window at i or at i + 1 the three bytes at i + 1 are the last or the first.
-    for (; i + GRAM + 1 <= to && !s->result; i += 2) {
-        memcpy(&bytes, s->text + i, sizeof bytes);
-        if (!holds(look.threes, last_three(fold(bytes))))
-            continue;
-        look_at(s, i, shapes_only);
-        if (!s->result)
-            look_at(s, i + 1, shapes_only);
+    while (i + STEP + GRAM <= to && !s->result) {
+        const char *at = text + i;
+        size_t next = i + STEP;
+        if (may_begin(at) | may_begin(at + 2) | may_begin(at + 4) | may_begin(at + 6))
+            for (; i < next && !s->result; i += 2)
+                if (may_begin(text + i)) {
+                    look_at(s, i, shapes_only);
+                    if (!s->result)
+                        look_at(s, i + 1, shapes_only);
+                }
+        i = next;
     }
     for (; i + GRAM <= to && !s->result; i++)
         look_at(s, i, shapes_only);

@@ -10,7 +10,8 @@ enum {
     CONNECT_MS = 10 * 1000,
     FIRST_BYTE_MS = 600 * 1000, // a model may think for minutes before it says anything
     STALL_MS = 120 * 1000,
-    HEADERS_MAX = 128
+    HEADERS_MAX = 128,
+    EXPECT_BYTES = 64 * 1024
 };
 
 static bool gone(const struct http_call *call) {
@@ -153,8 +154,8 @@ static int add_header(struct http_call *call, const struct http_header *header) 
 
 static int put_headers(struct http_call *call, const struct http_request *request,
                        struct err *err) {
-    // A name without a value takes away what libcurl would send of itself.
-    int r = add_line(call, "Expect:");
+    // A name without a value takes away what libcurl would send of itself, with a body over 1 MB.
+    int r = request->body.len > EXPECT_BYTES ? add_line(call, "Expect:") : 0;
     for (size_t i = 0; r == 0 && i < request->header_count; i++)
         r = add_header(call, &request->headers[i]);
     if (r == ERR_INVAL)

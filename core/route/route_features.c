@@ -18,7 +18,7 @@ struct reader {
     size_t choices, first_choice; // lines that offer a choice; where the first begins
     // Of the windows of which the words are read:
     size_t window_bytes;
-    uint64_t words, letter_words, letter_bytes, long_words, numbers, decimals;
+    uint64_t words, word_bytes, long_words, numbers, number_bytes, decimals;
     uint64_t choice_words, choice_words_known; // within the choices; of them, read before
 };
 
@@ -89,12 +89,16 @@ static void find_choices(struct reader *r, const uint8_t *text, size_t from, siz
 
 // --- words
 
+// A window that is read, and what is counted in it: of its own, so that it can stay in registers.
 struct window {
     const uint8_t *text;
     size_t n;
+    size_t first_choice;
     size_t word_from; // where the word that is open began
     bool open;
     uint32_t before, before_that; // hashes of the two words before, 0 where there is none
+    uint32_t words, pairs;        // as in route_features
+    uint64_t read, word_bytes, long_words, numbers, number_bytes, decimals, choice_words, known;
 };
 
 // The first bytes of a word in lower case, whatever the machine's byte order does to them.
@@ -126,55 +130,57 @@ static inline uint32_t first_time(uint64_t *seen, uint32_t bucket) {
     return (uint32_t)(~old >> (place & 63)) & 1;
 }
 
-static inline void pair(struct route_features *f, uint32_t hash, uint32_t with, uint32_t distance) {
+static inline void pair(struct route_features *f, struct window *w, uint32_t hash, uint32_t with,
+                        uint32_t distance) {
     uint32_t bucket = (hash * 31U + with * distance) >> (32 - ROUTE_BUCKET_BITS);
-    f->buckets[ROUTE_PLACES - 1 - f->pairs] = bucket; // kept only if it is new
-    f->pairs += first_time(f->seen, bucket);
+    f->buckets[ROUTE_PLACES - 1 - w->pairs] = bucket; // kept only if it is new
+    w->pairs += first_time(f->seen, bucket);
 }
 
 static inline bool digit(uint8_t c) {
     return (uint8_t)(c - '0') < 10;
 }
 
-static inline void take(struct reader *r, struct window *w, size_t from, size_t len) {
+static inline void take(struct route_features *f, struct window *w, size_t from, size_t len) {
     static const uint64_t NUMBER_KEY = UINT64_C(0x2020202020202023); // "#"
-    struct route_features *f = r->f;
-    bool number = digit(w->text[from]);
-    uint64_t key = word_key(w, from, len);
-    uint32_t bucket = hash_of(key) >> (32 - ROUTE_BUCKET_BITS);
-    uint32_t hash = hash_of(number ? NUMBER_KEY : key);
+    uint32_t hash = hash_of(word_key(w, from, len));
+    uint32_t bucket = hash >> (32 - ROUTE_BUCKET_BITS);
     uint32_t fresh = first_time(f->seen, bucket);
-    f->buckets[f->words] = bucket;
-    f->words += fresh;
+    f->buckets[w->words] = bucket;
+    w->words += fresh;
+    if (__builtin_expect(digit(w->text[from]), 0)) {
+        hash = hash_of(NUMBER_KEY);
+        w->numbers++;
+        w->number_bytes += len;
+        w->decimals += from >= 2 && w->text[from - 1] == '.' && digit(w->text[from - 2]);
+    } else {
+        w->long_words += len >= LONG_WORD_BYTES;
+    }
     if (w->before)
-        pair(f, hash, w->before, UINT32_C(0x9E3779B1));
+        pair(f, w, hash, w->before, UINT32_C(0x9E3779B1));
     if (w->before_that)
-        pair(f, hash, w->before_that, UINT32_C(0x85EBCA6B));
+        pair(f, w, hash, w->before_that, UINT32_C(0x85EBCA6B));
     w->before_that = w->before;
     w->before = hash | 1;
-    bool choice = from > r->first_choice;
-    r->words++;
-    r->numbers += number;
-    r->letter_words += !number;
-    r->letter_bytes += number ? 0 : len;
-    r->long_words += !number & (len >= LONG_WORD_BYTES);
-    r->choice_words += choice;
-    r->choice_words_known += choice & !fresh;
-    if (number && from >= 2 && w->text[from - 1] == '.')
-        r->decimals += digit(w->text[from - 2]);
+    if (__builtin_expect(from > w->first_choice, 0)) {
+        w->choice_words++;
+        w->known += !fresh;
+    }
 }
 
 // Takes the words that end in a block which begins at `at`.
-static void walk(struct reader *r, struct window *w, uint64_t bits, size_t at) {
+static inline void walk(struct route_features *f, struct window *w, uint64_t bits, size_t at) {
     uint64_t before = bits << 1 | (w->open ? 1 : 0);
     uint64_t starts = bits & ~before, ends = ~bits & before;
     size_t from = w->word_from;
+    w->read += (unsigned)__builtin_popcountll(ends);
+    w->word_bytes += (unsigned)__builtin_popcountll(bits);
     if (!w->open && starts) {
         from = at + (size_t)__builtin_ctzll(starts);
         starts &= starts - 1;
     }
     for (; ends; ends &= ends - 1) {
-        take(r, w, from, at + (size_t)__builtin_ctzll(ends) - from);
+        take(f, w, from, at + (size_t)__builtin_ctzll(ends) - from);
         if (starts) {
             from = at + (size_t)__builtin_ctzll(starts);
             starts &= starts - 1;
@@ -184,17 +190,39 @@ static void walk(struct reader *r, struct window *w, uint64_t bits, size_t at) {
     w->word_from = from;
 }
 
+static void add_up(struct reader *r, const struct window *w) {
+    r->f->words = w->words;
+    r->f->pairs = w->pairs;
+    r->words += w->read;
+    r->word_bytes += w->word_bytes;
+    r->long_words += w->long_words;
+    r->numbers += w->numbers;
+    r->number_bytes += w->number_bytes;
+    r->decimals += w->decimals;
+    r->choice_words += w->choice_words;
+    r->choice_words_known += w->known;
+}
+
 static void read_words(struct reader *r, const uint8_t *text, size_t n, size_t from, size_t to) {
     uint8_t last[BLOCK] = {0};
     lanes sums[CLASSES] = {{0}};
-    struct window w = {.text = text, .n = n};
-    size_t at = from;
+    struct window w = {.text = text,
+                       .n = n,
+                       .first_choice = r->first_choice,
+                       .words = r->f->words,
+                       .pairs = r->f->pairs};
+    bool whole = true;
     r->window_bytes += to - from;
-    for (; at + BLOCK <= to; at += BLOCK)
-        walk(r, &w, classify(sums, text + at), at);
-    if (at < to)
-        memcpy(last, text + at, to - at);
-    walk(r, &w, classify(sums, last), at); // zeros end what is open
+    for (size_t at = from; whole; at += BLOCK) {
+        const uint8_t *block = text + at;
+        whole = at + BLOCK <= to;
+        if (!whole) { // zeros end what is open
+            memcpy(last, text + at, to - at);
+            block = last;
+        }
+        walk(r->f, &w, classify(sums, block), at);
+    }
+    add_up(r, &w);
     flush(r, sums);
 }
 
@@ -216,6 +244,7 @@ static void shape(struct reader *r, size_t n) {
     float whole = r->window_bytes ? (float)n / (float)r->window_bytes : 1;
     const uint64_t *c = r->counts;
     size_t stem = r->choices >= 2 ? r->first_choice : n;
+    uint64_t letter_words = r->words - r->numbers;
     f->choices = r->choices >= 2;
     put(r, 0, logf(1 + (float)n), 5.74F, .73F);
     put(r, 1, logf(1 + (float)stem), 5.07F, .96F);
@@ -223,11 +252,11 @@ static void shape(struct reader *r, size_t n) {
     put(r, 3, share(c[UPPER], r->window_bytes + 1), .041F, .028F);
     put(r, 4, logf(1 + whole * (float)c[SIGN]), .41F, .60F);
     put(r, 5, logf(1 + whole * (float)c[STOP]), 2.03F, .45F);
-    put(r, 6, share(r->letter_bytes, r->letter_words), 4.6F, .70F);
+    put(r, 6, share(r->word_bytes - r->number_bytes, letter_words), 4.6F, .70F);
     put(r, 7, logf(1 + whole * (float)c[PERCENT]), .04F, .22F);
     put(r, 8, logf(1 + whole * (float)c[COMMA]), .87F, .91F);
     put(r, 9, share(f->words, r->words), .72F, .13F);
-    put(r, 10, share(r->long_words, r->letter_words), .107F, .078F);
+    put(r, 10, share(r->long_words, letter_words), .107F, .078F);
     put(r, 11, f->choices ? share(r->choice_words_known, r->choice_words) : 0, .33F, .26F);
     put(r, 12, logf(1 + whole * (float)r->decimals), .065F, .29F);
     put(r, 13, logf(1 + whole * (float)r->numbers), .76F, .89F);

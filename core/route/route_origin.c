@@ -39,10 +39,6 @@ struct route_demand route_origin_demand(enum route_origin o) {
     return origins[(unsigned)o < ROUTE_ORIGINS ? o : ROUTE_ORIGIN_CHAT].demand;
 }
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 static bool letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -51,39 +47,48 @@ static bool letter(char c) {
 // Most of them are not there: the set says so by the three letters that a word begins with.
 enum { STARTS_BITS = 12 };
 struct ends {
-    char s[2 * LOOK_BYTES + 1 + 16];
+    char s[2 * LOOK_BYTES + 1 + 20]; // and room for the last 16 bytes and what is read behind them
     size_t n;
     uint64_t starts[(1 << STARTS_BITS) / 64]; // of all words that there are
 };
 
 static uint32_t start_of(const char *word) {
-    uint32_t three = (uint32_t)(unsigned char)word[0] | (uint32_t)(unsigned char)word[1] << 8 |
-                     (uint32_t)(unsigned char)word[2] << 16;
-    return (three * UINT32_C(0x9E3779B1)) >> (32 - STARTS_BITS);
+    uint32_t three;
+    memcpy(&three, word, sizeof three);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    three = __builtin_bswap32(three);
+#endif
+    return ((three & 0xFFFFFF) * UINT32_C(0x9E3779B1)) >> (32 - STARTS_BITS);
+}
+
+// Takes what stands from e->s + from on, in lower case already: `bits` says of 16 bytes where words
+// begin.
+static inline void put_starts(struct ends *e, size_t from, uint64_t bits) {
+    for (; bits; bits &= bits - 1) {
+        uint32_t start = start_of(e->s + from + __builtin_ctzll(bits));
+        e->starts[start / 64] |= UINT64_C(1) << (start % 64);
+    }
 }
 
 // In lower case, with the words' beginnings; what follows a part is no letter.
 static void put_part(struct ends *e, const char *s, size_t n) {
-    uint64_t before = 0;
+    uint64_t before = 0, late = 0; // late: of the 16 bytes before, whose words may reach into these
     char *to = e->s + e->n;
     for (size_t at = 0; at < n; at += 16) {
         route_lanes c = {0};
         memcpy(&c, s + at, n - at < 16 ? n - at : 16);
         c += (route_lanes)(route_between(c, 'A', 26) & 0x20);
         memcpy(to + at, &c, 16);
+        if (at)
+            put_starts(e, e->n + at - 16, late);
         uint64_t bits = route_bits_of(route_between(c, 'a', 26) | route_between(c, '0', 10) |
                                       (route_lanes)(c == '_'));
-        uint64_t starts = bits & ~(bits << 1 | before);
+        late = bits & ~(bits << 1 | before) & 0xFFFF;
         before = bits >> 15;
-        for (; starts; starts &= starts - 1) {
-            const char *word = s + at + __builtin_ctzll(starts);
-            char three[3] = {0};
-            size_t left = (size_t)(s + n - word);
-            for (size_t i = 0; i < 3 && i < left; i++)
-                three[i] = lower(word[i]);
-            uint32_t start = start_of(three);
-            e->starts[start / 64] |= UINT64_C(1) << (start % 64);
-        }
+    }
+    if (n) {
+        memset(to + n, 0, 4);
+        put_starts(e, e->n + (n - 1) / 16 * 16, late);
     }
     e->n += n;
 }
