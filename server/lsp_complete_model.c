@@ -155,6 +155,7 @@ static int complete_by_model(const struct completion_place *p, struct completion
     struct model_waits *waits = gateway_waits(p->services->gateway);
     struct err why = {0}; // a backend that fails is no error of the editor's
     struct model_ask ask = {.family = WIRE_ANTHROPIC,
+                            .cache = MODEL_CACHE_USE, // the same place, the same text
                             .workspace = p->root,
                             .purpose = "completion",
                             .agent = "completion",

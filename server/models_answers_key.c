@@ -52,32 +52,53 @@ static const char *skip_blank(const char *p, const char *end) {
     return p;
 }
 
-// A member of that name anywhere in it, whose value begins with `value`. A name within a text has
-// its quotes escaped, so it is not found.
-static bool has_member(const char *bytes, size_t n, const char *name, const char *value) {
-    const char *end = bytes + n, *at = bytes;
-    size_t name_n = strlen(name), value_n = strlen(value);
-    while ((at = memmem(at, (size_t)(end - at), name, name_n)) != NULL) {
-        const char *p = skip_blank(at += name_n, end);
-        if (p >= end || *p != ':')
-            continue;
-        p = skip_blank(p + 1, end);
-        if ((size_t)(end - p) >= value_n && strncasecmp(p, value, value_n) == 0)
-            return true;
+// Behind the string that begins at `p`, or the end.
+static const char *skip_string(const char *p, const char *end) {
+    const char *begin = ++p;
+    while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+        const char *slash = p++;
+        while (slash > begin && slash[-1] == '\\')
+            slash--;
+        if ((p - 1 - slash) % 2 == 0)
+            return p;
     }
-    return false;
+    return end;
 }
 
-static bool reads_elsewhere(const char *bytes, size_t n) {
+struct noticed {
+    bool elsewhere; // it names what the backend would read elsewhere, or has
+    bool citations;
+};
+
+static void notice(struct span name, const char *value, const char *end, struct noticed *ret) {
     static const struct {
-        const char *name, *value;
-    } members[] = {{"\"url\"", "\"http"},      {"\"image_url\"", "\"http"},
-                   {"\"file_url\"", "\"http"}, {"\"fileUri\"", "\""},
-                   {"\"file_id\"", "\""},      {"\"type\"", "\"item_reference\""}};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (has_member(bytes, n, members[i].name, members[i].value))
-            return true;
-    return false;
+        const char *name, *value; // how it begins
+    } members[] = {{"url", "\"http"}, {"image_url", "\"http"}, {"file_url", "\"http"},
+                   {"fileUri", "\""}, {"file_id", "\""},       {"type", "\"item_reference\""},
+                   {"citations", ""}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        size_t n = strlen(members[i].value);
+        if (name.len != strlen(members[i].name) ||
+            memcmp(name.data, members[i].name, name.len) != 0 || (size_t)(end - value) < n ||
+            strncasecmp(value, members[i].value, n) != 0)
+            continue;
+        *(*members[i].value ? &ret->elsewhere : &ret->citations) = true;
+    }
+}
+
+// Members at any depth, in one pass from string to string: texts are long, and skipped.
+static struct noticed look(const char *bytes, size_t n) {
+    const char *p = bytes, *end = bytes + n;
+    struct noticed seen = {false, false};
+    while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+        const char *name = p + 1;
+        p = skip_string(p, end);
+        const struct span span = {name, (size_t)(p - 1 - name)};
+        const char *colon = skip_blank(p, end);
+        if (p < end && colon < end && *colon == ':')
+            notice(span, skip_blank(colon + 1, end), end, &seen);
+    }
+    return seen;
 }
 
 enum {
@@ -116,7 +137,7 @@ static const char *const names[NAMES] = {[TEMPERATURE] = "temperature",
                                          [AUDIO] = "audio",
                                          [INCLUDE] = "include"};
 
-static const char *why_not(enum wire_family family, const char *bytes, size_t n, bool forced,
+static const char *why_not(enum wire_family family, const struct noticed *seen, bool forced,
                            const struct span *found) {
     // OpenAI keeps a response for later requests unless it is told not to.
     bool stored = family == WIRE_RESPONSES ? !is_false(found[STORE]) : is_true(found[STORE]);
@@ -129,7 +150,7 @@ static const char *why_not(enum wire_family family, const char *bytes, size_t n,
     if (stored || given(found[PREVIOUS]) || given(found[CONVERSATION]) || given(found[PROMPT]) ||
         is_true(found[BACKGROUND]))
         return "the backend keeps a part of the conversation";
-    if (reads_elsewhere(bytes, n))
+    if (seen->elsewhere)
         return "it names what the backend would read elsewhere";
     return NULL;
 }
@@ -153,11 +174,11 @@ static bool is_aside(enum wire_family family, struct span name) {
            (family == WIRE_ANTHROPIC && is_named(name, "metadata"));
 }
 
-static bool needs_form(const char *bytes, size_t n, const struct span *found) {
+static bool needs_form(const struct noticed *seen, const struct span *found) {
     for (size_t i = N; i < NAMES; i++)
         if (given(found[i]))
             return true;
-    return has_member(bytes, n, "\"citations\"", "");
+    return seen->citations;
 }
 
 int model_answer_canonical(enum wire_family family, const char *bytes, size_t n, bool forced,
@@ -166,13 +187,14 @@ int model_answer_canonical(enum wire_family family, const char *bytes, size_t n,
     const char *begin = skip_blank(bytes, bytes + n);
     struct span object = {begin, n - (size_t)(begin - bytes)};
     size_t at = 0, streams = 0;
+    const struct noticed seen = look(bytes, n);
     *ret_why = json_pull_members(object, names, found, NAMES)
-                   ? why_not(family, bytes, n, forced, found)
+                   ? why_not(family, &seen, forced, found)
                    : "it is no object";
     if (*ret_why)
         return 0;
     (void)buf_reserve(out, n + 64);
-    put_part(out, needs_form(bytes, n, found) ? (const char[]){(char)('0' + form)} : "-", 1);
+    put_part(out, needs_form(&seen, found) ? (const char[]){(char)('0' + form)} : "-", 1);
     while (json_pull_each_member(object, &at, &name, &value)) {
         streams += is_named(name, "stream") ? 1 : 0;
         if (is_aside(family, name))

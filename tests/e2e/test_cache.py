@@ -11,8 +11,11 @@ import time
 
 import process_lib as p
 from backend import Backend, anthropic_json
+from model_script import Model
 from process_lib import main
 from test_gateway import Gate, words
+from test_lsp_complete import UNHEARD, start, with_model
+from test_lsp_complete import ask as complete
 from test_models_money import HAIKU, Priced
 
 ON = (("models.cache", "exact"),)
@@ -205,6 +208,27 @@ def test_what_is_saved_is_counted_and_a_spent_budget_does_not_shut_it_out():
         status, _, text, _ = g.post(dict(body, max_tokens=3))
         assert status != 200 and b"budget" in text, (status, text)
         ask(g, body, True)
+
+
+def test_grey_text_of_a_model_is_given_again():
+    model = Model(lambda n, r: ("grams / 454;\n    return pounds;\n", []))
+    with p.World() as w:
+        os.makedirs(os.path.join(w.dir, "shop"))
+        with_model(w, model, ("complete.model", "small"), *ON)
+        os.rmdir(os.path.join(w.dir, "shop"))
+        e, uri = start(w)
+        e.open(uri, UNHEARD)
+
+        def again():  # while the repository is read, what the model is shown may change
+            before = len(model.requests)
+            found = complete(e, uri, UNHEARD, kind=1)
+            assert found and found["items"][0]["insertText"].startswith("grams / 454;"), found
+            return len(model.requests) == before
+
+        assert not again()
+        p.wait_until(again, 60, "the model is not asked again for the same place")
+        assert e.leave() == 0
+    model.close()
 
 
 def test_failures_and_half_answers_are_not_kept():
