@@ -74,5 +74,8 @@ struct why_input {
     struct text id;
     int64_t limit;
 };
-extern const struct field why_fields[];
-capability_fn models_why, models_why_list;
+struct judge_input {
+    struct text id, verdict;
+};
+extern const struct field why_fields[], judge_fields[];
+capability_fn models_why, models_why_list, models_why_judge;

@@ -1,7 +1,10 @@
 // "Why this backend?" for the command line: the router's latest choices.
+#include "core/store/blobs.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
 #include "server/models_why.h"
+
+#include <string.h>
 
 enum { LIST_DEFAULT = 20 };
 
@@ -23,6 +26,47 @@ int models_why(struct call *call, const void *input, struct answer *answer, stru
     if (r == 0)
         r = model_whys_one(call->services->whys, id, &one, err);
     return r < 0 ? r : admin_answer(answer, one, err);
+}
+
+const struct field judge_fields[] = {
+    {.name = "id", .type = FIELD_STRING, .offset = offsetof(struct judge_input, id), .max = 40},
+    {.name = "verdict",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct judge_input, verdict),
+     .max = 8},
+    {0},
+};
+
+static int write_nothing(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    (void)ctx;
+    (void)result;
+    return blob_put(db, MODEL_LEARNED_BLOB, NULL, 0, 0, err);
+}
+
+// Also when no request has made the router read it yet.
+static int forget_kept(struct call *call, struct err *err) {
+    struct store *s = call->services->store(call->services, err);
+    return s ? store_write(s, NULL, write_nothing, NULL, NULL, NULL, err) : ERR_IO;
+}
+
+int models_why_judge(struct call *call, const void *input, struct answer *answer, struct err *err) {
+    static const char *const names[] = {"", "good", "bad", "forget"};
+    const struct judge_input *in = input;
+    char id[41], said[9], model[MODEL_WHY_NAME_BYTES];
+    int r = models_copy("id", in->id, id, sizeof id, err);
+    if (r == 0)
+        r = models_copy("verdict", in->verdict, said, sizeof said, err);
+    enum model_opinion verdict = MODEL_OPINION_FORGET;
+    while (r == 0 && verdict > MODEL_OPINION_NONE && strcmp(names[verdict], said) != 0)
+        verdict--;
+    if (r == 0 && verdict == MODEL_OPINION_NONE)
+        r = err_set(err, ERR_INVAL, "verdict: expected good, bad or forget");
+    if (r == 0 && verdict == MODEL_OPINION_FORGET)
+        r = forget_kept(call, err);
+    if (r == 0)
+        r = model_whys_judge(call->services->whys, id, verdict, model, err);
+    return r < 0 ? r
+                 : admin_answer(answer, json_pack("{ss ss}", "verdict", said, "model", model), err);
 }
 
 int models_why_list(struct call *call, const void *input, struct answer *answer, struct err *err) {

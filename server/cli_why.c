@@ -1,4 +1,5 @@
 // paired why: how the router came to its choice.
+#include "core/base/mem.h"
 #include "server/cli_commands.h"
 #include "server/cli_models.h"
 #include "server/cli_print.h"
@@ -18,6 +19,8 @@ static void put_candidate(const json_t *c) {
     cli_out(":");
     if (json_object_get(c, "likely"))
         cli_out(" %.0f %% likely to be right,", 100 * figure(c, "likely"));
+    if (cli_models_number(c, "learned"))
+        cli_out(" as %lld answers taught,", cli_models_number(c, "learned"));
     cli_out(" $%.4f", figure(c, "usd"));
     if (json_object_get(c, "likely"))
         cli_out(", $%.4f to a solved task", figure(c, "usd_to_solved"));
@@ -75,6 +78,8 @@ static void put_tries(const json_t *w) {
                 cli_models_number(u, "input") + cli_models_number(u, "cache_write"),
                 cli_models_number(u, "cached"), cli_models_number(u, "output"),
                 (double)cli_models_number(w, "cost_microusd") / 1e6);
+    if (*cli_models_word(w, "verdict"))
+        cli_out("; %s, you said", cli_models_word(w, "verdict"));
     cli_out("\n");
 }
 
@@ -128,7 +133,44 @@ static int show_list(const struct cli_line *line) {
     return CLI_OK;
 }
 
+static const char *verdict_of(const struct cli_line *line) {
+    static const char *const verdicts[] = {"good", "bad", "forget"};
+    for (size_t i = 0; i < COUNT_OF(verdicts); i++)
+        if (cli_given(line, verdicts[i]))
+            return verdicts[i];
+    return NULL;
+}
+
+static int judge(const struct cli_line *line, const char *verdict) {
+    json_t *found = NULL;
+    json_t *arguments = json_pack("{ss ss}", "id", line->operand_count ? line->operands[0] : "last",
+                                  "verdict", verdict);
+    int code = cli_models_call(line, "why judge", arguments, &found);
+    if (code >= 0)
+        return code;
+    if (line->json) {
+        cli_out_json(found);
+        return CLI_OK;
+    }
+    if (strcmp(verdict, "forget") == 0) {
+        cli_out("What the router had learned from answers is forgotten.\n");
+    } else {
+        cli_out("The router learns that ");
+        cli_models_put(cli_models_word(found, "model"));
+        cli_out(" was %s there.\n", strcmp(verdict, "good") == 0 ? "right" : "wrong");
+    }
+    json_decref(found);
+    return CLI_OK;
+}
+
 int cli_run_why(const struct cli_line *line) {
+    const char *verdict = verdict_of(line);
+    if (cli_given(line, "good") + cli_given(line, "bad") + cli_given(line, "forget") +
+            cli_given(line, "list") >
+        1)
+        return cli_error("--good, --bad, --forget, --list: one of them"), CLI_USAGE;
+    if (verdict)
+        return judge(line, verdict);
     if (!cli_given(line, "list"))
         return show_one(line);
     if (line->operand_count)

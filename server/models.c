@@ -496,6 +496,8 @@ int models_new(struct loop *l, struct pool *pool, struct services *services, str
     if (strcmp(conf_string(services->conf, "models.cache"), "exact") == 0)
         m->exact_bytes = conf_int(services->conf, "models.cache_mb") << 20;
     m->exact_age_ms = conf_int(services->conf, "models.cache_hours") * 3600 * 1000;
+    if (r == 0)
+        r = model_learning_begin(m, err);
     if (r < 0) {
         models_done(m);
         return r;
@@ -516,6 +518,7 @@ void models_stop(struct models *m) {
     if (!m)
         return;
     m->stopped = true;
+    model_learning_end(m);
     env_timer_cancel(loop_env(m->loop), m->settle_timer);
     env_timer_cancel(loop_env(m->loop), m->keep_timer);
     m->settle_timer = m->keep_timer = NULL;
@@ -530,8 +533,10 @@ void models_stop(struct models *m) {
 void models_done(struct models *m) {
     if (!m)
         return;
+    model_learning_end(m); // it has not begun to run, otherwise models_stop() did
     model_settle_rest(m);
     model_keep_rest(m);
+    model_lessons_done(m);
     for (size_t i = 0; i < MODEL_PLANS_MAX; i++)
         model_plan_unref(m->plans[i]);
     model_leases_done(m);

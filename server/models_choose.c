@@ -333,6 +333,7 @@ static enum model_chosen take(const struct model_ballot *f, struct route_choice 
     (void)snprintf(run->model, sizeof run->model, "%s", p->name);
     choice->chosen = (int)at;
     model_note_choice(f, choice);
+    model_lesson_keep(f, p);
     return MODEL_CHOSEN;
 }
 

@@ -183,6 +183,8 @@ struct models {
     size_t next_refusal;
     struct env_timer *settle_timer;
     bool settling, stopped;
+    struct mailbox *verdicts;     // models_learn.c
+    struct model_lesson *lessons; // MODEL_LESSONS_MAX, from the first one on
     struct env_timer *keep_timer;
     bool kept, keeping; // what was kept has been read; is being written
     uint64_t kept_changes, kept_outcomes;
@@ -377,6 +379,13 @@ void model_send(struct model_run *run);                                  // what
 void model_attempt_over(struct model_run *run, bool ok, bool cancelled); // frees what it used
 // Calls events.done and frees.
 void model_finish(struct model_run *run, enum route_fault fault, const char *message);
+
+// models_learn.c
+enum { MODEL_LESSONS_MAX = MODEL_WHYS_MAX };                                      // some 3 KB each
+void model_lesson_keep(const struct model_ballot *b, const struct model_pick *p); // p is asked
+int model_learning_begin(struct models *m, struct err *err);
+void model_learning_end(struct models *m); // no verdict comes in after it
+void model_lessons_done(struct models *m);
 
 // models_keep.c
 struct model_kept *model_keep_read(struct services *services);      // on a worker; NULL: not now

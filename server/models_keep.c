@@ -7,7 +7,7 @@
 #include "core/store/blobs.h"
 #include "server/models_impl.h"
 
-static const char LEDGER[] = "route/ledger", LEARNED[] = "route/learned";
+static const char LEDGER[] = "route/ledger", LEARNED[] = MODEL_LEARNED_BLOB;
 
 void model_kept_done(struct model_kept *k) {
     if (!k)

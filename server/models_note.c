@@ -15,6 +15,8 @@ static void note_candidate(const struct model_ballot *b, const struct route_choi
                                        .cached = from->expected.cached,
                                        .state = from->standing.state,
                                        .reason = c->reason[at]};
+    if (b->looked)
+        to->learned = route_outcomes(b->run->m->predictor, b->picks[at]->model->name);
     COPY(to->backend, b->run->plan->offers[b->picks[at]->offer].backend->name);
     COPY(to->model, from->name);
 }

@@ -2,6 +2,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/loop/mailbox.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -9,9 +10,10 @@
 
 struct model_whys {
     pthread_mutex_t lock;
-    uint32_t base;         // tells this engine's ids from another's
-    uint64_t last;         // number that was given
-    struct model_why *all; // MODEL_WHYS_MAX, from the first one on
+    uint32_t base;            // tells this engine's ids from another's
+    uint64_t last;            // number that was given
+    struct model_why *all;    // MODEL_WHYS_MAX, from the first one on
+    struct mailbox *verdicts; // NULL: the router has not begun, or is at its end
 };
 
 int model_whys_new(struct model_whys **ret, struct err *err) {
@@ -67,6 +69,7 @@ void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_W
 // --- as JSON
 
 static const char *const stages[] = {"asked", "free", "instead", "kept"};
+static const char *const verdicts[] = {"", "good", "bad"};
 static const char *const states[] = {"open", "ok", "failed", "cancelled"};
 
 static json_t *candidate_json(const struct model_why *why, size_t i) {
@@ -76,7 +79,8 @@ static json_t *candidate_json(const struct model_why *why, size_t i) {
                             (json_int_t)c->cached, "state", route_state_name(c->state), "reason",
                             route_reason_text(c->reason), "chosen", i == why->chosen);
     if (one && why->looked)
-        (void)json_object_set_new(one, "likely", json_real(c->likely));
+        (void)json_object_update_new(
+            one, json_pack("{sf sI}", "likely", c->likely, "learned", (json_int_t)c->learned));
     return one;
 }
 
@@ -102,11 +106,12 @@ static json_t *brief_json(const struct model_whys *w, const struct model_why *wh
     const char *reason =
         why->chosen < why->shown ? route_reason_text(why->of[why->chosen].reason) : "";
     model_whys_id(w, why->number, id);
-    return json_pack("{ss sI sI ss ss ss ss ss ss ss sI sI}", "id", id, "time_ms",
+    return json_pack("{ss sI sI ss ss ss ss ss ss ss ss sI sI}", "id", id, "time_ms",
                      (json_int_t)why->at_ms, "kept_ms", (json_int_t)why->kept_ms, "asked",
                      why->asked, "origin", why->looked ? route_origin_name(why->origin) : "",
                      "backend", last ? last->backend : "", "model", last ? last->model : "",
-                     "reason", reason, "status", states[why->status], "fault",
+                     "reason", reason, "status", states[why->status], "verdict",
+                     verdicts[why->verdict], "fault",
                      why->status == MODEL_WHY_FAILED ? route_fault_name(why->fault) : "",
                      "cost_microusd", (json_int_t)why->cost, "took_ms", (json_int_t)why->took_ms);
 }
@@ -157,6 +162,57 @@ int model_whys_one(struct model_whys *w, const char *id, json_t **ret, struct er
                            : "no such request: the latest %d of the running engine are known",
                        MODEL_WHYS_MAX);
     return *ret ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int judge(struct model_whys *w, struct model_why *why, enum model_opinion verdict,
+                 struct err *err) {
+    if (why && (why->status != MODEL_WHY_OK || !why->tries))
+        return err_set(err, ERR_INVAL, "that request has no whole answer to be judged");
+    if (why && !why->looked)
+        return err_set(err, ERR_INVAL,
+                       "there was no choice between models: nothing can be learned from that one");
+    struct model_opinion_letter *letter = mem_alloc(sizeof *letter);
+    if (!letter)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *letter = (struct model_opinion_letter){why ? why->number : 0, verdict};
+    int r = w->verdicts ? mailbox_post(w->verdicts, letter) : ERR_CLOSED;
+    if (r == ERR_CLOSED && !why) { // nobody knows anything
+        mem_free(letter);
+        return 0;
+    }
+    if (r < 0) {
+        mem_free(letter);
+        return err_set(err, ERR_BUSY, "the router cannot be told just now; try again");
+    }
+    if (why)
+        why->verdict = verdict;
+    return 0;
+}
+
+int model_whys_judge(struct model_whys *w, const char *id, enum model_opinion verdict,
+                     char ret_model[MODEL_WHY_NAME_BYTES], struct err *err) {
+    *ret_model = '\0';
+    (void)pthread_mutex_lock(&w->lock);
+    uint64_t number = verdict == MODEL_OPINION_FORGET ? 0 : number_of(w, id);
+    struct model_why *why = w->all && number ? &w->all[number % MODEL_WHYS_MAX] : NULL;
+    int r;
+    if (verdict != MODEL_OPINION_FORGET && (!why || why->number != number)) {
+        r = err_set(err, ERR_NOT_FOUND,
+                    "no such request: the latest %d of the running engine are known",
+                    MODEL_WHYS_MAX);
+    } else {
+        r = judge(w, why, verdict, err);
+        if (r == 0 && why)
+            (void)snprintf(ret_model, MODEL_WHY_NAME_BYTES, "%s", why->tried[why->tries - 1].model);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    return r;
+}
+
+void model_whys_link(struct model_whys *w, struct mailbox *to) {
+    (void)pthread_mutex_lock(&w->lock);
+    w->verdicts = to;
+    (void)pthread_mutex_unlock(&w->lock);
 }
 
 json_t *model_whys_list(struct model_whys *w, size_t limit) {

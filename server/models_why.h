@@ -18,12 +18,21 @@ enum {
 };
 
 enum model_why_stage { MODEL_WHY_ASKED, MODEL_WHY_FREE, MODEL_WHY_INSTEAD, MODEL_WHY_KEPT };
+#define MODEL_LEARNED_BLOB "route/learned" // a key of core/store/blobs.h
+
+enum model_opinion {
+    MODEL_OPINION_NONE,
+    MODEL_OPINION_GOOD,
+    MODEL_OPINION_BAD,
+    MODEL_OPINION_FORGET // all that was learned
+};
 enum model_why_state { MODEL_WHY_OPEN, MODEL_WHY_OK, MODEL_WHY_FAILED, MODEL_WHY_CANCELLED };
 
 struct model_why_candidate {
     char backend[MODEL_WHY_NAME_BYTES], model[MODEL_WHY_NAME_BYTES];
     double likely, usd, solved;
-    int64_t cached; // tokens that are expected to come out of its cache
+    uint64_t learned; // outcomes that its likelihood was learned from
+    int64_t cached;   // tokens that are expected to come out of its cache
     enum route_state state;
     enum route_reason reason;
 };
@@ -39,8 +48,9 @@ struct model_why {
     char purpose[32], agent[32], asked[MODEL_WHY_NAME_BYTES];
     enum model_why_stage stage;
     enum model_why_state status;
-    enum route_fault fault; // when it failed
-    bool looked;            // at the text
+    enum route_fault fault;     // when it failed
+    enum model_opinion verdict; // the user's, on the answer
+    bool looked;                // at the text
     enum route_origin origin;
     const char *origin_why; // static; NULL
     double floor, budget_left, stay_turns;
@@ -61,6 +71,19 @@ uint64_t model_whys_add(struct model_whys *w, const struct model_why *why);
 // The entry under the lock, until model_whys_leave(); NULL (and nothing to leave) when it is gone.
 struct model_why *model_whys_enter(struct model_whys *w, uint64_t number);
 void model_whys_leave(struct model_whys *w);
+// What the user says of the answer of one ("" the last one), or MODEL_OPINION_FORGET with any id:
+// goes to the router behind the mailbox. ERR_NOT_FOUND; ERR_INVAL: it has no answer, or there was
+// no choice between models, so that nothing can be learned of it; ERR_BUSY. On success *ret_model
+// is the model, "" with FORGET.
+int model_whys_judge(struct model_whys *w, const char *id, enum model_opinion verdict,
+                     char ret_model[MODEL_WHY_NAME_BYTES], struct err *err);
+// Main loop: where verdicts go (struct model_opinion_letter, mem_free); NULL nowhere any more.
+struct mailbox;
+void model_whys_link(struct model_whys *w, struct mailbox *verdicts);
+struct model_opinion_letter {
+    uint64_t why;
+    enum model_opinion verdict;
+};
 void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_WHY_ID_BYTES]);
 
 // As JSON: one by its id ("" the last one), NULL with ERR_NOT_FOUND; or a line for each of the

@@ -224,6 +224,70 @@ def test_a_spent_quota_is_known_after_a_restart():
 
 
 
+def question(n):
+    return ask("auto", "Explain how the borrow checker treats closures, example %d" % n)
+
+
+def restart(g, how):
+    engine = g.world.engine_pid()
+    os.kill(engine, how)
+    p.wait_until(lambda: not os.path.exists("/proc/%d" % engine), 30, "the engine's end")
+    g.holder.stdin.close()
+    g.holder.wait(20)
+    g.hold()
+
+
+def chosen(g, n):
+    """Who answers question n, and how likely both are thought to be right."""
+    assert g.post(question(n))[0] == 200
+    w = why(g)
+    return w["tries"][0]["model"], {c["model"]: (c["likely"], c["learned"]) for c in w["candidates"]}
+
+
+def test_what_the_user_says_is_learned():
+    with pair() as g:
+        first, before = chosen(g, 0)
+        other = {"cheap": "big", "big": "cheap"}[first]
+        verdicts, now = 0, first
+        while now == first and verdicts < 40:
+            assert "wrong" in g.paired("why", "--bad")
+            g.paired("why", "last", "--bad")  # said twice is said once
+            verdicts += 1
+            now, after = chosen(g, verdicts)
+        assert now == other, (verdicts, before, after)
+        p.wait_until(lambda: chosen(g, int(time.monotonic() * 1000))[1][first][1] == verdicts, 20, "all are learned")
+        assert after[other][1] == 0 and after[first][0] < before[first][0], (before, after)
+        p.report("%s is left after %d verdicts: %.2f likely to be right, then %.2f" %
+                 (first, verdicts, before[first][0], after[first][0]))
+        assert why(g)["tries"][0]["model"] == other
+        g.paired("why", "--good")
+        assert "good, you said" in g.paired("why") and why(g)["verdict"] == "good"
+        # It outlives the engine, and is forgotten when the user says so.
+        restart(g, signal.SIGTERM)
+        kept, likely = chosen(g, 1000)
+        assert kept == other and likely[first][1] == verdicts and likely[other][1] == 1, (kept, likely, after)
+        g.paired("why", "--forget")
+        p.wait_until(lambda: chosen(g, 1001 + int(time.monotonic() * 1000))[1][first][1] == 0, 20, "forgotten")
+        assert chosen(g, 2000)[0] == first
+        restart(g, signal.SIGTERM)
+        g.paired("why", "--forget")  # nothing is known, and nobody was asked
+        assert chosen(g, 2001)[1][first][1] == 0
+
+
+def test_what_cannot_be_learned_from_is_refused():
+    with pair(plans=((), [500] * 9)) as g:
+        g.paired("why", "--bad", code=1)  # nothing was sent
+        assert g.post(ask("cheap"))[0] == 200
+        g.paired("why", "--bad", code=1)  # no choice
+        g.paired("why", "00000000-7", "--good", code=1)
+        g.paired("why", "--good", "--bad", code=2)
+        first, before = chosen(g, 0)
+        g.paired("why", "--good")
+        g.paired("why", "--bad")  # taken back
+        assert why(g)["verdict"] == "bad"
+        p.wait_until(lambda: chosen(g, int(time.monotonic() * 1000))[1][first][1] == 3, 20, "three steps")
+
+
 def usage_of(g, backend):
     rows = json.loads(g.paired("usage", "--by", "backend", "--json"))["rows"]
     return next((r for r in rows if r["key"] == backend), {"requests": 0})
