@@ -172,14 +172,24 @@ static int parse_letters(struct parser *p, const char *argument) {
     return 0;
 }
 
+// "recall" alone is "memory recall".
+static const char *verb_elsewhere(const char *word) {
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        const char *verb = strchr(c->name, ' ');
+        if (verb && !c->hidden && strcmp(verb + 1, word) == 0)
+            return c->name;
+    }
+    return NULL;
+}
+
 static int unknown_command(const struct parser *p, const char *prefix, const char *word) {
-    const char *best = NULL;
+    const char *best = NULL, *elsewhere = verb_elsewhere(word);
     unsigned off = TYPOS_MAX + 1;
     size_t n = strlen(prefix);
     for (const struct cli_command *c = cli_commands; c->name; c++)
         if (!c->hidden && strncmp(c->name, prefix, n) == 0 && !strchr(c->name + n, ' '))
             consider(word, c->name + n, &best, &off);
-    return usage_error(p, "unknown command", word, best);
+    return usage_error(p, "unknown command", word, elsewhere ? elsewhere : best);
 }
 
 static int take_operand(struct parser *p, const char *word) {

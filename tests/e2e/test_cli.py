@@ -52,6 +52,7 @@ def test_wrong_command_lines_say_what_was_meant():
     with World() as w:
         for argv, words in ((["recal"], []),
                             (["memory", "recal"], ["unknown command recal", "Did you mean recall?"]),
+                            (["recall", "x"], ["unknown command recall", "Did you mean memory recall?"]),
                             (["stauts"], ["unknown command stauts", "Did you mean status?"]),
                             (["status", "--jsno"], ["unknown option --jsno", "Did you mean --json?"]),
                             (["memory", "list", "-z"], ["unknown option -z"]),
