@@ -1,10 +1,14 @@
 // libcurl's multi interface on the loop: it says which sockets to watch and when to wake it, we
 // tell it what happened. Nothing is removed from within its callbacks (it forbids that): what is
-// cancelled there is swept once it has returned.
+// cancelled there is swept once it has returned. A connection that waits for its next request stays
+// watched: libcurl would have it taken out and put in again for each of them.
 #include "core/models/http_client.h"
 
 #include "core/base/mem.h"
 #include "core/models/http_impl.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { CONNECTIONS_KEPT = 64, CONNECTIONS_PER_HOST = 32 };
 
@@ -13,12 +17,21 @@ struct http_watched {
     struct http_client *client;
     struct loop_watch *watch;
     curl_socket_t fd;
+    uint64_t cookie; // of the socket, as the kernel counts them
+    int events;      // that are waited for
+    bool idle;       // of no transfer now
 };
 
 // --- what libcurl asks for
 
+static void unwatch(struct http_client *c, struct http_watched *w);
+
 static void on_ready(void *ctx, int fd, int events) {
     struct http_watched *w = ctx;
+    if (w->idle) { // its end, most likely: libcurl looks before it uses it again
+        unwatch(w->client, w);
+        return;
+    }
     http_client_act(w->client, fd,
                     ((events & LOOP_READABLE) ? CURL_CSELECT_IN : 0) |
                         ((events & LOOP_WRITABLE) ? CURL_CSELECT_OUT : 0));
@@ -34,12 +47,36 @@ static void unwatch(struct http_client *c, struct http_watched *w) {
     mem_free(w);
 }
 
+static uint64_t cookie_of(curl_socket_t fd) {
+    uint64_t cookie = 0;
+    socklen_t n = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n) == 0 ? cookie : 0;
+}
+
+static struct http_watched *find(struct http_client *c, curl_socket_t fd) {
+    struct http_watched *w = c->watched;
+    while (w && w->fd != fd)
+        w = w->next;
+    return w;
+}
+
 static struct http_watched *watch(struct http_client *c, curl_socket_t fd) {
-    struct http_watched *w = mem_zalloc(sizeof *w);
+    struct http_watched *w = find(c, fd);
+    uint64_t cookie = cookie_of(fd);
+    if (w && w->cookie == cookie && cookie) {
+        w->idle = false;
+        (void)c->curl->multi_assign(c->multi, fd, w);
+        return w;
+    }
+    if (w) // another socket's
+        unwatch(c, w);
+    w = mem_zalloc(sizeof *w);
     if (!w)
         return NULL;
     w->client = c;
     w->fd = fd;
+    w->cookie = cookie;
+    w->events = LOOP_READABLE;
     if (loop_watch_new(c->loop, fd, on_ready, w, &w->watch, NULL) < 0) {
         mem_free(w);
         return NULL;
@@ -55,15 +92,27 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
     struct http_watched *w = socket_ctx;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (w)
+        if (w && w->events == LOOP_READABLE)
+            w->idle = true; // until it is used again, or closed
+        else if (w)
             unwatch(c, w);
         return 0;
     }
     if (!w && !(w = watch(c, fd)))
         return -1; // the transfers end with an error
-    loop_watch_set(w->watch, ((what & CURL_POLL_IN) ? LOOP_READABLE : 0) |
-                                 ((what & CURL_POLL_OUT) ? LOOP_WRITABLE : 0));
+    int events =
+        ((what & CURL_POLL_IN) ? LOOP_READABLE : 0) | ((what & CURL_POLL_OUT) ? LOOP_WRITABLE : 0);
+    if (events != w->events)
+        loop_watch_set(w->watch, events);
+    w->events = events;
     return 0;
+}
+
+int http_client_closes(void *ctx, curl_socket_t fd) {
+    struct http_watched *w = find(ctx, fd);
+    if (w)
+        unwatch(ctx, w);
+    return close(fd);
 }
 
 static int on_timer_wanted(CURLM *multi, long ms, void *ctx) {

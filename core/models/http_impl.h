@@ -49,5 +49,7 @@ void http_call_free(struct http_call *call);                  // not in the mult
 void http_call_finish(struct http_call *call, CURLcode code); // tells, then frees
 
 // http_client.c
+// libcurl lets a connection go: as CURLOPT_CLOSESOCKETFUNCTION wants it. `ctx` is the client.
+int http_client_closes(void *ctx, curl_socket_t fd);
 void http_client_act(struct http_client *c, curl_socket_t fd, int what);
 void http_client_remove(struct http_call *call); // from the multi handle and the list

@@ -180,6 +180,24 @@ static void requests_follow_each_other_on_one_connection(void **state) {
     assert_int_equal(w->gone, 0);
 }
 
+// The client watches a connection between its requests, too.
+static void a_connection_that_ended_in_between_is_replaced(void **state) {
+    static const struct http_server_events events = {NULL, on_request, on_gone, on_drained};
+    struct world *w = *state;
+    for (int i = 0; i < 3; i++) {
+        ask(w, "/late", NULL, 0);
+        ask(w, "/late", NULL, 0);
+        assert_int_equal(http_server_connections(w->server), 1);
+        uint16_t port = http_server_port(w->server);
+        http_server_free(w->server);
+        for (int k = 0; k < i * 3; k++) // seen by the loop, or only by the next request
+            fixture_settle(w->f);
+        assert_int_equal(http_server_new(w->f->loop, port, &events, w, &w->server, NULL), 0);
+    }
+    ask(w, "/late", NULL, 0);
+    assert_string_equal(w->body.data, "late");
+}
+
 static void large_bodies_come_whole(void **state) {
     struct world *w = *state;
     char *much = mem_alloc(MUCH);
@@ -390,6 +408,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(requests_follow_each_other_on_one_connection),
+        TEST(a_connection_that_ended_in_between_is_replaced),
         TEST(large_bodies_come_whole),
         TEST(what_is_held_to_its_end_has_a_length_unless_it_is_large),
         TEST(pieces_of_one_turn_leave_as_one),
