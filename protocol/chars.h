@@ -3,6 +3,7 @@
 #pragma once
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -114,16 +115,29 @@ static inline unsigned chars_hex_value(char c) {
     return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
+// The value of each hexadecimal digit, and one more so that 0 stands for what is none.
+static const unsigned char chars_hex_more[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
+
+// The four digits behind the \u at p, or -1 when it is no whole escape of that kind.
+static inline int32_t chars_unicode_escape(const char *p, const char *end) {
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    int32_t code = 0, digit;
+    for (int i = 2; i < 6; i++) {
+        digit = chars_hex_more[(unsigned char)p[i]] - 1;
+        if (digit < 0)
+            return -1;
+        code = code << 4 | digit;
+    }
+    return code;
+}
+
 // What the letter behind a backslash stands for; 0 of u, and of those that stand for nothing.
 static const char chars_escapes[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
                                         ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
-
-static inline uint32_t chars_hex4(const char *p) {
-    uint32_t code = 0;
-    for (int i = 0; i < 4; i++)
-        code = code << 4 | chars_hex_value(p[i]);
-    return code;
-}
 
 static inline size_t chars_put_code_point(char *out, uint32_t c) {
     if (c < 0x80) {
@@ -142,22 +156,31 @@ static inline size_t chars_put_code_point(char *out, uint32_t c) {
     return n;
 }
 
-// At the backslash of an escape that was checked; so was the next one, if there is one. Writes what
-// it stands for, which is never longer: half a surrogate pair is U+FFFD. Gives the place behind it.
-static inline const char *chars_put_escape(char **to, const char *p, const char *end) {
-    if (p[1] != 'u') {
-        *(*to)++ = chars_escapes[(unsigned char)p[1]];
-        return p + 2;
-    }
-    uint32_t code = chars_hex4(p + 2);
-    p += 6;
-    if (code >= 0xD800 && code <= 0xDBFF && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-        uint32_t low = chars_hex4(p + 2);
-        if (low >= 0xDC00 && low <= 0xDFFF) {
-            *to += chars_put_code_point(*to, 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
-            return p + 6;
+// Writes what the run of escapes at p stands for, as long as they are whole and right: never longer
+// than they are; half a surrogate pair is U+FFFD. Gives the place behind them: p itself when the
+// first is none.
+static inline const char *chars_put_escapes(char **to, const char *p, const char *end) {
+    while (end - p >= 2 && *p == '\\') {
+        char plain = chars_escapes[(unsigned char)p[1]];
+        if (plain) {
+            *(*to)++ = plain;
+            p += 2;
+            continue;
         }
+        int32_t code = chars_unicode_escape(p, end);
+        if (code < 0)
+            break;
+        p += 6;
+        if (code >> 11 != 0xD800 >> 11) {
+            *to += chars_put_code_point(*to, (uint32_t)code);
+            continue;
+        }
+        int32_t low = code < 0xDC00 ? chars_unicode_escape(p, end) : -1;
+        bool pair = low >= 0xDC00 && low <= 0xDFFF;
+        p += pair ? 6 : 0;
+        *to += chars_put_code_point(*to, pair ? 0x10000U + ((uint32_t)(code - 0xD800) << 10) +
+                                                    (uint32_t)(low - 0xDC00)
+                                              : 0xFFFDU);
     }
-    *to += chars_put_code_point(*to, code >= 0xD800 && code <= 0xDFFF ? 0xFFFD : code);
     return p;
 }

@@ -152,8 +152,10 @@ int json_pull_string(struct span value, struct buf *out) {
         return r;
     char *to = out->data + out->len;
     while ((p = chars_copy_to_slash(&to, p, end)) < end) {
-        while (p < end && *p == '\\') // they stand in runs where letters are escaped
-            p = chars_put_escape(&to, p, end);
+        const char *behind = chars_put_escapes(&to, p, end);
+        if (behind == p)
+            return ERR_INVAL; // not what was checked
+        p = behind;
     }
     *to = '\0';
     out->len = (size_t)(to - out->data);

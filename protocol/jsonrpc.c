@@ -109,6 +109,10 @@ static inline int skip_sequences(struct scan *s, struct err *err) {
 }
 
 static int read_escape(struct scan *s, struct err *err) {
+    if (chars_unicode_escape(s->p, s->end) >= 0) {
+        s->p += 6;
+        return 0;
+    }
     s->p++; // the backslash
     if (s->p < s->end && is(*s->p, C_ESCAPE)) {
         s->p++;
@@ -156,23 +160,6 @@ static int read_string(struct scan *s, struct err *err) {
     }
 }
 
-// An escape or two within the text.
-static int copy_escape(struct scan *s, char **to, struct err *err) {
-    const char *begin = s->p;
-    int r = read_escape(s, err);
-    bool high =
-        r == 0 && begin[1] == 'u' && (begin[2] | 0x20) == 'd' && chars_hex_value(begin[3]) >= 8;
-    if (high && s->p < s->end && *s->p == '\\') {
-        const char *next = s->p; // it may be the other half of a surrogate pair
-        r = read_escape(s, err);
-        if (r == 0 && next[1] != 'u')
-            s->p = next;
-    }
-    if (r == 0)
-        s->p = chars_put_escape(to, begin, s->p);
-    return r;
-}
-
 // read_string() for the text, which is decoded on the way.
 static int read_text(struct scan *s, struct err *err) {
     const char *begin = s->p;
@@ -188,13 +175,8 @@ static int read_text(struct scan *s, struct err *err) {
         if (c == '"')
             break;
         if (c == '\\') {
-            char plain = s->end - s->p > 1 ? chars_escapes[(unsigned char)s->p[1]] : '\0';
-            if (plain) {
-                *to++ = plain;
-                s->p += 2;
-                continue;
-            }
-            int r = copy_escape(s, &to, err);
+            s->p = chars_put_escapes(&to, s->p, s->end);
+            int r = s->p < s->end && *s->p == '\\' ? read_escape(s, err) : 0; // says what is wrong
             if (r < 0)
                 return r;
             continue;
