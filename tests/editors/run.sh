@@ -27,9 +27,10 @@ vscode() {
     install_vscode
     local node=$home/node_modules/node-linux-$arch/bin
     export PATH=$node:$PATH NODE_PATH=$home/node_modules
-    pack "$node/node"
+    pack "$node/node" "$here/../../editors/vscode" paired
+    pack "$node/node" "$here/floor" floor
     exec_node "$node/node" "$here/vscode.mjs" --modules "$home/node_modules" --vsix "$scratch/paired.vsix" \
-        --paired "$paired" ${picture:+--picture "$picture"}
+        --floor "$scratch/floor.vsix" --paired "$paired" ${picture:+--picture "$picture"}
 }
 
 install_vscode() {
@@ -44,16 +45,19 @@ install_vscode() {
 }
 
 # As users get it: bundled, packed, installed from the package.
-pack() {
-    local node=$1
-    cp -r "$here/../../editors/vscode" "$scratch/extension"
-    rm -rf "$scratch/extension/node_modules" "$scratch/extension/dist"
-    ln -s "$home/node_modules" "$scratch/extension/node_modules"
-    "$node" "$home/node_modules/esbuild/install.js" >/dev/null 2>&1 || true
-    (cd "$scratch/extension" && "$node" build.mjs)
-    rm "$scratch/extension/node_modules"
-    (cd "$scratch/extension" && "$node" "$home/node_modules/@vscode/vsce/vsce" package --no-dependencies \
-        -o "$scratch/paired.vsix") >"$scratch/vsce.log" 2>&1 || { cat "$scratch/vsce.log" >&2; exit 1; }
+pack() { # NODE FOLDER NAME
+    local node=$1 extension=$scratch/$3
+    cp -r "$2" "$extension"
+    rm -rf "$extension/node_modules" "$extension/dist"
+    [ -e "$extension/LICENSE" ] || cp "$here/../../LICENSE" "$extension/"
+    if [ -e "$extension/build.mjs" ]; then
+        ln -s "$home/node_modules" "$extension/node_modules"
+        "$node" "$home/node_modules/esbuild/install.js" >/dev/null 2>&1 || true
+        (cd "$extension" && "$node" build.mjs)
+        rm "$extension/node_modules"
+    fi
+    (cd "$extension" && "$node" "$home/node_modules/@vscode/vsce/vsce" package --no-dependencies \
+        -o "$scratch/$3.vsix") >"$scratch/vsce.log" 2>&1 || { cat "$scratch/vsce.log" >&2; exit 1; }
     if grep -i warning "$scratch/vsce.log"; then
         echo "run.sh: vsce has something to say" >&2
         exit 1

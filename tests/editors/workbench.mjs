@@ -29,15 +29,15 @@ function answers(port) {
 
 export class Workbench {
   // machine: settings of the machine, which the user's own cannot set in a remote window such as this one.
-  constructor({ modules, vsix, settings, machine, env, patience = 30000 }) {
+  constructor({ modules, settings, machine, env, patience = 30000 }) {
     this.require = createRequire(path.join(modules, 'x.js'));
     this.entry = path.join(modules, 'code-server', 'out', 'node', 'entry.js');
-    this.vsix = vsix;
     this.patience = patience;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-vscode-'));
     this.data = path.join(this.dir, 'data');
     this.extensions = path.join(this.dir, 'extensions');
     this.log = path.join(this.dir, 'server.log');
+    this.floorLog = path.join(this.dir, 'floor.log');
     this.console = [];
     fs.mkdirSync(path.join(this.data, 'User'), { recursive: true });
     fs.mkdirSync(this.extensions);
@@ -52,7 +52,7 @@ export class Workbench {
     fs.writeFileSync(path.join(this.data, 'Machine', 'settings.json'), JSON.stringify(machine));
     this.env = {
       ...env, HOME: this.dir, XDG_CONFIG_HOME: path.join(this.dir, 'config'), XDG_DATA_HOME: path.join(this.dir, 'share'),
-      EXTENSIONS_GALLERY: '{"serviceUrl":"http://127.0.0.1:9/"}',
+      PAIRED_FLOOR_LOG: this.floorLog, EXTENSIONS_GALLERY: '{"serviceUrl":"http://127.0.0.1:9/"}',
     };
   }
 
@@ -60,10 +60,28 @@ export class Workbench {
     return ['--user-data-dir', this.data, '--extensions-dir', this.extensions];
   }
 
-  install() {
-    const r = cp.spawnSync(process.execPath, [this.entry, ...this.args(), '--install-extension', this.vsix],
-      { env: this.env, encoding: 'utf8', timeout: 120000 });
-    if (r.status !== 0 || !/successfully installed/.test(r.stdout)) throw new Error((r.stdout + r.stderr).trim().split('\n').pop());
+  manage(...args) {
+    const r = cp.spawnSync(process.execPath, [this.entry, ...this.args(), ...args], { env: this.env, encoding: 'utf8', timeout: 120000 });
+    if (r.status !== 0 || !/successfully (un)?installed/.test(r.stdout)) throw new Error((r.stdout + r.stderr).trim().split('\n').pop());
+  }
+
+  install(vsix) { this.manage('--install-extension', vsix); }
+  uninstall(id) { this.manage('--uninstall-extension', id); }
+
+  // Everything below the home, the editor's own logs and caches aside.
+  files() {
+    return fs.readdirSync(this.dir, { recursive: true, withFileTypes: true }).filter(f => f.isFile())
+      .map(f => path.relative(this.dir, path.join(f.parentPath, f.name)));
+  }
+
+  mentions(word) {
+    return this.files().filter(f => fs.readFileSync(path.join(this.dir, f), 'latin1').includes(word));
+  }
+
+  // What an output channel has written, in all windows so far, the oldest first.
+  logOf(channel) {
+    return this.files().filter(f => path.basename(f) === `${channel}.log`).sort()
+      .map(f => fs.readFileSync(path.join(this.dir, f), 'utf8')).join('');
   }
 
   async start() {
@@ -187,8 +205,10 @@ export class Workbench {
     return box;
   }
 
-  // Milliseconds until the answer to a prompt holds the text.
-  async chat(prompt, text) {
+  // Types a prompt into the chat, sends it, and tells what the page showed when: { enter, asked, first, whole }, in
+  // milliseconds of the system's clock, as the extension host has it too. `asked`: the answer's place stands there;
+  // `first`: any word of the participant; `whole`: the text is in it.
+  async chatTimes(prompt, text) {
     const box = await this.openChat();
     await box.click();
     await this.key('Control+A');
@@ -199,19 +219,36 @@ export class Workbench {
     await sleep(200);
     await box.click();
     await this.key('End');
-    const answers = this.page.locator('.interactive-session .interactive-response');
-    const before = await answers.count();
-    const begin = Date.now();
+    await this.page.evaluate(expected => {
+      const now = () => performance.timeOrigin + performance.now();
+      // The list draws what is seen of it, so rows are told by their place in it and not counted.
+      const place = answer => Number(answer.closest('.monaco-list-row')?.dataset.index ?? -1);
+      const latest = () => [...document.querySelectorAll('.interactive-session .interactive-response')].reduce(
+        (best, answer) => (best && place(best) > place(answer) ? best : answer), undefined);
+      const before = latest() ? place(latest()) : -1, times = window.pairedTimes = {};
+      addEventListener('keydown', e => e.key === 'Enter' && (times.enter ??= now()), { capture: true, once: true });
+      const observer = new MutationObserver(() => {
+        const last = latest();
+        if (!last || place(last) <= before || times.whole) return;
+        times.asked ??= now();
+        times.said = last.querySelector('.value')?.textContent.replace(/[\u00a0\u200b]/g, ' ') ?? '';
+        if (last.querySelector('.rendered-markdown:not(.progress-step)')?.textContent.trim()) times.first ??= now();
+        if (times.said.includes(expected)) times.whole = now();
+        if (times.whole) observer.disconnect();
+      });
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+    }, text);
     await this.key('Enter');
-    while (await answers.count() === before && Date.now() - begin < this.patience) await sleep(10);
-    const answer = answers.last();
-    let said = '';
-    while (Date.now() - begin < this.patience) {
-      said = plain(await answer.innerText({ timeout: 200 }).catch(() => ''));
-      if (said.includes(text)) return Date.now() - begin;
-      await sleep(20);
-    }
-    throw new Error(`answer: ${said.replace(/\n/g, ' | ').slice(0, 200)}`);
+    await this.page.waitForFunction(() => window.pairedTimes.whole, undefined, { timeout: this.patience }).catch(() => {});
+    const times = await this.page.evaluate(() => window.pairedTimes);
+    if (!times.whole) throw new Error(`answer: ${(times.said ?? '').slice(0, 200)}`);
+    return times;
+  }
+
+  // Milliseconds until the answer to a prompt holds the text.
+  async chat(prompt, text) {
+    const { enter, whole } = await this.chatTimes(prompt, text);
+    return Math.round(whole - enter);
   }
 
   async picture(file) {
@@ -219,13 +256,18 @@ export class Workbench {
     await this.page.screenshot({ path: file });
   }
 
-  async stop() {
+  async end() { // of browser and server
     if (this.browser) await this.browser.close().catch(() => {});
     if (this.server) {
       try { process.kill(-this.server.pid, 'SIGTERM'); } catch { /* has gone */ }
       await sleep(1500);
       try { process.kill(-this.server.pid, 'SIGKILL'); } catch { /* has gone */ }
     }
+    this.browser = this.server = undefined;
+  }
+
+  async stop() {
+    await this.end();
     fs.rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 }

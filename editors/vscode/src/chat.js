@@ -29,10 +29,11 @@ async function ask(paired, agent, prompt, token, more = {}, hear = () => {}) {
 function registerParticipant(paired, context) {
   if (!vscode.chat?.createChatParticipant) return;
   const participant = vscode.chat.createChatParticipant('paired.paired', async (request, _history, stream, token) => {
-    const agent = agentOf(request.command);
+    const agent = agentOf(request.command), begun = performance.now();
     try {
       const { answer } = await ask(paired, agent, request.prompt, token, {}, ({ message }) => message && stream.progress(message));
       stream.markdown(render(answer.text || '', toUri));
+      paired.log.info(`@paired${agent ? ` /${agent.command}` : ''}: answered in ${(performance.now() - begun).toFixed(1)} ms`);
       return { metadata: { agent: agent?.name, next: answer.next } };
     } catch (e) {
       if (token.isCancellationRequested) return {};

@@ -3,8 +3,9 @@
 const vscode = require('vscode');
 const { findBinary } = require('./binary');
 
-// Most of the package, and loaded when it is used: the window does not wait for it while we are activated.
-const library = () => require('vscode-languageclient/node');
+// Most of the package, in a file of its own that is read when it is used: the window does not wait for it while we are
+// activated.
+const library = () => require('./languageclient');
 
 const START_TIMEOUT_MS = 10000;
 
