@@ -74,11 +74,29 @@ static int put_all(const struct setup_file *file, const char *program, const str
 
 // --- taking out --------------------------------------------------------------------------------
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static bool only_blank(const struct buf *text, const char *but) {
     for (size_t i = 0; i < text->len; i++)
-        if (!strchr(" \t\r\n", text->data[i]) && !strchr(but, text->data[i]))
+        if (!is_blank(text->data[i]) && !strchr(but, text->data[i]))
             return false;
     return true;
+}
+
+static bool same_but_blanks(const struct buf *a, const struct buf *b) {
+    size_t i = 0, k = 0;
+    for (;; i++, k++) {
+        while (i < a->len && is_blank(a->data[i]))
+            i++;
+        while (k < b->len && is_blank(b->data[k]))
+            k++;
+        if (i == a->len || k == b->len)
+            return i == a->len && k == b->len;
+        if (a->data[i] != b->data[k])
+            return false;
+    }
 }
 
 // The file is as we left it: then the bytes that it had before come back.
@@ -93,6 +111,43 @@ static bool restore(struct setup_file *file, const char *program, const struct s
     buf_clear(&file->after);
     file->keep = b->existed;
     return buf_append(&file->after, b->text.data ? b->text.data : "", b->text.len) == 0;
+}
+
+static size_t alike(const struct buf *a, const struct buf *b, bool from_end) {
+    size_t n = 0, max = a->len < b->len ? a->len : b->len;
+    while (n < max && (from_end ? a->data[a->len - 1 - n] == b->data[b->len - 1 - n]
+                                : a->data[n] == b->data[n]))
+        n++;
+    return n;
+}
+
+// Somebody wrote on, but only before or only behind what we put in: the blanks around that come
+// back as they were too. file->after is without our parts already, and says what else has to stand
+// there.
+static void restore_blanks(struct setup_file *file, const char *program,
+                           const struct setup_backup *b) {
+    AUTO_BUF then = BUF_INIT(0);
+    size_t same, different;
+    const struct buf *old = &b->text, *now = &file->before;
+    const char *bytes = old->data ? old->data : "";
+    if (!b->known || !b->existed ||
+        put_all(file, program, old, &then, &same, &different, NULL) < 0 || different ||
+        then.len <= old->len)
+        return;
+    size_t head = alike(old, &then, false), tail = alike(old, &then, true);
+    tail = tail < old->len - head ? tail : old->len - head;
+    for (int behind = 0; behind < 2; behind++) {
+        AUTO_BUF text = BUF_INIT(SETUP_FILE_BYTES_MAX);
+        size_t rest = then.len - (behind ? tail : head); // of `then`, which has to stand there yet
+        if (alike(&then, now, !behind) < rest)
+            continue;
+        (void)buf_append(&text, behind ? bytes : now->data,
+                         behind ? old->len - tail : now->len - rest);
+        (void)buf_append(&text, behind ? now->data + rest : bytes + head,
+                         behind ? now->len - rest : old->len - head);
+        if (!text.failed && same_but_blanks(&text, &file->after))
+            swap(&file->after, &text);
+    }
 }
 
 static int take_all(struct setup_file *file, const struct setup_backup *b, struct err *err) {
@@ -121,8 +176,11 @@ static int plan_removal(struct setup_plan *plan, struct setup_file *file, const 
     if (!file->exists)
         return 0;
     int r = setup_backup_load(plan->kind, file, profile, &b, err);
-    if (r == 0 && !restore(file, program, &b))
+    if (r == 0 && !restore(file, program, &b)) {
         r = take_all(file, &b, err);
+        if (r == 0 && file->keep)
+            restore_blanks(file, program, &b);
+    }
     setup_backup_done(&b);
     return r;
 }

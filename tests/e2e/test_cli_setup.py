@@ -3,6 +3,7 @@ everything else stays byte for byte, and --remove gives back what was there."""
 import json
 import os
 import pty
+import random
 import re
 import resource
 import signal
@@ -188,6 +189,122 @@ def test_existing_files_come_back_byte_for_byte():
                 assert get(file) == after
                 run(w, client, "--remove", "--yes")
                 assert tree(w) == before and not kept(w), (path, content, get(file))
+
+
+def odd_json(r, comments):
+    """A file as nobody would write it, and some do. Never two members of one name in an object."""
+    eol = r.choice(["\n", "\n", "\r\n"])
+    tab = r.choice(["  ", "    ", "\t", " ", "   ", ""])
+    loose = r.random() < .3  # no line breaks but where a comment needs one
+
+    def gap(depth):
+        said = ""
+        if comments and r.random() < .25:
+            said = r.choice(["// it's {\"x\": 1}" + eol, "/* not } the end */", "/* a" + eol + "  b */", "//" + eol])
+        if loose:
+            return r.choice(["", " ", "\t"]) + said
+        return said + eol + (eol if r.random() < .05 else "") + tab * depth
+
+    def text():
+        return json.dumps(r.choice(["a", "ä𝄞", "paired", "// no comment", "/*", "\\", '"', "x/y", "", "{", "\u2028"]),
+                          ensure_ascii=r.random() < .5)
+
+    def value(depth):
+        kind = r.randrange(7 if depth < 4 else 4)
+        if kind < 4:
+            return [text(), r.choice(["1", "-0.5e+3", "1E400"]), r.choice(["true", "false", "null"]), text()][kind]
+        if kind == 4:
+            return thing(depth, "[]", [value(depth + 1) for _ in range(r.randrange(4))])
+        names = r.sample(["a", "B", "mcpServers2", "Paired2", "e\\u0301", "servers.x", "", "agents2"], r.randrange(4))
+        return members(depth, [(n, value(depth + 1)) for n in names])
+
+    def members(depth, pairs):
+        return thing(depth, "{}", ['"%s"%s:%s%s' % (n, r.choice(["", "", " "]), r.choice([" ", " ", "", "\t"]), v)
+                                   for n, v in pairs])
+
+    def thing(depth, brackets, inner):
+        if not inner:
+            return brackets[0] + r.choice(["", "", " "]) + brackets[1]
+        comma = "," if comments and r.random() < .2 else ""
+        return brackets[0] + ("," .join(gap(depth + 1) + one for one in inner)) + comma + gap(depth) + brackets[1]
+
+    holders = ["mcpServers", "servers", "context_servers", "agent_servers", "mcp"]
+    top = [(n, value(1)) for n in r.sample(["theme", "x", "numStartups", "projects", "z"], r.randrange(5))]
+    for name in r.sample(holders, r.randrange(4)):
+        servers = r.sample(["q", "other", "P"], r.randrange(3))
+        top.append((name, members(1, [(n, members(2, [("command", text())])) for n in servers])))
+    r.shuffle(top)
+    whole = r.choice(["", "", eol]) + members(0, top) + r.choice(["", eol, eol * 3, " "])
+    if comments and r.random() < .3:
+        whole = "// mine" + eol + whole
+    return (b"\xef\xbb\xbf" if r.random() < .15 else b"") + whole.encode()
+
+
+def odd_toml(r):
+    eol = r.choice(["\n", "\r\n"])
+    parts = ['model = "o"  # why', "", "# [mcp_servers.paired]", "[mcp_servers.q]" + eol + "command = 'q'", "[profiles.\"a b\"]",
+             'a = """' + eol + "[mcp_servers.paired]" + eol + '"""', "[[list]]" + eol + "x = [1," + eol + " 2]"]
+    first, tables = [parts[i] for i in (0, 5)], [parts[i] for i in (3, 4, 6)]
+    lines = r.sample(first + ["", "# c"], r.randrange(4)) + r.sample(tables + ["", parts[2]], r.randrange(5))
+    return (eol.join(lines) + r.choice(["", eol, eol * 2])).encode()
+
+
+def odd_lisp(r):
+    return r.choice(["\n", "\r\n"]).join(
+        r.sample(["(setq a 1)", ";; x", "", '(setq b "paired.el")', "(when t" + "\n" + "  (b))"], r.randrange(5))
+        + r.choice([[], [""]])).encode()
+
+
+ODD = {  # which of them take comments
+    **{path: (client, lambda r, c=client in ("zed", "vscode", "opencode"): odd_json(r, c))
+       for client, (path, _, _) in PLACES.items()},
+    ".codex/config.toml": ("codex", odd_toml),
+    ".emacs.d/init.el": ("emacs", odd_lisp),
+}
+
+
+def test_whatever_stood_there_comes_back_byte_for_byte():
+    """Every client over files that are odd in every way at once. In half of the rounds somebody goes on writing them:
+    what is left then is what stood there, and what was added."""
+    written = 0
+    for seed in range(24):
+        r = random.Random(seed)
+        with World() as w:
+            locked = []
+            for path, (_, make) in ODD.items():
+                mode = r.choice([0o644, 0o600, 0o640, 0o755])
+                if r.random() < .06:
+                    mode = 0o444
+                    locked.append(path)
+                put(w, path, make(r), mode)
+            before = tree(w)
+            clients = [c for c in CLIENTS if c not in {ODD[path][0] for path in locked}]
+            for path in locked:
+                out, err = run(w, ODD[path][0], "--yes", code=FAILED)
+                assert "read-only" in err and tree(w) == before, (seed, path, err)
+            run(w, *clients, "--yes")
+            after = tree(w)
+            for client, (path, keys, entry) in PLACES.items():
+                if client in clients:
+                    assert at(parse(get(home(w, path))), keys) == entry, (seed, path)
+            written += sum(after[p][1] != before[p][1] for p in ODD)
+            out, err = run(w, *clients, "--yes")
+            assert not out and tree(w) == after, (seed, out, err)
+            expected = dict(before)
+            for path in ODD:
+                if seed % 2 == 0 or path in locked:
+                    continue
+                more = r.choice([b" ", b"\n", b"\r\n\n"])
+                first = r.random() < .5 and not before[path][1].startswith(b"\xef\xbb\xbf")
+                now, then = get(home(w, path)), before[path][1]
+                put(w, path, more + now if first else now + more, stat.S_IMODE(before[path][0]))
+                expected[path] = (before[path][0], more + then if first else then + more)
+            run(w, *clients, "--remove", "--yes")
+            now = tree(w)
+            different = [(p, expected.get(p), now.get(p)) for p in set(expected) | set(now) if expected.get(p) != now.get(p)]
+            assert not different, (seed, different[0])
+            assert not kept(w)
+    assert written > 180, written
 
 
 def test_what_somebody_adds_meanwhile_stays():

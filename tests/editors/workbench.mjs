@@ -33,7 +33,7 @@ export class Workbench {
     this.require = createRequire(path.join(modules, 'x.js'));
     this.entry = path.join(modules, 'code-server', 'out', 'node', 'entry.js');
     this.patience = patience;
-    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'paired-vscode-'));
+    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'editor-vscode-'));
     this.data = path.join(this.dir, 'data');
     this.extensions = path.join(this.dir, 'extensions');
     this.log = path.join(this.dir, 'server.log');

@@ -17,6 +17,18 @@ function setup(file, args) {
   });
 }
 
+// A page of ours, and no new file: nobody is asked to save it, and no copy of it is kept.
+async function showDiff(plan) {
+  const uri = vscode.Uri.from({ scheme: 'paired-plan', path: `/${plan.client}.diff` });
+  const page = vscode.workspace.registerTextDocumentContentProvider(uri.scheme, { provideTextDocumentContent: () => diffOf(plan) });
+  try {
+    const document = await vscode.workspace.openTextDocument(uri);
+    await vscode.window.showTextDocument(document, { preview: true });
+  } finally {
+    page.dispose();
+  }
+}
+
 async function registerAssistants(paired) {
   const { file, missing } = paired.find();
   if (!file) throw new Error(missing);
@@ -29,8 +41,7 @@ async function registerAssistants(paired) {
     vscode.window.showInformationMessage(`${plan.title} knows paired already.`);
     return;
   }
-  const document = await vscode.workspace.openTextDocument({ content: diffOf(plan), language: 'diff' });
-  await vscode.window.showTextDocument(document, { preview: true });
+  await showDiff(plan);
   const agreed = await vscode.window.showInformationMessage(
     `Write this into ${plan.changes.map(c => c.file).join(', ')}?`, { modal: true }, 'Write');
   if (agreed !== 'Write') return;
