@@ -5,7 +5,9 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
+import threading
 import time
 
 import oracle
@@ -238,6 +240,27 @@ def test_further_tries_are_in_the_audit():
         assert sorted((e["ref"], e["audience"], e["outcome"]) for e in ends) == \
             [(sends[0]["seq"], "b0", "failed"), (sends[1]["seq"], "b1", "ok")], ends
         g.paired("audit", "verify")
+
+
+def test_who_was_asked_is_on_disk_when_the_engine_is_killed():
+    first, second = Backend("first", plan=[500]), Backend("second", plan=["stall"])
+    with Gate([first, second]) as g:
+        asking = threading.Thread(target=lambda: attempt(g), daemon=True)
+        asking.start()
+        p.wait_until(lambda: second.requests, 20, "a further try")
+        os.kill(g.world.engine_pid(), signal.SIGKILL)  # its own entry may be on its way still
+        sends = [e for e in g.audit() if e["event"] == "send"]
+        assert [(e["audience"], e["purpose"]) for e in sends if e["audience"] == "b0"] == \
+            [("b0", "gateway; if it fails: b1")], sends
+        g.paired("audit", "verify")
+        asking.join(20)
+
+
+def attempt(g):
+    try:
+        g.post(ASK)
+    except (OSError, http.client.HTTPException):
+        pass  # the engine is gone
 
 
 def test_one_backend_is_asked_again():
