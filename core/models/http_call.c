@@ -84,12 +84,12 @@ static void tell_head(struct http_call *call) {
 static size_t on_header(char *line, size_t size, size_t count, void *ctx) {
     struct http_call *call = ctx;
     size_t n = size * count;
-    call->heard_ns = env_now_mono_ns();
     if (gone(call))
         return 0;
     if (call->phase == HTTP_IN_BODY)
         return n; // trailers
     if (is_blank(line, n)) {
+        call->heard_ns = env_now_mono_ns(); // once for a head
         tell_head(call);
         return gone(call) ? 0 : n;
     }

@@ -335,24 +335,28 @@ static int take_head(struct http_exchange *x, struct err *err) {
     if (x->head.content_length > HTTP_SERVER_BODY_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "a request has at most %d MB",
                        HTTP_SERVER_BODY_BYTES_MAX >> 20);
-    // What was cut stays where it is; what follows moves into a buffer of its own.
-    struct buf rest = {0};
-    if (buf_append(&rest, x->in.data + n, x->in.len - (size_t)n) < 0) {
-        buf_done(&rest);
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    x->head_bytes = x->in.data;
-    x->in = rest;
+    // What was cut stays where it is; what follows goes into buffers of its own.
+    struct buf cut = x->in;
+    x->in = (struct buf){0};
+    x->head_bytes = cut.data;
     x->chunks = (struct http_chunks){0};
     x->body.max = HTTP_SERVER_BODY_BYTES_MAX;
     x->keep = x->head.keep_alive;
-    const char *why = "";
+    const char *why = "", *next = cut.data + n;
+    size_t left = cut.len - (size_t)n, mine = 0;
     x->refused =
         x->server->events.head ? x->server->events.head(x->server->ctx, &x->head, &why) : 0;
     if (x->refused)
         return err_set(err, ERR_PERM, "%s", why);
-    bool more = x->head.chunked || x->head.content_length > (int64_t)x->in.len;
-    if (x->head.content_length > 0 && buf_reserve(&x->body, (size_t)x->head.content_length) < 0)
+    bool more = x->head.chunked || x->head.content_length > (int64_t)left;
+    if (!x->head.chunked && x->head.content_length > 0) {
+        mine = more ? left : (size_t)x->head.content_length;
+        (void)buf_reserve(&x->body, (size_t)x->head.content_length);
+        (void)buf_append(&x->body, next, mine);
+    }
+    if (left > mine)
+        (void)buf_append(&x->in, next + mine, left - mine);
+    if (x->body.failed || x->in.failed)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (more && x->head.expects_continue)
         (void)stream_write(x->stream, "HTTP/1.1 100 Continue\r\n\r\n", 25);
