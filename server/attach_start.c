@@ -44,9 +44,12 @@ static int own_program(char out[DIRS_PATH_BYTES_MAX], struct err *err) {
     size_t cut = sizeof gone - 1;
     if ((size_t)n > cut && strcmp(out + n - cut, gone) == 0)
         out[(size_t)n - cut] = '\0';
-    if (access(out, X_OK) < 0)
+    if (access(out, X_OK) == 0)
+        return 0;
+    if (errno == ENOENT || errno == ENOTDIR)
         return err_errno(err, errno, "%s was removed while it runs: install paired again", out);
-    return 0;
+    return err_errno(err, errno, "%s cannot be run by this user: install paired where it can be",
+                     out);
 }
 
 // Where the engine's stderr goes: only what libraries or a sanitizer print; its log is another
