@@ -187,6 +187,10 @@ def run(count, seed, groups=8, at_once=12):
              (len(switches), p.percentile(switches, .5), p.percentile(switches, .99), max(switches or [0])))
     for c, why in wrong[:12]:
         p.report("case %d %s%s %s: %s" % (c.number, c.family, " stream" if c.stream else "", c.faults, why[:1500]))
+    twice = sorted(i for i, n in delivered.items() if n > 1)
+    if wrong or twice:  # nothing of it is there once the world is gone
+        p.report("delivered twice: %s; again with --faults=%d --seed=%s" % (twice, count, seed))
+        p.report("the engine's last words:\n" + "\n".join(log.splitlines()[-60:]))
     assert not wrong and not any(n > 1 for n in delivered.values())
     assert len(hit) == len(FAULTS), set(FAULTS) - set(hit)
     assert resumed > count // 50, resumed
