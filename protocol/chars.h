@@ -125,14 +125,12 @@ static const unsigned char chars_hex_more[256] = {
 static inline int32_t chars_unicode_escape(const char *p, const char *end) {
     if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
         return -1;
-    int32_t code = 0, digit;
-    for (int i = 2; i < 6; i++) {
-        digit = chars_hex_more[(unsigned char)p[i]] - 1;
-        if (digit < 0)
-            return -1;
-        code = code << 4 | digit;
-    }
-    return code;
+    const unsigned char *digit = (const unsigned char *)p + 2;
+    int32_t first = chars_hex_more[digit[0]] - 1, second = chars_hex_more[digit[1]] - 1;
+    int32_t third = chars_hex_more[digit[2]] - 1, fourth = chars_hex_more[digit[3]] - 1;
+    if ((first | second | third | fourth) < 0)
+        return -1;
+    return first << 12 | second << 8 | third << 4 | fourth;
 }
 
 // What the letter behind a backslash stands for; 0 of u, and of those that stand for nothing.
@@ -149,11 +147,17 @@ static inline size_t chars_put_code_point(char *out, uint32_t c) {
         out[1] = (char)(0x80 | (c & 0x3F));
         return 2;
     }
-    size_t n = c < 0x10000 ? 3 : 4;
-    out[0] = (char)(n == 3 ? 0xE0 | c >> 12 : 0xF0 | c >> 18);
-    for (size_t i = 1; i < n; i++)
-        out[i] = (char)(0x80 | (c >> (6 * (n - 1 - i)) & 0x3F));
-    return n;
+    if (c < 0x10000) {
+        out[0] = (char)(0xE0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3F));
+        out[2] = (char)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3F));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3F));
+    out[3] = (char)(0x80 | (c & 0x3F));
+    return 4;
 }
 
 // Writes what the run of escapes at p stands for, as long as they are whole and right: never longer

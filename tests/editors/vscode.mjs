@@ -226,9 +226,9 @@ async function uninstalled(w, dir, paired, env, before) {
   cp.execFileSync(paired, ['setup', 'cursor', '--remove', '--yes'], { env: { ...env, HOME: w.dir }, stdio: 'ignore' });
   const own = /^(server.log|floor.log|data.(logs|User.(History|caches|workspaceStorage.[^/]+.chat(Editing)?Sessions)).)/;
   const named = w.files().filter(f => /paired|cursor/i.test(f) && !own.test(f) && !before.includes(f));
-  // The machine's settings hold the path that this test put there, as a user would; the word is in the editor's own
-  // extensions too.
-  const others = /^data.(Machine.settings\.json|CachedProfilesData.*.extensions\.builtin\.[\w.-]*cache)$/;
+  // The machine's settings hold the path that this test put there, as a user would; the word is in the
+  // caches of the editor.
+  const others = /^data.(Machine.settings\.json|CachedProfilesData.*)$/;
   const said = w.mentions('paired').filter(f => !own.test(f) && !others.test(f));
   const older = said.filter(f => before.includes(f)), left = [...named, ...said.filter(f => !before.includes(f))];
   const folder = cp.execFileSync('git', ['status', '--porcelain', '--ignored'], { cwd: dir, encoding: 'utf8' }).trim().split('\n');

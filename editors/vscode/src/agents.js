@@ -31,14 +31,14 @@ function questionFor(agent, prompt) {
   return text || (agent ? usual[agent.name] : 'what is this repository?');
 }
 
-// "src/a.c:12" in an answer becomes a link that an editor can follow. Only relative paths of plain letters are
+// "src/a.c:12" in an answer, or "src/a.c:12-19", becomes a link that an editor can follow. Only relative paths of plain letters are
 // taken, so that nothing in a repository's names can be more than a path.
-const place = /(^|[\s(])((?:[\w@+-][\w.@+-]*\/)*[\w@+-][\w.@+-]*\.\w+):(\d{1,7})(?![\w:/])/gm;
+const place = /(^|[\s(])((?:[\w@+-][\w.@+-]*\/)*[\w@+-][\w.@+-]*\.\w+):(\d{1,7})(-\d{1,7})?(?![\w:/])/gm;
 
 function linkPlaces(text, toUri) {
-  return text.replace(place, (all, before, file, line) => {
-    const uri = toUri(file, Number(line));
-    return uri ? `${before}[${file}:${line}](${uri})` : all;
+  return text.replace(place, (all, before, file, line, to = '') => {
+    const label = `${file}:${line}${to}`, uri = toUri(file, Number(line), label);
+    return uri ? `${before}[${label}](${uri})` : all;
   });
 }
 

@@ -7,6 +7,8 @@ const { agentOf, questionFor } = require('./agents');
 const { modelInformation, requestFor } = require('./models');
 const { render } = require('./render');
 
+const ID = 'paired.paired'; // of the participant
+
 function toUri(file, line) {
   const folder = vscode.workspace.workspaceFolders?.[0];
   return folder ? `${vscode.Uri.joinPath(folder.uri, file).toString()}#L${line}` : undefined;
@@ -28,11 +30,11 @@ async function ask(paired, agent, prompt, token, more = {}, hear = () => {}) {
 
 function registerParticipant(paired, context) {
   if (!vscode.chat?.createChatParticipant) return;
-  const participant = vscode.chat.createChatParticipant('paired.paired', async (request, _history, stream, token) => {
+  const participant = vscode.chat.createChatParticipant(ID, async (request, { history = [] } = {}, stream, token) => {
     const agent = agentOf(request.command), begun = performance.now();
     try {
       const { answer } = await ask(paired, agent, request.prompt, token, {}, ({ message }) => message && stream.progress(message));
-      stream.markdown(render(answer.text || '', toUri));
+      stream.markdown(render(answer.text || '', toUri, { again: history.some(turn => turn.participant === ID && turn.response) }));
       paired.log.info(`@paired${agent ? ` /${agent.command}` : ''}: answered in ${(performance.now() - begun).toFixed(1)} ms`);
       return { metadata: { agent: agent?.name, next: answer.next } };
     } catch (e) {

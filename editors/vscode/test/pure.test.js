@@ -74,6 +74,7 @@ test('every setting is documented, every command has a handler', () => {
 test('places become links, other things do not', () => {
   const link = text => linkPlaces(text, (file, line) => `x:${file}#${line}`);
   assert.strictEqual(link('src/a.c:12 is wrong'), '[src/a.c:12](x:src/a.c#12) is wrong');
+  assert.strictEqual(link('a.c:12-19 function f'), '[a.c:12-19](x:a.c#12) function f');
   assert.strictEqual(link('(see a.py:3)'), '(see [a.py:3](x:a.py#3))');
   for (const text of ['http://a.b/c.d:80/x', '../up.c:3', '/etc/passwd.x:1', 'a.c:', '12:30', 'a.c:12:5']) assert.strictEqual(link(text), text);
 });
@@ -88,6 +89,12 @@ test('what a repository is called does not act as markdown', () => {
   assert.ok(fenced.startsWith('````text\n'), fenced);
   assert.strictEqual(render('[sherlock.review_tree {}]', () => undefined), '\n**Sherlock**: review\\_tree\n\n');
   assert.strictEqual(render('## Title\nx', () => undefined), '\n**Title**\n\nx  \n');
+});
+
+test('a command stays code, and how an answer came about is said once, apart from it', () => {
+  const text = 'x\nAnswered without a model: `paired backends add` names *one*.\n';
+  assert.strictEqual(render(text, () => undefined), 'x  \n\n_Answered without a model: `paired backends add` names \\*one\\*._\n\n');
+  assert.strictEqual(render(text, () => undefined, { again: true }), 'x  \n\n');
 });
 
 test('clients to register with: those installed first, none without a file, trouble said', () => {
