@@ -136,36 +136,40 @@ void model_purses_done(struct models *m) {
         mem_free(m->purses[i].workspace);
 }
 
-static void reserve(struct model_run *run, int64_t by) {
-    struct model_purse *own = by ? purse_of(run->m, run->workspace) : NULL;
-    run->m->purse.reserved += by;
-    if (own)
-        own->reserved += by;
-    run->reserved += by;
-}
-
 void model_budget_release(struct model_run *run) {
-    reserve(run, -run->reserved);
+    struct model_purse *own = run->reserved_own ? purse_of(run->m, run->workspace) : NULL;
+    run->m->purse.reserved -= run->reserved;
+    if (own) // it stays while something is set aside in it
+        own->reserved -= run->reserved;
+    run->reserved = 0;
+    run->reserved_own = false;
 }
 
 void model_budget_reserve(struct model_run *run) {
     model_budget_release(run);
-    reserve(run, (int64_t)(run->expected.usd * MILLION));
+    run->reserved = (int64_t)(run->expected.usd * MILLION);
+    struct model_purse *own = run->reserved ? purse_of(run->m, run->workspace) : NULL;
+    run->m->purse.reserved += run->reserved;
+    run->reserved_own = own != NULL;
+    if (own)
+        own->reserved += run->reserved;
 }
 
 void model_budget_spend(struct model_run *run, int64_t cost) {
-    struct model_purse *own = purse_of(run->m, run->workspace);
     model_budget_release(run);
+    struct model_purse *own = purse_of(run->m, run->workspace);
     run->m->purse.spent += cost;
     if (own)
         own->spent += cost;
 }
 
 void model_budget_written(struct models *m, const char *workspace, int64_t cost) {
-    struct model_purse *own = purse_of(m, workspace);
     m->purse.written += cost;
-    if (own)
-        own->written += cost;
+    for (size_t i = 0; workspace && i < MODEL_PURSES_MAX; i++) {
+        struct model_purse *p = &m->purses[i];
+        if (p->workspace && strcmp(p->workspace, workspace) == 0) // what it never had is not taken
+            p->written += cost < p->spent - p->written ? cost : p->spent - p->written;
+    }
 }
 
 // Before a plan is read: what is written up to now will be in it.

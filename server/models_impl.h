@@ -252,6 +252,7 @@ struct model_run {
     struct route_model priced; // what the present one costs and can
     struct route_spend expected;
     int64_t reserved;   // of it, in the purses
+    bool reserved_own;  // … also in the workspace's
     int64_t written[2]; // of the purses, when its plan was asked for
     enum route_origin origin;
     int64_t stable; // bytes at the beginning that are those of the conversation's last request
