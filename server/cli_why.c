@@ -80,6 +80,9 @@ static void put_tries(const json_t *w) {
                 (double)cli_models_number(w, "cost_microusd") / 1e6);
     if (*cli_models_word(w, "verdict"))
         cli_out("; %s, you said", cli_models_word(w, "verdict"));
+    if (*cli_models_word(w, "edit"))
+        cli_out("; its edit %s: the router learned from that",
+                strcmp(cli_models_word(w, "edit"), "failed") == 0 ? "did not apply" : "applied");
     cli_out("\n");
 }
 

@@ -153,6 +153,7 @@ static void look(struct model_ballot *f) {
         model_look_read(run->family, &run->read, run->body.data, run->body.len, &m->look) == 0;
     if (!f->looked)
         return;
+    model_lesson_edit(f, m->look.edit); // before the features of this one take its place
     model_look_hints(&m->look, &run->read, &hints);
     f->need.origin = route_origin_of(&hints, &run->origin_why);
     f->need.tools = run->read.tools > 0;

@@ -104,6 +104,7 @@ struct model_session {
     int64_t used_ms;
     uint32_t arm; // that answered last; 0 none
     int64_t turns;
+    uint64_t why; // number of the note about the last answer; 0 none
     struct route_caches caches;
     struct model_mark marks[MODEL_MARKS_MAX]; // of the last request, the longest first
     double prompt, added, output;             // tokens of a turn, in the mean (prompt: the last)
@@ -384,6 +385,8 @@ void model_finish(struct model_run *run, enum route_fault fault, const char *mes
 // models_learn.c
 enum { MODEL_LESSONS_MAX = MODEL_WHYS_MAX };                                      // some 3 KB each
 void model_lesson_keep(const struct model_ballot *b, const struct model_pick *p); // p is asked
+// The request is the turn after its conversation's last answer, and tells of that one's edits.
+void model_lesson_edit(const struct model_ballot *b, enum model_edit edit);
 int model_learning_begin(struct models *m, struct err *err);
 void model_learning_end(struct models *m); // no verdict comes in after it
 void model_lessons_done(struct models *m);

@@ -4,18 +4,23 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/loop/mailbox.h"
+#include "core/route/route_check.h"
 #include "server/models_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { LETTERS_MAX = 64 };
+// Of a user's verdict. An edit that does not apply is mostly made good by the next one: it says
+// less of the task than of the turn.
+static const double EDIT_WEIGHT = .25;
 
 struct model_lesson { // a request's features without what only their making needs
     uint64_t why;     // number of the note about its choice; 0: this place is free
     char model[MODEL_WHY_NAME_BYTES];
     double skill;
     enum model_opinion verdict; // learned from; MODEL_OPINION_NONE not yet
+    enum model_edit edit;       // the same
     float dense[ROUTE_DENSE], scale;
     bool choices;
     uint32_t words, pairs;
@@ -93,6 +98,43 @@ static void learn(struct models *m, const struct model_opinion_letter *v) {
         return;
     }
     l->verdict = v->verdict;
+    model_keep_soon(m);
+}
+
+// --- what a tool said of an edit
+
+// Whether the request goes on exactly where the last answer of its conversation left it: by one
+// answer and one message more. A repeated request, or one whose history was rewritten, does not.
+static bool is_next_turn(const struct model_session *s, const struct model_body *b) {
+    uint64_t n = s->marks[0].messages;
+    return n && b->messages == n + 2 && b->tail[(n - 1) % MODEL_TAIL_MAX].hash == s->marks[0].hash;
+}
+
+void model_lesson_edit(const struct model_ballot *b, enum model_edit edit) {
+    struct models *m = b->run->m;
+    struct model_lesson *l = edit && b->session && is_next_turn(b->session, &b->run->read)
+                                 ? lesson_of(m, b->session->why)
+                                 : NULL;
+    if (!l || l->edit != MODEL_EDIT_NONE || l->verdict != MODEL_OPINION_NONE)
+        return; // once, and the user knows better
+    struct route_check patch = route_check_prior(ROUTE_CHECK_PATCH);
+    struct route_look look;
+    to_features(l, m->features);
+    route_predict_look(m->predictor, m->features, &look);
+    double before = (double)route_predict(m->predictor, &look, l->model, l->skill);
+    // Towards what the check leaves of it: hardly more than before when the edit applied, since
+    // most wrong ones do, little when it did not. A model of which as many fail as the check's
+    // rates foresee stays where it is.
+    const struct route_verdict said = {&patch, edit == MODEL_EDIT_APPLIED};
+    if (route_learn(m->predictor, m->features, l->model, l->skill,
+                    route_check_posterior(before, &said, 1), EDIT_WEIGHT, NULL) < 0)
+        return; // then nothing is learned from this one
+    l->edit = edit;
+    struct model_why *why = model_whys_enter(m->services->whys, l->why);
+    if (why) {
+        why->edit = edit;
+        model_whys_leave(m->services->whys);
+    }
     model_keep_soon(m);
 }
 

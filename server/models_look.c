@@ -7,6 +7,7 @@
 #include <strings.h>
 
 enum { HEAD_BYTES = 20 * 1024, TAIL_BYTES = 24 * 1024 };
+enum { EDITS_MAX = 32, EDIT_BYTES = 512 }; // blocks of a message; of what a tool says
 
 // --- texts
 
@@ -118,6 +119,81 @@ static int read_task(const struct model_body *b, struct model_look *look) {
     return 0;
 }
 
+// --- edits
+
+static bool replaces_text(struct span name) {
+    static const char *const tools[] = {"Edit",      "MultiEdit",       "edit",
+                                        "edit_file", "replace_in_file", "apply_patch"};
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
+        if (json_pull_is(name, tools[i]))
+            return true;
+    return false;
+}
+
+// The text that was to be replaced is not in the file, or not once.
+static bool says_no_match(struct span content) {
+    static const char *const words[] = {"String to replace not found",
+                                        "matches of the string to replace",
+                                        "No match found for replacement",
+                                        "matches for replacement text",
+                                        "did not appear verbatim",
+                                        "Failed to find expected lines",
+                                        "patch does not apply"};
+    size_t n = content.len < EDIT_BYTES ? content.len : EDIT_BYTES;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (memmem(content.data, n, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
+// Ids of the calls in an answer that are edits.
+static size_t list_edits(struct span answer, struct span ids[EDITS_MAX]) {
+    static const char *const names[] = {"type", "id", "name"};
+    struct span block;
+    size_t at = 0, n = 0;
+    while (n < EDITS_MAX && json_pull_each(answer, &at, &block)) {
+        struct span found[3] = {{0}};
+        if (json_pull_members(block, names, found, 3) && json_pull_is(found[0], "tool_use") &&
+            found[1].len > 2 && replaces_text(found[2]))
+            ids[n++] = found[1];
+    }
+    return n;
+}
+
+static enum model_edit read_edit(struct span block, const struct span *ids, size_t n) {
+    static const char *const names[] = {"type", "tool_use_id", "is_error", "content"};
+    struct span found[4] = {{0}};
+    if (!json_pull_members(block, names, found, 4) || !json_pull_is(found[0], "tool_result"))
+        return MODEL_EDIT_NONE;
+    size_t of = 0;
+    while (of < n &&
+           (ids[of].len != found[1].len || memcmp(ids[of].data, found[1].data, found[1].len) != 0))
+        of++;
+    if (of == n)
+        return MODEL_EDIT_NONE;
+    if (found[2].len != 4 || memcmp(found[2].data, "true", 4) != 0)
+        return MODEL_EDIT_APPLIED;
+    return found[3].data && says_no_match(found[3]) ? MODEL_EDIT_FAILED : MODEL_EDIT_NONE;
+}
+
+// The answer first: most ask for no edit, and results can be long.
+static void read_edits(const struct model_body *b, struct model_look *look) {
+    struct message last, answer;
+    struct span block, ids[EDITS_MAX];
+    size_t at = 0;
+    if (!look->tool_result || b->messages < 2 ||
+        !read_message(b->tail[(b->messages - 2) % MODEL_TAIL_MAX].at, &answer) ||
+        !json_pull_is(answer.role, "assistant"))
+        return;
+    size_t n = list_edits(answer.content, ids);
+    if (n == 0 || !read_message(b->tail[(b->messages - 1) % MODEL_TAIL_MAX].at, &last))
+        return;
+    for (size_t i = 0; i < EDITS_MAX && json_pull_each(last.content, &at, &block); i++) {
+        enum model_edit e = read_edit(block, ids, n);
+        look->edit = e > look->edit ? e : look->edit;
+    }
+}
+
 // --- tools and images
 
 static bool names_an_edit(struct span name) {
@@ -190,6 +266,7 @@ int model_look_read(enum wire_family family, const struct model_body *b, const c
     buf_clear(&look->system);
     look->task.max = look->system.max = 4 * MODEL_LOOK_BYTES_MAX;
     look->tool_result = false;
+    look->edit = MODEL_EDIT_NONE;
     int r = 0;
     if (b->messages == 0 && family == WIRE_RESPONSES) { // "input": a text alone
         static const char *const names[] = {"input"};
@@ -208,6 +285,8 @@ int model_look_read(enum wire_family family, const struct model_body *b, const c
         system = first.content;
     if (r == 0 && system.data)
         r = put_content(&look->system, system, true);
+    if (family == WIRE_ANTHROPIC)
+        read_edits(b, look);
     read_tools(b, look);
     look->images = has_images(bytes, n);
     return r;

@@ -8,9 +8,15 @@
 
 enum { MODEL_LOOK_BYTES_MAX = 64 * 1024 }; // of a text; longer ones by their beginning and end
 
+// What the last message says of edits that the answer before it asked for. A tool tells both
+// plainly, in Anthropic's format; what else may go wrong with an edit (refused by the user, a file
+// that is not there) says nothing of the answer.
+enum model_edit { MODEL_EDIT_NONE, MODEL_EDIT_APPLIED, MODEL_EDIT_FAILED };
+
 struct model_look {
     struct buf task, system; // texts, escapes undone
     bool tool_result;        // the last message is what a tool answered
+    enum model_edit edit;    // of several the worst one
     bool images;
     bool edit_tool, only_web_search;
 };

@@ -87,6 +87,7 @@ void model_remember_usage(struct model_run *run) {
     s->arm = run->arm;
     s->used_ms = now_ms;
     s->turns++;
+    s->why = run->looked ? run->why : 0;
     set_marks(s, &run->read, run->body.data);
     if (!u->known || prompt <= 0 || prompt > INT32_MAX || u->output < 0 || u->output > INT32_MAX)
         return; // nobody counts like that

@@ -70,6 +70,7 @@ void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_W
 
 static const char *const stages[] = {"asked", "free", "instead", "kept"};
 static const char *const verdicts[] = {"", "good", "bad"};
+static const char *const edits[] = {"", "applied", "failed"};
 static const char *const states[] = {"open", "ok", "failed", "cancelled"};
 
 static json_t *candidate_json(const struct model_why *why, size_t i) {
@@ -121,8 +122,8 @@ static json_t *whole_json(const struct model_whys *w, const struct model_why *wh
     for (size_t i = 0; i < why->shown; i++)
         (void)json_array_append_new(candidates, candidate_json(why, i));
     json_t *more = json_pack(
-        "{ss ss ss ss sf sf sf sI sI so sI so s{sI sI sI sI}}", "purpose", why->purpose, "agent",
-        why->agent, "stage", stages[why->stage], "origin_why",
+        "{ss ss ss ss ss sf sf sf sI sI so sI so s{sI sI sI sI}}", "purpose", why->purpose, "agent",
+        why->agent, "edit", edits[why->edit], "stage", stages[why->stage], "origin_why",
         why->looked && why->origin_why ? why->origin_why : "", "floor", why->floor, "budget_left",
         why->budget_left, "stay_turns", why->stay_turns, "prompt", (json_int_t)why->prompt,
         "stable_bytes", (json_int_t)why->stable, "tries", tries_json(why), "not_shown",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/route/route_choose.h"
+#include "server/models_look.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -50,6 +51,7 @@ struct model_why {
     enum model_why_state status;
     enum route_fault fault;     // when it failed
     enum model_opinion verdict; // the user's, on the answer
+    enum model_edit edit;       // what the tool said of its edits
     bool looked;                // at the text
     enum route_origin origin;
     const char *origin_why; // static; NULL

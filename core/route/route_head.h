@@ -30,8 +30,7 @@ struct route_head {
 
 // The head's part of the log-odds.
 float route_head_score(const struct route_head *h, const struct route_features *f);
-// One step: `error` is the predicted probability minus what happened, times the weight of the
-// outcome.
+// One step: `error` is the predicted probability minus what happened.
 void route_head_learn(struct route_head *h, const struct route_features *f, float error,
                       const struct route_rates *rates);
 

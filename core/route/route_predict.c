@@ -137,9 +137,13 @@ int route_learn(struct route_predictor *p, const struct route_features *f, const
     if (!l)
         return ERR_NOMEM;
     route_predict_look(p, f, &look);
-    float error = (route_predict(p, &look, model, skill) - (float)outcome) * (float)weight;
-    route_head_learn(&p->shared, f, error, &SHARED_RATES);
-    route_head_learn(&l->head, f, error, &OWN_RATES);
+    // AdaGrad divides by the gradients' own size, so a weight on them would be lost where all
+    // outcomes are weak ones: it goes on the step.
+    float error = route_predict(p, &look, model, skill) - (float)outcome, w = (float)weight;
+    struct route_rates shared = {SHARED_RATES.hashed * w, SHARED_RATES.dense * w};
+    struct route_rates own = {OWN_RATES.hashed * w, OWN_RATES.dense * w};
+    route_head_learn(&p->shared, f, error, &shared);
+    route_head_learn(&l->head, f, error, &own);
     l->outcomes++;
     l->used = ++p->outcomes;
     return 0;

@@ -38,8 +38,8 @@ float route_predict(const struct route_predictor *p, const struct route_look *lo
                     const char *model, double skill);
 
 // An outcome: 1 it was done well, 0 it was not; between, what a check's error rates leave open.
-// `weight` from 0 to 1. ERR_NOMEM (nothing is learned), ERR_INVAL for a name or figure that cannot
-// be.
+// `weight` from 0 to 1: how far the step goes. ERR_NOMEM (nothing is learned), ERR_INVAL for a name
+// or figure that cannot be.
 int route_learn(struct route_predictor *p, const struct route_features *f, const char *model,
                 double skill, double outcome, double weight, struct err *err);
 uint64_t route_outcomes(const struct route_predictor *p,

@@ -274,6 +274,70 @@ def test_what_the_user_says_is_learned():
         assert chosen(g, 2001)[1][first][1] == 0
 
 
+TOOLS = [{"name": "Edit", "description": "replaces text", "input_schema": {"type": "object"}}]
+NO_MATCH = {"is_error": True, "content": "<tool_use_error>String to replace not found in file.</tool_use_error>"}
+APPLIED = {"content": "The file has been updated."}
+
+
+def edited(n, *results):
+    """A conversation after so many edits, each with what the tool said of it."""
+    body = dict(question(n), tools=TOOLS)
+    for i, result in enumerate(results):
+        call = "toolu_%d_%d" % (n, i)
+        body["messages"] += [
+            {"role": "assistant", "content": [{"type": "tool_use", "id": call, "name": "Edit", "input": {}}]},
+            {"role": "user", "content": [dict({"type": "tool_result", "tool_use_id": call}, **result)]}]
+    return body
+
+
+def turn(g, n, *results):
+    """The route of the answer, and which model gave it."""
+    status, headers, _, _ = g.post(edited(n, *results))
+    assert status == 200
+    route = headers["x-paired-route"]
+    g.route_model = why(g, route)["tries"][0]["model"]
+    return route
+
+
+def learned_of(g, route, model):
+    return next(c["learned"] for c in why(g, route)["candidates"] if c["model"] == model)
+
+
+def test_an_edit_that_does_not_apply_is_learned_once():
+    with pair() as g:
+        begun = turn(g, 0)
+        model = g.route_model
+        failed = turn(g, 0, NO_MATCH)
+        assert why(g, begun)["edit"] == "failed" and why(g, failed)["edit"] == ""
+        assert "its edit did not apply" in g.paired("why", begun)
+        assert learned_of(g, failed, model) == 1
+        # Sent again, and later as a part of the history: not counted again, nor against another answer.
+        again = turn(g, 0, NO_MATCH)
+        assert learned_of(g, again, model) == 1 and why(g, failed)["edit"] == ""
+        applied = turn(g, 0, NO_MATCH, APPLIED)
+        assert why(g, again)["edit"] == "applied" and learned_of(g, applied, model) == 2
+        assert learned_of(g, turn(g, 0, NO_MATCH, APPLIED), model) == 2
+        # Refused by the user, or a history that was written anew: says nothing.
+        refused = turn(g, 0, NO_MATCH, APPLIED, {"is_error": True, "content": "The user rejected it."})
+        assert learned_of(g, refused, model) == 2
+        assert learned_of(g, turn(g, 0, APPLIED, APPLIED, APPLIED, NO_MATCH), model) == 2
+
+
+def test_edits_that_do_not_apply_move_the_router():
+    with pair() as g:
+        turn(g, 0)
+        first, n = g.route_model, 0
+        while g.route_model == first and n < 300:
+            turn(g, n, NO_MATCH)
+            n += 1
+            turn(g, n)
+        assert g.route_model != first, n
+        p.report("%s is left after %d edits that did not apply" % (first, n))
+        restart(g, signal.SIGTERM)
+        kept = turn(g, 1000)
+        assert g.route_model != first and learned_of(g, kept, first) == n
+
+
 def test_what_cannot_be_learned_from_is_refused():
     with pair(plans=((), [500] * 9)) as g:
         g.paired("why", "--bad", code=1)  # nothing was sent

@@ -247,6 +247,22 @@ static void outcomes_teach_about_words_and_about_models(void **state) {
     route_predictor_free(p);
 }
 
+static float after(double weight) {
+    struct route_predictor *p = predictor(true);
+    read_into(&other, "rename the variable");
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(route_learn(p, &other, "a", .5, 0, weight, NULL), 0);
+    float likely = (float)ask(p, "rename the variable", "a", .5);
+    route_predictor_free(p);
+    return likely;
+}
+
+static void weak_outcomes_teach_little_when_there_are_no_others(void **state) {
+    (void)state;
+    assert_true(after(1) < after(.25) - .1F);
+    assert_true(after(.25) < after(0) - .02F);
+}
+
 static void the_model_unused_longest_makes_room(void **state) {
     (void)state;
     struct route_predictor *p = predictor(true);
@@ -332,6 +348,7 @@ int main(void) {
         cmocka_unit_test(a_damaged_prior_is_refused),
         cmocka_unit_test(the_prior_knows_hard_from_easy),
         cmocka_unit_test(outcomes_teach_about_words_and_about_models),
+        cmocka_unit_test(weak_outcomes_teach_little_when_there_are_no_others),
         cmocka_unit_test(the_model_unused_longest_makes_room),
         cmocka_unit_test(what_was_learned_survives_as_bytes),
         cmocka_unit_test(every_failing_allocation_is_survived),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -40,6 +41,44 @@ static void the_users_last_words_are_found(void **state) {
     (void)origin_of(WIRE_GEMINI,
                     "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"g\"}]}]}");
     assert_string_equal(look.task.data, "g");
+}
+
+static enum model_edit edit_of(const char *tool, const char *id, const char *rest) {
+    char text[2048];
+    (void)snprintf(
+        text, sizeof text,
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"task\"},{\"role\":\"assistant\","
+        "\"content\":[{\"type\":\"text\",\"text\":\"String to replace not found\"},"
+        "{\"type\":\"tool_use\",\"id\":\"t0\",\"name\":\"Bash\"},{\"type\":\"tool_use\","
+        "\"id\":\"t1\",\"name\":\"%s\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{"
+        "\"type\":\"tool_result\",\"tool_use_id\":\"%s\"%s}]}]}",
+        tool, id, rest);
+    (void)origin_of(WIRE_ANTHROPIC, text);
+    return look.edit;
+}
+
+static void edits_that_did_not_apply_are_told_from_others(void **state) {
+    static const char no_match[] =
+        ",\"is_error\":true,\"content\":\"<tool_use_error>String to replace not found in file.\"";
+    static const char blocks[] = ",\"is_error\":true,\"content\":[{\"type\":\"text\",\"text\":"
+                                 "\"Found 2 matches of the string to replace\"}]";
+    (void)state;
+    assert_int_equal(edit_of("Edit", "t1", no_match), MODEL_EDIT_FAILED);
+    assert_int_equal(edit_of("Edit", "t1", blocks), MODEL_EDIT_FAILED);
+    assert_int_equal(edit_of("Edit", "t1", ",\"content\":\"done\""), MODEL_EDIT_APPLIED);
+    // Without is_error, what looks like an error is what the file contains.
+    assert_int_equal(edit_of("Edit", "t1", ",\"content\":\"String to replace not found\""),
+                     MODEL_EDIT_APPLIED);
+    // Of another tool, of a call that the answer did not make, for another reason.
+    assert_int_equal(edit_of("Read", "t1", no_match), MODEL_EDIT_NONE);
+    assert_int_equal(edit_of("Edit", "t0", no_match), MODEL_EDIT_NONE);
+    assert_int_equal(edit_of("Edit", "t2", no_match), MODEL_EDIT_NONE);
+    assert_int_equal(
+        edit_of("Edit", "t1", ",\"is_error\":true,\"content\":\"The user does not want this\""),
+        MODEL_EDIT_NONE);
+    assert_int_equal(edit_of("Edit", "t1", ",\"is_error\":true"), MODEL_EDIT_NONE);
+    (void)origin_of(WIRE_ANTHROPIC, "{\"messages\":[{\"role\":\"user\",\"content\":\"next\"}]}");
+    assert_int_equal(look.edit, MODEL_EDIT_NONE);
 }
 
 static void what_tools_answer_is_not_the_users(void **state) {
@@ -148,6 +187,7 @@ static void running_out_of_memory_is_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_users_last_words_are_found),
+        cmocka_unit_test(edits_that_did_not_apply_are_told_from_others),
         cmocka_unit_test(what_tools_answer_is_not_the_users),
         cmocka_unit_test(tools_and_pictures_are_seen),
         cmocka_unit_test(instructions_count_in_each_form),
