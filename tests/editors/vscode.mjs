@@ -109,7 +109,7 @@ async function activation(w) {
   await w.page.setViewportSize(size);
   if (times.paired === undefined) throw new Error(JSON.stringify(times));
   const bound = Math.max(10 * ACTIVATION_MS_GOAL, 8 * (times.floor ?? 0)); // a loaded machine activates the smallest one slowly
-  const said = `${times.paired} ms, ${times.floor} of one that does nothing; the goal is ${ACTIVATION_MS_GOAL}; ` +
+  const said = `${times.paired} ms, ${times.floor ?? 'unknown'} of one that does nothing; the goal is ${ACTIVATION_MS_GOAL}; ` +
     `load ${os.loadavg()[0].toFixed(1)}`;
   if (times.paired > bound) throw new Error(said);
   return said;
