@@ -1,12 +1,15 @@
 // libcurl's multi interface on the loop: it says which sockets to watch and when to wake it, we
 // tell it what happened. Nothing is removed from within its callbacks (it forbids that): what is
 // cancelled there is swept once it has returned. A connection that waits for its next request stays
-// watched: libcurl would have it taken out and put in again for each of them.
+// watched: libcurl would have it taken out and put in again for each of them. Only of connections
+// it says when it closes them: what a look-up of a name waits at is not watched on, as its number
+// may be anybody's at once.
 #include "core/models/http_client.h"
 
 #include "core/base/mem.h"
 #include "core/models/http_impl.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@ struct http_watched {
     curl_socket_t fd;
     uint64_t cookie; // of the socket, as the kernel counts them
     int events;      // that are waited for
+    bool connection; // http_client_closes() is called for it
     bool idle;       // of no transfer now
 };
 
@@ -53,6 +57,12 @@ static uint64_t cookie_of(curl_socket_t fd) {
     return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n) == 0 ? cookie : 0;
 }
 
+static bool is_connection(curl_socket_t fd) {
+    int protocol = 0;
+    socklen_t n = sizeof protocol;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n) == 0 && protocol == IPPROTO_TCP;
+}
+
 static struct http_watched *find(struct http_client *c, curl_socket_t fd) {
     struct http_watched *w = c->watched;
     while (w && w->fd != fd)
@@ -76,6 +86,7 @@ static struct http_watched *watch(struct http_client *c, curl_socket_t fd) {
     w->client = c;
     w->fd = fd;
     w->cookie = cookie;
+    w->connection = is_connection(fd);
     w->events = LOOP_READABLE;
     if (loop_watch_new(c->loop, fd, on_ready, w, &w->watch, NULL) < 0) {
         mem_free(w);
@@ -92,7 +103,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
     struct http_watched *w = socket_ctx;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (w && w->events == LOOP_READABLE)
+        if (w && w->connection && w->events == LOOP_READABLE)
             w->idle = true; // until it is used again, or closed
         else if (w)
             unwatch(c, w);
