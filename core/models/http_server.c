@@ -42,6 +42,7 @@ struct http_exchange {
     struct http_exchange *next_waiting;
     bool holds;      // until the end, as it comes at once
     struct buf held; // … the body; the head is in `out`, without its end
+    int lost;        // why a piece of the answer could not be kept: it must not end as a whole one
 };
 
 struct http_server {
@@ -146,6 +147,7 @@ static void put_head(struct http_exchange *x, int status, const struct http_head
                      size_t count) {
     struct buf *out = &x->out;
     char code[] = "HTTP/1.1 000 ";
+    x->lost = 0;
     for (int i = 11, left = status; i >= 9; i--, left /= 10)
         code[i] = (char)('0' + left % 10);
     put(out, code);
@@ -182,7 +184,9 @@ static int write_with(struct http_exchange *x, const char *body, size_t n) {
     if (x->out.cap > SPARE_BYTES_MAX)
         buf_done(&x->out);
     buf_clear(&x->out);
-    return r;
+    if (r < 0)
+        x->lost = r;
+    return x->lost;
 }
 
 static int write_out(struct http_exchange *x) {
@@ -278,17 +282,24 @@ int http_body(struct http_exchange *x, const char *bytes, size_t n) {
     int r = 0;
     if (n == 0)
         return sent(x, 0);
-    if (x->holds && x->held.len + n <= HELD_BYTES_MAX)
-        return buf_append(&x->held, bytes, n);
-    if (x->holds)
-        r = let_go(x);
-    if (r == 0)
-        r = put_chunk(x, bytes, n);
-    return sent(x, r < 0 ? r : write_soon(x));
+    if (x->holds && x->held.len + n <= HELD_BYTES_MAX) {
+        r = buf_append(&x->held, bytes, n);
+    } else {
+        if (x->holds)
+            r = let_go(x);
+        if (r == 0)
+            r = put_chunk(x, bytes, n);
+        r = sent(x, r < 0 ? r : write_soon(x));
+    }
+    if (r < 0)
+        x->lost = r;
+    return r;
 }
 
 int http_end(struct http_exchange *x) {
     int r = 0;
+    if (x->lost < 0)
+        return finish(x, x->lost);
     if (x->holds) {
         x->holds = false;
         r = end_head(x, (int64_t)x->held.len);

@@ -63,6 +63,17 @@ static void on_request(void *ctx, struct http_exchange *x, const struct http_hea
         assert_int_equal(http_respond(x, 404, NULL, 0, "", 0), 0);
         return;
     }
+    if (strncmp(head->path, "/lost-", 6) == 0) { // a piece for which there is no memory
+        bool held = strcmp(head->path, "/lost-held") == 0;
+        static const char piece[50000];
+        assert_true(http_begin(x, 200, &type, 1, held ? HTTP_LENGTH_HELD : -1) >= 0);
+        mem_fail_at(1);
+        assert_int_equal(http_body(x, piece, sizeof piece), ERR_NOMEM);
+        mem_fail_at(0);
+        assert_true(http_body(x, "rest", 4) >= 0);
+        assert_int_equal(http_end(x), ERR_NOMEM);
+        return;
+    }
     w->held = x;
     http_set_owner(x, w);
     if (strcmp(head->path, "/stream") == 0) {
@@ -215,6 +226,19 @@ static void an_answer_waits_for_its_reader(void **state) {
     fixture_run(w->f);
     assert_true(w->whole);
     assert_int_equal(w->body.len, MUCH);
+}
+
+static void an_answer_that_lacks_a_piece_is_no_whole_one(void **state) {
+    static const char *const paths[] = {"/lost-chunk", "/lost-held"};
+    struct world *w = *state;
+    for (size_t i = 0; i < 2; i++) {
+        start(w, paths[i], "", 0);
+        fixture_run(w->f);
+        assert_int_equal(w->dones, i + 1);
+        assert_false(w->whole);
+    }
+    ask(w, "/echo", "on", 2);
+    assert_true(w->whole);
 }
 
 static void a_client_that_goes_is_noticed(void **state) {
@@ -414,6 +438,7 @@ int main(void) {
         TEST(pieces_of_one_turn_leave_as_one),
         TEST(an_open_stream_does_not_keep_its_pieces),
         TEST(an_answer_waits_for_its_reader),
+        TEST(an_answer_that_lacks_a_piece_is_no_whole_one),
         TEST(a_client_that_goes_is_noticed),
         TEST(an_aborted_answer_is_seen_as_cut),
         TEST(what_is_sent_ahead_waits_its_turn),
