@@ -113,22 +113,49 @@ int model_budget_note(struct db *db, const struct conf *conf, const char *worksp
 
 // --- purses, on the loop
 
-// The one of this workspace, made when there is room. NULL: it has none.
-static struct model_purse *purse_of(struct models *m, const char *workspace) {
-    struct model_purse *unused = NULL;
-    for (size_t i = 0; workspace && i < MODEL_PURSES_MAX; i++) {
+static struct model_purse *find_purse(struct models *m, const char *workspace) {
+    for (size_t i = 0; workspace && i < MODEL_PURSES_MAX; i++)
+        if (m->purses[i].workspace && strcmp(m->purses[i].workspace, workspace) == 0)
+            return &m->purses[i];
+    return NULL;
+}
+
+// One that is free, or else one of which all is in the store: plans that were made before that was
+// counted go with it.
+static struct model_purse *spare_purse(struct models *m) {
+    struct model_purse *spare = NULL;
+    for (size_t i = 0; i < MODEL_PURSES_MAX; i++) {
         struct model_purse *p = &m->purses[i];
-        if (p->workspace && strcmp(p->workspace, workspace) == 0)
+        if (!p->workspace)
             return p;
-        if (!unused && p->reserved == 0 && p->spent == p->written)
-            unused = p;
+        if (!spare && p->reserved == 0 && p->spent == p->written)
+            spare = p;
     }
-    char *copy = unused ? mem_strdup(workspace) : NULL;
-    if (!copy)
+    for (size_t i = 0; spare && i < MODEL_PLANS_MAX; i++)
+        if (m->plans[i] && m->plans[i]->workspace &&
+            strcmp(m->plans[i]->workspace, spare->workspace) == 0) {
+            model_plan_unref(m->plans[i]);
+            m->plans[i] = NULL;
+        }
+    return spare;
+}
+
+// The one of this workspace, made when there is room. NULL: it has none. A new one begins with what
+// no earlier one can have got beyond.
+static struct model_purse *purse_of(struct models *m, const char *workspace) {
+    struct model_purse *found = find_purse(m, workspace);
+    if (found || !workspace)
+        return found;
+    char *copy = mem_strdup(workspace);
+    struct model_purse *p = copy ? spare_purse(m) : NULL;
+    if (!p) {
+        mem_free(copy);
         return NULL;
-    mem_free(unused->workspace);
-    *unused = (struct model_purse){.workspace = copy};
-    return unused;
+    }
+    int64_t begun = m->purse.written;
+    mem_free(p->workspace);
+    *p = (struct model_purse){.workspace = copy, .spent = begun, .written = begun, .begun = begun};
+    return p;
 }
 
 void model_purses_done(struct models *m) {
@@ -182,7 +209,8 @@ void model_budget_mark(struct model_run *run) {
 // Spent of a limit of the plan by now, with what is under way.
 static int64_t spent_of(struct model_run *run, const struct model_limit *l) {
     const struct model_purse *p = l->own ? purse_of(run->m, run->workspace) : &run->m->purse;
-    int64_t since = p ? p->spent - run->plan->written[l->own] : 0;
+    int64_t known = run->plan->written[l->own];
+    int64_t since = p ? p->spent - (known > p->begun ? known : p->begun) : 0;
     return l->spent + (since > 0 ? since : 0) + (p ? p->reserved : 0);
 }
 

@@ -149,6 +149,7 @@ struct model_end {     // of attempts, on its way into the store
 struct model_purse {
     char *workspace; // NULL: free
     int64_t spent, written, reserved;
+    int64_t begun; // what both began with
 };
 
 struct models {
