@@ -89,6 +89,8 @@ static void exact_run(void *ctx, struct job *job) {
             e->state = MODEL_EXACT_MISSED;
         if (r == 1 && to_form(run) == 0)
             e->state = MODEL_EXACT_FOUND;
+        else
+            buf_done(&e->bytes); // half of it may be there; the new answer is gathered in it
     }
     if (r < 0)
         log_line(LOG_DEBUG, "models", "kept answers could not be looked at: %s", err_text(&err));
