@@ -41,13 +41,13 @@ static void set_model(struct model_lesson *l, const struct model_pick *p) {
 void model_lesson_keep(const struct model_ballot *b, const struct model_pick *p) {
     const struct model_run *run = b->run;
     struct models *m = run->m;
-    if (!b->looked || !run->why)
-        return;
     struct model_lesson *l = lesson_of(m, run->why);
-    if (l) {
+    if (l) { // also when no other one was left to choose from
         set_model(l, p);
         return;
     }
+    if (!b->looked || !run->why)
+        return;
     if (!m->lessons)
         m->lessons = mem_zalloc(MODEL_LESSONS_MAX * sizeof *m->lessons);
     const struct route_features *f = m->features;
@@ -147,7 +147,9 @@ static void forget(struct models *m) {
     }
     route_predictor_free(m->predictor);
     m->predictor = blank;
-    m->kept_outcomes = UINT64_MAX; // to be written
+    for (size_t i = 0; m->lessons && i < MODEL_LESSONS_MAX; i++)
+        m->lessons[i].verdict = MODEL_OPINION_NONE; // nothing of it is to be taken back
+    m->kept_outcomes = UINT64_MAX;                  // to be written
     model_keep_soon(m);
 }
 

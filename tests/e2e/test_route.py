@@ -352,6 +352,18 @@ def test_what_cannot_be_learned_from_is_refused():
         p.wait_until(lambda: chosen(g, int(time.monotonic() * 1000))[1][first][1] == 3, 20, "three steps")
 
 
+def test_a_verdict_is_of_the_model_that_answered():
+    with pair() as g:
+        first, _ = chosen(g, 0)
+    other = {"cheap": "big", "big": "cheap"}[first]
+    with pair(plans=([500], ()) if first == "cheap" else ((), [500])) as g:
+        assert g.post(question(0))[0] == 200
+        assert [t["model"] for t in why(g)["tries"]] == [first, other]
+        assert other in g.paired("why", "--bad")
+        p.wait_until(lambda: chosen(g, int(time.monotonic() * 1000))[1][other][1] == 1, 20, "it is learned")
+        assert chosen(g, 3000)[1][first][1] == 0
+
+
 def usage_of(g, backend):
     rows = json.loads(g.paired("usage", "--by", "backend", "--json"))["rows"]
     return next((r for r in rows if r["key"] == backend), {"requests": 0})
