@@ -131,7 +131,11 @@ class Model(Backend):
         h.send_response(200)
         h.send_header("Content-Type", "text/event-stream")
         h.send_header("Transfer-Encoding", "chunked")
-        h.end_headers()
+        try:
+            h.end_headers()
+        except OSError:
+            self.left.set()
+            raise
         events = list(family_of(h.path)(text, calls))
         for i, event in enumerate(events):
             if fault == "hang" and i == max(1, len(events) // 2):
@@ -145,8 +149,12 @@ class Model(Backend):
                 h.close_connection = True
                 return
             data = event.encode()
-            h.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-            h.wfile.flush()
+            try:
+                h.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                h.wfile.flush()
+            except OSError:  # it left before
+                self.left.set()
+                raise
         h.wfile.write(b"0\r\n\r\n")
         h.wfile.flush()
 
