@@ -8,11 +8,13 @@
 #include <string.h>
 
 enum {
-    LOOK_MAX = 256,      // functions of one name that are looked through
-    BY_END_MAX = 8192,   // functions that are looked through for each
-    LIKE_BYTES_MIN = 5,  // of a name that another begins with
-    PAIR_BYTES_MIN = 24, // two lines with less say too little to be recognised by
-    REMOVED_PAIRS_MAX = 1 << 20,
+    LOOK_MAX = 256,     // functions of one name that are looked through
+    BY_END_MAX = 8192,  // functions that are looked through for each
+    LIKE_BYTES_MIN = 5, // of a name that another begins with
+    // What stands in an inner function counts up to twice in those around: one more for each level
+    // of nesting that it adds.
+    NESTED_COUNTS = 2,
+    PARTS_DEPTH_MAX = 64, // functions around one
 };
 
 // --- lines -------------------------------------------------------------------------------------
@@ -389,8 +391,7 @@ static void choose(struct news_function *outer, struct news_function *inner,
     } else if (!outer->name[0]) {
         outer->harder = false;
     } else {
-        // What grew inside counts up to twice there: one more for each level of nesting it adds.
-        unsigned grown = 2 * (inner->cognitive - inner_was);
+        unsigned grown = NESTED_COUNTS * (inner->cognitive - inner_was);
         outer->harder = outer->cognitive > grown && is_harder(outer->cognitive - grown, was);
     }
 }
@@ -414,6 +415,33 @@ static int tell_once(struct news_function *now, uint32_t n, const struct news_fu
         for (uint32_t k = around[i]; k < n && now[i].harder; k = around[k])
             if (now[k].harder)
                 choose(&now[k], &now[i], before);
+    return 0;
+}
+
+static bool is_easy_part(const struct news_function *x) {
+    return x->before < 0 && x->cognitive <= NEWS_COGNITIVE_MIN;
+}
+
+// A function does not become harder by small new ones that stand in it: a handler, an entry of a
+// table. Each of them can be read by itself.
+static int leave_small_parts(struct news_function *now, uint32_t n,
+                             const struct news_function *before, struct err *err) {
+    AUTO_FREE uint32_t *stack = mem_alloc((n + 1) * sizeof *stack);
+    AUTO_FREE unsigned *parts = mem_zalloc((n + 1) * sizeof *parts);
+    uint32_t depth = 0;
+    if (!stack || !parts)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        while (depth && now[stack[depth - 1]].end_line < now[i].end_line)
+            depth--;
+        if (is_easy_part(&now[i]) && !(depth && is_easy_part(&now[stack[depth - 1]])))
+            for (uint32_t k = 0; k < depth && k < PARTS_DEPTH_MAX; k++)
+                parts[stack[k]] += NESTED_COUNTS * now[i].cognitive;
+        stack[depth++] = i;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        now[i].harder = now[i].harder && now[i].cognitive > parts[i] &&
+                        is_harder(now[i].cognitive - parts[i], was_of(&now[i], before));
     return 0;
 }
 
@@ -463,144 +491,7 @@ int news_functions(const struct diff *d, const struct diff_file *f, struct news_
                         !(d && now[i].before < 0 && was_above(d, f, now[i].line));
     if (r == 0 && before_count)
         r = leave_wrapped(now, n, before, err);
+    if (r == 0)
+        r = leave_small_parts(now, n, before, err);
     return r < 0 ? r : tell_once(now, n, before, err);
-}
-
-// --- what moved --------------------------------------------------------------------------------
-
-struct piece {
-    const char *text;
-    size_t n;
-};
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct piece trimmed(const char *text, size_t n) {
-    while (n && is_space(*text)) {
-        text++;
-        n--;
-    }
-    while (n && is_space(text[n - 1]))
-        n--;
-    return (struct piece){text, n};
-}
-
-// FNV-1a of both lines; 0: they say too little.
-static uint64_t pair_hash(struct piece a, struct piece b) {
-    uint64_t h = 14695981039346656037u;
-    if (a.n + b.n < PAIR_BYTES_MIN || !a.n || !b.n)
-        return 0;
-    for (size_t i = 0; i < a.n; i++)
-        h = (h ^ (unsigned char)a.text[i]) * 1099511628211u;
-    h = (h ^ '\n') * 1099511628211u;
-    for (size_t i = 0; i < b.n; i++)
-        h = (h ^ (unsigned char)b.text[i]) * 1099511628211u;
-    return h ? h : 1;
-}
-
-static int add_removed(struct news_removed *r, uint64_t hash, struct err *err) {
-    if (!hash || r->count == REMOVED_PAIRS_MAX)
-        return 0;
-    if (r->count == r->capacity) {
-        uint32_t more = r->capacity ? r->capacity * 2 : 256;
-        uint64_t *list = mem_realloc(r->list, more * sizeof *list);
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        r->list = list;
-        r->capacity = more;
-    }
-    r->list[r->count++] = hash;
-    return 0;
-}
-
-static int add_hunk(struct news_removed *r, const struct diff_hunk *h, struct err *err) {
-    const char *at = h->text, *end = h->text + h->text_bytes;
-    struct piece last = {NULL, 0};
-    int result = 0;
-    while (at < end && result == 0) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((eol ? eol : end) - at);
-        struct piece now = n && *at == '-' ? trimmed(at + 1, n - 1) : (struct piece){NULL, 0};
-        if (now.n) {
-            result = add_removed(r, pair_hash(last, now), err);
-            last = now;
-        }
-        at += n + 1;
-    }
-    return result;
-}
-
-static int compare_hashes(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int make_removed(struct news_removed *r, const struct diff *d, struct err *err) {
-    int result = 0;
-    for (uint32_t k = 0; k < d->hunk_count && result == 0; k++)
-        if (d->hunks[k].old_count)
-            result = add_hunk(r, &d->hunks[k], err);
-    if (r->count)
-        qsort(r->list, r->count, sizeof *r->list, compare_hashes);
-    r->made = result == 0;
-    return result;
-}
-
-static bool was_removed(const struct news_removed *r, uint64_t hash) {
-    return hash && r->count &&
-           bsearch(&hash, r->list, r->count, sizeof *r->list, compare_hashes) != NULL;
-}
-
-int news_is_moved(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
-                  uint32_t line, struct err *err) {
-    struct piece before = {NULL, 0}, here = {NULL, 0}, behind = {NULL, 0};
-    const char *at = text, *end = text + bytes;
-    int result = d && !r->made ? make_removed(r, d, err) : 0;
-    if (result < 0 || !d || !r->count)
-        return result;
-    for (uint32_t k = 1; at < end && !behind.n; k++) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((eol ? eol : end) - at);
-        struct piece now = trimmed(at, n);
-        if (k < line && now.n)
-            before = now;
-        else if (k == line)
-            here = now;
-        else if (k > line)
-            behind = now;
-        at += n + 1;
-    }
-    return was_removed(r, pair_hash(before, here)) || was_removed(r, pair_hash(here, behind));
-}
-
-int news_moved_lines(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
-                     uint32_t *ret_lines, struct err *err) {
-    struct piece last = {NULL, 0};
-    const char *at = text, *end = text + bytes;
-    bool counted = false; // the last one
-    uint32_t lines = 0;
-    int result = d && !r->made ? make_removed(r, d, err) : 0;
-    if (result < 0)
-        return result;
-    while (at < end && r->count) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((eol ? eol : end) - at);
-        struct piece now = trimmed(at, n);
-        at += n + 1;
-        if (!now.n)
-            continue;
-        bool here = was_removed(r, pair_hash(last, now));
-        lines += here ? 2U - counted : 0U;
-        counted = here;
-        last = now;
-    }
-    *ret_lines = lines;
-    return 0;
-}
-
-void news_removed_done(struct news_removed *r) {
-    mem_free(r->list);
-    *r = (struct news_removed){0};
 }

@@ -11,7 +11,7 @@ enum {
     NEWS_NAME_BYTES_MAX = 96,
     NEWS_COGNITIVE_MIN = 15, // SonarSource's threshold for a function
     NEWS_COGNITIVE_STEP = 5, // by less is no news
-    NEWS_COGNITIVE_PART = 5, // nor by less than this part (1/5) of what it was
+    NEWS_COGNITIVE_PART = 4, // nor by less than this part (1/4) of what it was
 };
 
 // --- findings
@@ -49,25 +49,35 @@ int news_measure(const struct syntax *s, struct news_function **ret, uint32_t *r
 // Fills `before`, `touched` and `harder` of `now`. A function is the one before that stood on the
 // same line, counted through the hunks; where its head was edited, one of its name, or what the
 // same edit replaced. Growth is told of once: of the named function around, not of its callbacks,
-// and not of functions around that did not grow themselves. `d` NULL: all is touched, nothing was
-// before. ERR_NOMEM.
+// not for new ones in it that are easy by themselves, and not of functions around that did not grow
+// themselves. `d` NULL: all is touched, nothing was before. ERR_NOMEM.
 int news_functions(const struct diff *d, const struct diff_file *f, struct news_function *now,
                    uint32_t n, const struct news_function *before, uint32_t before_count,
                    struct err *err);
 
 // --- what moved
-// Pairs of neighbouring lines that the change removed somewhere. Made when first asked.
-struct news_removed {
+struct news_hashes {
     uint64_t *list; // sorted
     uint32_t count, capacity;
+};
+// What the change removed somewhere: pairs of neighbouring lines, and runs of four tokens. Made
+// when first asked.
+struct news_removed {
+    struct news_hashes pairs, runs;
     bool made;
 };
 // Was the line of `text`, together with the one before or behind, removed elsewhere by this change?
 // Layout does not matter, nor do blank lines. ERR_NOMEM, or 0 or 1.
 int news_is_moved(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
                   uint32_t line, struct err *err);
-// How many lines of a piece of text, those with something on them, were removed in the same order.
-// ERR_NOMEM.
-int news_moved_lines(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
-                     uint32_t *ret_lines, struct err *err);
+struct news_piece { // lines `line` to `end_line` of a text
+    const char *text;
+    size_t bytes;
+    uint32_t line, end_line;
+};
+// *ret: how much of a piece of the new text was there before, in percent of its different runs of
+// tokens: removed somewhere by this change, edited on the way perhaps, or on lines of `f` that it
+// left alone (NULL: those do not count). ERR_NOMEM.
+int news_known_percent(struct news_removed *r, const struct diff *d, const struct diff_file *f,
+                       struct news_piece piece, unsigned *ret, struct err *err);
 void news_removed_done(struct news_removed *r); // accepts a zeroed one

@@ -12,13 +12,16 @@
 #include <string.h>
 
 enum {
-    COPIES_VERSION = 3,
+    COPIES_VERSION = 4,
     COPY_TOKENS_MIN = 70,
+    NEWS_TOKENS_MIN = 100, // what a change is told of: the sizes of SonarSource
+    NEWS_LINES_MIN = 10,
     COPIES_SHOWN = 200,
     PAIRS_MAX = 2000,
     NAMED_FIRST = COPIES_SHOWN, // pairs whose names are worked out along with them
     LINES_MAX = 400,            // of a copy that are compared
-    SAME_PERCENT_MIN = 60
+    SAME_PERCENT_MIN = 60,
+    KNOWN_PERCENT = 40 // of a copy that the change took from elsewhere: so much is no news
 };
 
 struct copy_end {   // one of the two places
@@ -69,9 +72,9 @@ static int collect_sources(struct copies *c, struct err *err) {
     for (uint32_t i = 0; i < n; i++) {
         const struct snapshot_file *f = snapshot_file(c->s, i);
         // A test may repeat itself: what it says plainly twice is easier to read than what it
-        // shares.
+        // shares. An example has to stand alone.
         if (f->facts && f->facts->clone_count && looked_at(f) && language_is_code(f->lang) &&
-            !(f->flags & FILE_TEST))
+            !(f->flags & (FILE_TEST | FILE_EXAMPLE | FILE_DOCUMENT)))
             c->sources[c->source_count++] =
                 (struct clone_source){facts_clone(f->facts, 0), f->facts->clone_count, i};
     }
@@ -181,6 +184,37 @@ static bool in_c_tests(const char *text, size_t n) {
     return depth > 0;
 }
 
+static bool is_name(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// One of a table, of fields, of parameters: ends in a comma and calls nothing.
+static bool is_entry(const char *line, size_t n) {
+    if (!n || line[n - 1] != ',')
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (line[i] == '(' && is_name(line[i - 1]))
+            return false;
+    return true;
+}
+
+// Mostly entries: data, or a signature that has to be repeated.
+static bool is_list(const char *text, size_t bytes) {
+    uint32_t lines = 0, entries = 0;
+    for (const char *at = text, *end = text + bytes; at < end;) {
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        const char *from = at, *to = eol ? eol : end;
+        at = to + (eol != NULL);
+        while (to > from && strchr(" \t\r", to[-1]))
+            to--;
+        while (from < to && strchr(" \t{}()[];", *from))
+            from++;
+        lines += from < to;
+        entries += from < to && is_entry(from, (size_t)(to - from));
+    }
+    return entries * 2 >= lines;
+}
+
 // Declarations of C without a body, which a header and its source have to repeat; tests of Rust,
 // which stand in the file that they test, as some of C do.
 static bool is_never(enum lang lang, const struct buf *text, const char *from, size_t bytes) {
@@ -196,7 +230,7 @@ static int read_end(struct copies *c, uint32_t source, uint32_t line, uint32_t e
     size_t bytes;
     const char *from = cut_lines(&c->text, line, end_line, &bytes);
     ret->known = true;
-    ret->never = is_never(file_of(c, source)->lang, &c->text, from, bytes);
+    ret->never = is_never(file_of(c, source)->lang, &c->text, from, bytes) || is_list(from, bytes);
     ret->count = hash_lines(from, bytes, hashes);
     ret->hashes = mem_alloc((ret->count + 1) * sizeof *ret->hashes);
     if (!ret->hashes)
@@ -374,16 +408,20 @@ static bool mostly_added(const struct diff *d, const char *path, uint32_t line, 
 // from elsewhere (edited on the way, perhaps). 0 or 1, or ERR_NOMEM.
 static int is_new(struct copies *c, const struct diff *d, struct news_removed *removed,
                   uint32_t source, uint32_t line, uint32_t end_line, struct err *err) {
-    uint32_t moved = 0;
-    size_t bytes;
+    unsigned known = 0;
     if (!mostly_added(d, file_of(c, source)->path, line, end_line))
         return 0;
     buf_clear(&c->text);
     if (snapshot_text(c->s, c->sources[source].file, &c->text, NULL) < 0)
         return 0;
-    const char *from = cut_lines(&c->text, line, end_line, &bytes);
-    int r = news_moved_lines(removed, d, from, bytes, &moved, err);
-    return r < 0 ? r : moved * 5 < (end_line - line + 1) * 2;
+    const struct news_piece piece = {c->text.len ? c->text.data : "", c->text.len, line, end_line};
+    int r = news_known_percent(removed, d, NULL, piece, &known, err);
+    return r < 0 ? r : known < KNOWN_PERCENT;
+}
+
+static bool is_news_size(const struct clone_pair *p) {
+    return p->tokens >= NEWS_TOKENS_MIN && p->end_line_a - p->line_a + 1 >= NEWS_LINES_MIN &&
+           p->end_line_b - p->line_b + 1 >= NEWS_LINES_MIN;
 }
 
 static bool below(const char *path, const char *under) {
@@ -403,6 +441,8 @@ int copies_find(const struct snapshot *s, struct derived *known, const struct di
         struct copy *x = &c.list[i];
         const struct clone_pair *p = &x->pair;
         const char *a = file_of(&c, p->file_a)->path, *b = file_of(&c, p->file_b)->path;
+        if (d && !is_news_size(p))
+            continue;
         int new_b =
             d ? is_new(&c, d, removed, p->file_b, p->line_b, p->end_line_b, err) : below(b, under);
         int new_a = new_b || !d ? below(a, under)

@@ -11,7 +11,8 @@
 
 enum {
     OLD_PRINTS_MAX = 20000,
-    PENDING_MAX = 4000 // findings of one file
+    PENDING_MAX = 4000, // findings of one file
+    KNOWN_PERCENT = 50  // of a function that was there under another name
 };
 
 struct review_read {
@@ -218,29 +219,14 @@ static int settle(struct reviewer *rv, const struct review_text *x, struct revie
     return r;
 }
 
-// A function that nobody knows of under this name: do its lines come from elsewhere, edited on the
-// way perhaps? 0 or 1, or ERR_NOMEM.
+// A function that nobody knows of under this name: was most of it there before, edited on the way
+// perhaps? 0 or 1, or ERR_NOMEM.
 static int came_along(struct reviewer *rv, const struct review_text *x,
                       const struct news_function *now, struct err *err) {
-    const char *at = x->text, *end = x->text + x->bytes;
-    uint32_t moved = 0, lines = 0;
-    for (uint32_t k = 1; k < now->line && at < end; k++) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        at = eol ? eol + 1 : end;
-    }
-    const char *from = at;
-    for (uint32_t k = now->line; k <= now->end_line && at < end; k++) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = eol ? eol : end;
-        while (at < stop && strchr(" \t\r{}();", *at))
-            at++;
-        lines += at < stop;
-        at = eol ? eol + 1 : end;
-    }
-    int r = x->diff
-                ? news_moved_lines(&rv->removed, x->diff, from, (size_t)(at - from), &moved, err)
-                : 0;
-    return r < 0 ? r : moved > 0 && moved * 5 >= lines * 3;
+    const struct news_piece piece = {x->text, x->bytes, now->line, now->end_line};
+    unsigned known = 0;
+    int r = news_known_percent(&rv->removed, x->diff, x->file, piece, &known, err);
+    return r < 0 ? r : known >= KNOWN_PERCENT;
 }
 
 static int add_harder(struct reviewer *rv, const struct review_text *x,
@@ -248,14 +234,16 @@ static int add_harder(struct reviewer *rv, const struct review_text *x,
                       struct err *err) {
     struct finding f = {.rule = &review_complexity, .line = now->line, .end_line = now->line};
     const char *name = now->name[0] ? now->name : "(anonymous)";
-    if (!before)
+    bool renamed = before && strcmp(before->name, now->name) != 0;
+    // One of another name with other lines is another function.
+    if (!before || renamed)
         (void)snprintf(f.message, sizeof f.message, "new function %s has cognitive complexity %u",
                        name, now->cognitive);
     else
         (void)snprintf(f.message, sizeof f.message, "%s: cognitive complexity %u → %u", name,
                        before->cognitive, now->cognitive);
     uint64_t print = finding_print(f.rule, x->path, x->text, x->bytes, f.line);
-    int along = before && strcmp(before->name, now->name) == 0 ? 0 : came_along(rv, x, now, err);
+    int along = before && !renamed ? 0 : came_along(rv, x, now, err);
     return along ? (along < 0 ? along : 0) : add(rv, x, &f, print, !before, err);
 }
 

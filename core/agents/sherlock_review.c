@@ -15,7 +15,8 @@
 
 enum {
     PATH_BYTES_MAX = 4096,
-    HABIT_PLACES = 5 // a copy that stands at so many others is how the project writes it
+    ISLAND_NAMES_MAX = 500, // of a file
+    HABIT_PLACES = 3        // a copy that stands at so many others is how the project writes it
 };
 
 static bool below(const char *path, const char *under) {
@@ -66,6 +67,44 @@ static bool has_no_name_outside(const struct buf *text, uint32_t line) {
     return memmem(at, n, "exports", 7) || memmem(at, n, "export default", 14);
 }
 
+// GEN_CLEAR(list) at the left edge: a macro that makes functions, taken for one.
+static bool is_macro(const struct snapshot *s, enum lang lang, const char *name) {
+    struct place p[8];
+    uint32_t n = snapshot_definitions(s, name, strlen(name), p, 8);
+    bool shouted = lang == LANG_C;
+    for (uint32_t i = 0; i < n && i < 8; i++)
+        if (facts_symbol(snapshot_file(s, p[i].file)->facts, p[i].symbol)->kind == SYMBOL_MACRO)
+            return true;
+    for (const char *c = name; *c && shouted; c++)
+        shouted = *c < 'a' || *c > 'z';
+    return shouted;
+}
+
+static bool mentioned_outside(const struct snapshot *s, uint32_t file, const char *name) {
+    struct mention m[64];
+    uint32_t n = snapshot_mentions(s, name, strlen(name), m, 64);
+    for (uint32_t i = 0; i < n && i < 64; i++)
+        if (m[i].file != file)
+            return true;
+    return n > 64;
+}
+
+// Nothing of the file is mentioned by any other: it is not reached by names (an entry of its own, a
+// plug-in, an exercise), so that one of its names is not says nothing.
+static bool is_island(const struct snapshot *s, uint32_t file) {
+    const struct facts *facts = snapshot_file(s, file)->facts;
+    uint32_t looks = 0;
+    for (uint32_t i = 0; i < facts->symbol_count && looks < ISLAND_NAMES_MAX; i++) {
+        const struct fact_symbol *y = facts_symbol(facts, i);
+        if (!(y->flags & SYMBOL_EXPORTED))
+            continue;
+        looks++;
+        if (mentioned_outside(s, file, facts_text(facts, y->name)))
+            return false;
+    }
+    return true;
+}
+
 static int dead_export(const struct snapshot *s, uint32_t file, uint32_t symbol,
                        const struct review_text *x, struct findings *out, struct err *err) {
     const struct facts *facts = snapshot_file(s, file)->facts;
@@ -78,7 +117,7 @@ static int dead_export(const struct snapshot *s, uint32_t file, uint32_t symbol,
         if (m[i].file != file || facts_ref(facts, m[i].ref)->scope != symbol + 1)
             return 0;
     if (n > 4 || !diff_touches(x->diff, x->file, y->line, y->line) ||
-        is_declared_elsewhere(s, file, name))
+        is_declared_elsewhere(s, file, name) || is_macro(s, x->lang, name) || is_island(s, file))
         return 0;
     AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
     if (snapshot_text(s, file, &text, NULL) < 0 || // it changed meanwhile

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    SIDE_VERSION = 3, // also of what the checks mean: their findings are kept
+    SIDE_VERSION = 4, // also of what the checks mean: their findings are kept
     PARSE_MS = 2000,
     SIDE_BYTES_MAX = 16 * 1024 * 1024, // of one text of two megabytes: never seen
     IS_FINDING = 'F',

@@ -205,9 +205,10 @@ static bool is_test_path(const char *path) {
     }
 }
 
-// What tests read is no code that anybody maintains, and wrong on purpose as often as not.
+// What tests read is no code that anybody maintains, and wrong on purpose as often as not; nor is
+// what stands among the resources of anything but the program itself (src/it/resources).
 static bool is_material(const char *path) {
-    bool tests = false;
+    bool tests = false, sources = false, beside = false;
     for (const char *part = path;;) {
         size_t n = strcspn(part, "/");
         if (part[n] == '\0')
@@ -215,8 +216,11 @@ static bool is_material(const char *path) {
         if (is_word_of(part, n, "fixtures fixture __fixtures__ testdata test_data test-data") ||
             contains(part, n, "test-sources") || contains(part, n, "test-files") ||
             (tests && is_word_of(part, n, "samples cases configCases resources input inputs")) ||
-            (tests && n >= 4 && memcmp(part + n - 4, "data", 4) == 0))
+            (tests && n >= 4 && memcmp(part + n - 4, "data", 4) == 0) ||
+            (beside && is_word_of(part, n, "resources")))
             return true;
+        beside = sources && !is_word_of(part, n, "main");
+        sources = is_word_of(part, n, "src");
         tests |= is_word_of(part, n, "test tests __tests__ spec specs testing t");
         part += n + 1;
     }

@@ -78,9 +78,14 @@ class Bench:
 
     def lay(self, root, commit):
         """The commit's files over its parent, as a change that is not committed yet."""
-        git(root, "checkout", "-q", "-f", "--detach", commit)
+        git(root, "update-ref", "--no-deref", "HEAD", commit + "^")
+        git(root, "read-tree", "--empty")
         git(root, "clean", "-q", "-ffdx")
-        git(root, "reset", "-q", "--soft", commit + "^")
+        git(root, "read-tree", commit)
+        # A copy of a repository may lack its largest files: they count as not checked out.
+        if subprocess.run(["git", "-C", root, "checkout-index", "-q", "-f", "-a", "-u"], capture_output=True).returncode:
+            gone = git(root, "ls-files", "-d", "-z")
+            subprocess.run(["git", "-C", root, "update-index", "-z", "--skip-worktree", "--stdin"], input=gone.encode(), check=True)
 
     def review(self, root):
         items, cursor, title = [], [], ""
