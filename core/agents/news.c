@@ -419,11 +419,11 @@ static int tell_once(struct news_function *now, uint32_t n, const struct news_fu
 }
 
 static bool is_easy_part(const struct news_function *x) {
-    return x->before < 0 && x->cognitive <= NEWS_COGNITIVE_MIN;
+    return x->name[0] && x->before < 0 && x->cognitive <= NEWS_COGNITIVE_MIN;
 }
 
-// A function does not become harder by small new ones that stand in it: a handler, an entry of a
-// table. Each of them can be read by itself.
+// A function does not become harder by small new ones with a name that stand in it: each of them
+// can be read by itself. One without a name is part of the flow, as blocks of Ruby are.
 static int leave_small_parts(struct news_function *now, uint32_t n,
                              const struct news_function *before, struct err *err) {
     AUTO_FREE uint32_t *stack = mem_alloc((n + 1) * sizeof *stack);
