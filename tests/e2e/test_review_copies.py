@@ -41,8 +41,8 @@ def test_a_copy_is_told_of():
 def test_a_habit_of_the_project_is_no_copy():
     def modules(n):
         return {"src/m%d.c" % i: C % ("module_%d" % i) for i in range(n)}
-    assert [x[:2] for x in review(modules(4), {"src/b.c": C % "second"})] == [("copied-code", "src/b.c")]
-    assert review(modules(5), {"src/b.c": C % "second"}) == []
+    assert [x[:2] for x in review(modules(2), {"src/b.c": C % "second"})] == [("copied-code", "src/b.c")]
+    assert review(modules(3), {"src/b.c": C % "second"}) == []
 
 
 def test_what_moved_or_was_indented_is_no_copy():
@@ -63,14 +63,29 @@ def test_tables_declarations_and_benches_are_no_copies():
     assert review({"src/a.h": prototypes}, {"src/b.h": prototypes}) == []
     tested = C % "first" + "#ifdef A_TEST\n#if X\n#endif\n%s#endif\n"
     assert review({"src/a.c": tested % ""}, {"src/a.c": tested % (C % "second")}) == []
+    fields = "".join("    field_%d: Mapping[str, Reader] | None = None,\n" % i for i in range(14))
+    python = "def %s(\n" + fields + ") -> Writer:\n    return 1\n"
+    assert review({"a.py": python % "first"}, {"b.py": python % "second"}) == []
+    assert review({"examples/a.c": C % "first"}, {"examples/b.c": C % "second"}) == []
+    # Eight lines are not worth a word.
+    short = (C % "%s").replace("".join(BODY.splitlines(True)[6:]), "")
+    assert review({"src/a.c": short % "first"}, {"src/b.c": short % "second"}) == []
     assert review({"bench/a.c": C % "first"}, {"bench/b.c": C % "second"}) == []
     rust = "fn a() {\n" + BODY + "}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn b() {\n%s    }\n}\n"
     assert review({"a.rs": rust % ""}, {"a.rs": rust % BODY}) == []
 
 
 def test_exports_that_nobody_uses():
-    assert review({"a.ts": "export const x = 1;\n"}, {"a.ts": "export const x = 1;\nexport function unheard_of() {\n  return x;\n}\n"}) == \
-        [("dead-export", "a.ts", 2)]
+    unheard = "export const x = 1;\nexport function unheard_of() {\n  return x;\n}\n"
+    user = {"b.ts": "import { x } from './a';\nprint(x);\n"}
+    assert review({"a.ts": "export const x = 1;\n", **user}, {"a.ts": unheard}) == [("dead-export", "a.ts", 2)]
+    # No other file knows any of its names: it is not reached by names.
+    assert review({"a.ts": "export const x = 1;\n"}, {"a.ts": unheard}) == []
+    # A macro that makes functions.
+    used = {"b.c": "int use(void) { return get(); }\n"}
+    made = "int get(void)\n{\n    return 1;\n}\n%s(list)\n{\n    return 2;\n}\n"
+    assert review({"a.c": "int a;\n", **used}, {"a.c": made % "MAKE_GET"}) == []
+    assert review({"a.c": "int a;\n", **used}, {"a.c": made % "int make_get"}) == [("dead-export", "a.c", 5)]
     assert review({"a.c": "\n"}, {"a.h": "typedef struct _pending {\n    int a;\n} pending;\nint use(pending *p);\n"}) == []
     # Others give it a name of their own.
     assert review({"a.js": "x = 1;\n"}, {"a.js": "x = 1;\nmodule.exports = function unheard_of() {\n  return x;\n};\n"}) == []

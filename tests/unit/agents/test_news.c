@@ -243,6 +243,52 @@ static void what_moved_is_not_new(void **state) {
                "");
 }
 
+// Eight lines, in each of which something was edited.
+#define STEPS(list)                                                                                \
+    "if (find(" list ", a)) { if (a > 1) { if (b) { add_to(" list ", a, 1); } } }\n"               \
+    "if (size_of(" list ") > MANY) { if (a) { if (b) { cut(" list ", a); } } }\n"                  \
+    "while (first_of(" list ") < a) { if (b) { drop_first(" list "); } }\n"                        \
+    "if (changed) { if (a) { tell_all(" list ", a, changed); } }\n"
+
+static void what_was_edited_on_the_way_is_not_new(void **state) {
+    char before[1200], after[1200];
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    (void)snprintf(before, sizeof before, "int a;\nstatic int add_host(int a) {\n%sreturn 0;\n}\n",
+                   STEPS("self->inventory.hosts"));
+    (void)snprintf(after, sizeof after, "int b;\nint add_dynamic_host(int a) {\n%sreturn 0;\n}\n",
+                   STEPS("hosts"));
+    const struct side moved[] = {{"a.c", before, "int a;\n"}, {"b.c", "int b;\n", after}};
+    expect(moved, 2, "");
+    expect(moved + 1, 1,
+           "complexity-worse: new function add_dynamic_host has cognitive complexity 18\n");
+    // Renamed where it stands, and half of its lines are still the same.
+    (void)snprintf(before, sizeof before, "bool is_defined(int a) {\n%s%sreturn true;\n}\n",
+                   STEPS("hosts"), IFS_15);
+    (void)snprintf(after, sizeof after, "int node_of(int a, int b) {\n%s%sreturn a;\n}\n",
+                   STEPS("hosts"), IFS_28);
+    expect_one("a.c", before, after, "");
+    // Another one in its place is another one.
+    (void)snprintf(after, sizeof after, "int node_of(int a, int b) {\n%s%sreturn a;\n}\n", IFS_21,
+                   IFS_28);
+    expect_one("a.c", before, after,
+               "complexity-worse: new function node_of has cognitive complexity 49\n");
+}
+
+static void small_parts_with_a_name_are_read_by_themselves(void **state) {
+    static const char *const frame = "function f(a) {\n" IFS_15 "%sreturn a;\n}\n";
+    char before[800], after[800];
+    (void)state;
+    if (!language_has_tree(LANG_JAVASCRIPT))
+        return;
+    (void)snprintf(before, sizeof before, frame, "");
+    (void)snprintf(after, sizeof after, frame, "const g = (a) => {\n" IFS_15 "};\n");
+    expect_one("a.js", before, after, "");
+    (void)snprintf(after, sizeof after, frame, "a.map((a) => {\n" IFS_15 "});\n");
+    expect_one("a.js", before, after, "complexity-worse: f: cognitive complexity 15 → 35\n");
+}
+
 static void an_edited_line_keeps_its_old_faults(void **state) {
     (void)state;
     if (!language_has_tree(LANG_GO))
@@ -339,6 +385,8 @@ int main(void) {
         cmocka_unit_test(an_end_that_a_diff_finds_elsewhere_says_nothing),
         cmocka_unit_test(what_is_wrapped_is_not_new),
         cmocka_unit_test(what_moved_is_not_new),
+        cmocka_unit_test(what_was_edited_on_the_way_is_not_new),
+        cmocka_unit_test(small_parts_with_a_name_are_read_by_themselves),
         cmocka_unit_test(an_edited_line_keeps_its_old_faults),
         cmocka_unit_test(places_of_a_copy_are_counted),
         cmocka_unit_test(failed_allocations_are_reported),
