@@ -64,12 +64,14 @@ static json_t *store_status(struct engine_store *s) {
     if (store_info(store, &info, &failure) < 0)
         return json_pack("{s:s, s:s}", "state", store_state_name(store_state(store)), "error",
                          err_text(&failure));
-    return json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "state", store_state_name(info.state),
-        "notes", (json_int_t)info.notes, "db_bytes", (json_int_t)info.db_bytes, "wal_bytes",
-        (json_int_t)info.wal_bytes, "schema_version", (json_int_t)info.schema_version, "dek_epoch",
-        (json_int_t)info.dek_epoch, "read_only", info.read_only, "rotation_running",
-        info.rotation_running, "damaged", !info.head_ok || info.check_result == ERR_CORRUPT);
+    // Only what is open was looked at: of a locked store neither head nor pages are known.
+    bool damaged = info.state == STORE_OPEN && (!info.head_ok || info.check_result == ERR_CORRUPT);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "state",
+                     store_state_name(info.state), "notes", (json_int_t)info.notes, "db_bytes",
+                     (json_int_t)info.db_bytes, "wal_bytes", (json_int_t)info.wal_bytes,
+                     "schema_version", (json_int_t)info.schema_version, "dek_epoch",
+                     (json_int_t)info.dek_epoch, "read_only", info.read_only, "rotation_running",
+                     info.rotation_running, "damaged", damaged);
 }
 
 static json_int_t figure(atomic_uint_fast64_t *value) {

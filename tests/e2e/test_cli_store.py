@@ -171,7 +171,9 @@ def test_a_passphrase_locks_and_opens():
         slots = data(w, "key", "list")["slots"]
         assert "passphrase" in json.dumps(slots) and "grey" not in json.dumps(slots)
         run(w, "key", "lock")
-        assert data(w, "status", code=DEGRADED)["store"]["state"] == "locked"
+        locked = data(w, "status", code=DEGRADED)["store"]
+        assert locked["state"] == "locked" and locked["damaged"] is False, locked
+        assert "damage" not in run(w, "status", code=DEGRADED)[0]  # nobody is sent to repair for that
         _, err = run(w, "memory", "recall", "door", code=AGAIN)
         assert "unlock" in err, err
         run(w, "key", "unlock", input=b"three quiet grey herons\n", code=FAILED)
