@@ -155,9 +155,10 @@ int cli_run_key_file(const struct cli_line *line) {
 }
 
 int cli_run_key_rotate(const struct cli_line *line) {
-    return simple(line, "key rotate",
-                  "a new key is in use; what the old one sealed is sealed anew in the background "
-                  "(paired status)");
+    return simple(
+        line, "key rotate",
+        "a new key is in use; what older ones sealed is sealed anew when nothing was asked "
+        "for a minute (paired status)");
 }
 
 int cli_run_key_lock(const struct cli_line *line) {

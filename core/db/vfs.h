@@ -85,6 +85,9 @@ int vfs_accept(struct vfs *v, struct err *err);
 // pages and says how many are left; finish checkpoints the log away and deletes the old keys.
 // Interruptible by SIGKILL at any point; begin again and go on. Readers are not stopped.
 int vfs_rotate_begin(struct vfs *v, struct err *err);
+// The same with a new epoch in any case: whoever knows the newest one, too, cannot read what is
+// written from here on. ERR_LIMIT: KEYRING_EPOCHS_MAX of them are still in use.
+int vfs_rotate_anew(struct vfs *v, struct err *err);
 int vfs_rotate_step(struct db *db, int64_t pages, int64_t *ret_left, struct err *err);
 // ERR_BUSY: a reader still needs the log, or pages are left; step and try again.
 int vfs_rotate_finish(struct db *db, struct err *err);

@@ -32,7 +32,7 @@ static int count_old(struct vfs *v, int64_t *ret) {
     return 0;
 }
 
-int vfs_rotate_begin(struct vfs *v, struct err *err) {
+static int begin(struct vfs *v, bool anew, struct err *err) {
     uint32_t epochs[KEYRING_EPOCHS_MAX], newest = 0;
     if (v->flags & VFS_BACKUP)
         return err_set(err, ERR_INVAL, "a backup's key does not rotate");
@@ -40,7 +40,7 @@ int vfs_rotate_begin(struct vfs *v, struct err *err) {
     if (n == 0)
         return err_set(err, ERR_LOCKED, "the store is locked; run: paired key unlock");
     newest = epochs[n - 1];
-    int r = n > 1 ? 0 : keyring_epoch_add(v->keys, &newest, err); // or goes on with one begun
+    int r = n > 1 && !anew ? 0 : keyring_epoch_add(v->keys, &newest, err);
     if (r < 0)
         return r;
     (void)pthread_mutex_lock(&v->fresh_lock);
@@ -49,6 +49,14 @@ int vfs_rotate_begin(struct vfs *v, struct err *err) {
     int e = count_old(v, &v->turn_left);
     (void)pthread_mutex_unlock(&v->fresh_lock);
     return e ? err_errno(err, e, "%s cannot be read", v->path) : 0;
+}
+
+int vfs_rotate_begin(struct vfs *v, struct err *err) {
+    return begin(v, false, err);
+}
+
+int vfs_rotate_anew(struct vfs *v, struct err *err) {
+    return begin(v, true, err);
 }
 
 // ------------------------------------------------------------------------------------- one step
@@ -233,6 +241,7 @@ int vfs_rotate_finish(struct db *db, struct err *err) {
         return r;
     (void)pthread_mutex_lock(&v->fresh_lock);
     int e = v->turn_pending ? EBUSY : count_old(v, &left);
+    uint32_t current = atomic_load(&v->epoch); // that nothing is left under another one than
     v->turn_left = left;
     (void)pthread_mutex_unlock(&v->fresh_lock);
     if (e)
@@ -240,7 +249,7 @@ int vfs_rotate_finish(struct db *db, struct err *err) {
     if (left > 0)
         return err_set(err, ERR_BUSY, "%lld pages are still under an older key", (long long)left);
     size_t n = keyring_epochs(v->keys, epochs, KEYRING_EPOCHS_MAX);
-    for (size_t i = 0; i + 1 < n && r == 0; i++) {
+    for (size_t i = 0; i + 1 < n && epochs[i] < current && r == 0; i++) {
         r = keyring_epoch_remove(v->keys, epochs[i], err);
         if (r == 0)
             page_keys_retire(v, epochs[i]);

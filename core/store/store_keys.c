@@ -51,8 +51,20 @@ static int remove_slots(struct keyring *k, const struct slots *slots, struct err
     return 0;
 }
 
+// Before anything is changed: whether a new data key can follow. Housekeeping makes room.
+static int has_room(struct store *s, struct err *err) {
+    uint32_t epochs[KEYRING_EPOCHS_MAX];
+    return keyring_epochs(s->keys, epochs, KEYRING_EPOCHS_MAX) < KEYRING_EPOCHS_MAX
+               ? 0
+               : err_set(err, ERR_BUSY,
+                         "%d data keys are in use; older ones go when nothing was asked for a "
+                         "minute: try again then (paired status)",
+                         KEYRING_EPOCHS_MAX);
+}
+
 // A new passphrase replaces the old ones. An old store.keys put back would open with what it had
-// then, so the data keys are replaced too: housekeeping does the work.
+// then, so the data keys are replaced too, also while that of an earlier change is under way:
+// housekeeping does the work.
 static int passphrase(struct store *s, const char *pass, size_t n, bool only, bool both,
                       struct err *err) {
     static const char *const passphrases[] = {"passphrase", "passphrase+key-file", NULL};
@@ -68,7 +80,7 @@ static int passphrase(struct store *s, const char *pass, size_t n, bool only, bo
     if (r == 0)
         r = remove_slots(s->keys, &files, err);
     if (r == 0 && (old.count || files.count))
-        r = vfs_rotate_begin(s->vfs, err);
+        r = vfs_rotate_anew(s->vfs, err);
     return r;
 }
 
@@ -77,7 +89,9 @@ int store_key_passphrase(struct store *s, const char *pass, size_t n, bool only,
     int r = store_upkeep_begin_write(s, err);
     if (r < 0)
         return r;
-    r = passphrase(s, pass, n, only, both, err);
+    r = has_room(s, err);
+    if (r == 0)
+        r = passphrase(s, pass, n, only, both, err);
     store_upkeep_end(s);
     return r;
 }
@@ -109,9 +123,11 @@ int store_key_remove(struct store *s, int64_t slot, struct err *err) {
     int r = store_upkeep_begin_write(s, err);
     if (r < 0)
         return r;
-    r = keyring_remove(s->keys, slot, err);
+    r = has_room(s, err);
     if (r == 0)
-        r = vfs_rotate_begin(s->vfs, err); // what was removed may have leaked: that is why
+        r = keyring_remove(s->keys, slot, err);
+    if (r == 0)
+        r = vfs_rotate_anew(s->vfs, err); // what was removed may have leaked: that is why
     store_upkeep_end(s);
     return r;
 }
@@ -120,7 +136,9 @@ int store_key_rotate(struct store *s, struct err *err) {
     int r = store_upkeep_begin_write(s, err);
     if (r < 0)
         return r;
-    r = vfs_rotate_begin(s->vfs, err);
+    r = has_room(s, err);
+    if (r == 0)
+        r = vfs_rotate_anew(s->vfs, err);
     store_upkeep_end(s);
     return r;
 }

@@ -79,6 +79,62 @@ static void a_new_passphrase_replaces_the_old_one_and_asks_for_new_data_keys(voi
     store_close(s);
 }
 
+// What knew the first new key, too (a copy of store.keys made in between), reads nothing that is
+// written after the second change.
+static void each_change_has_a_data_key_of_its_own(void **state) {
+    (void)state;
+    const struct note note = {.text = "written between two changes", .text_bytes = 27};
+    char uid[NOTE_UID_BYTES];
+    int64_t id = 0;
+    struct store_info before, between, after;
+    struct store *s = open_store(scratch.dir);
+    assert_int_equal(store_info(s, &before, NULL), 0);
+    assert_int_equal(set_passphrase(s, first, true, false), 0);
+    assert_int_equal(store_key_file(s, NULL), 0);
+    assert_int_equal(remember(s, &note, NULL, uid), 0);
+    assert_int_equal(store_info(s, &between, NULL), 0);
+    assert_true(between.rotation_running);
+    assert_int_equal(between.dek_epoch, before.dek_epoch + 1);
+    assert_int_equal(slots(s, "passphrase", &id), 1);
+    assert_int_equal(store_key_remove(s, id, NULL), 0);
+    assert_int_equal(store_info(s, &after, NULL), 0);
+    assert_int_equal(after.dek_epoch, between.dek_epoch + 1);
+    s = reopen(s);
+    for (int i = 0; i < 50 && after.rotation_running; i++) {
+        assert_int_equal(store_housekeep(s, NULL), 0);
+        assert_int_equal(store_info(s, &after, NULL), 0);
+    }
+    assert_false(after.rotation_running);
+    assert_int_equal(after.dek_epoch, between.dek_epoch + 1);
+    assert_true(has_note(s, uid));
+    assert_int_equal(store_check(s, NULL, NULL, NULL, NULL), 0);
+    store_close(s);
+}
+
+static void without_room_for_a_data_key_nothing_is_changed(void **state) {
+    (void)state;
+    struct store_info info;
+    struct store *s = open_store(scratch.dir);
+    int64_t id = 0;
+    assert_int_equal(set_passphrase(s, first, false, false), 0);
+    assert_int_equal(slots(s, "passphrase", &id), 1);
+    for (int i = 1; i < KEYRING_EPOCHS_MAX; i++)
+        assert_int_equal(store_key_rotate(s, NULL), 0);
+    assert_int_equal(store_key_rotate(s, NULL), ERR_BUSY);
+    assert_int_equal(store_key_remove(s, id, NULL), ERR_BUSY);
+    assert_int_equal(set_passphrase(s, second, true, false), ERR_BUSY);
+    assert_int_equal(slots(s, "passphrase", NULL), 1);
+    assert_int_equal(store_info(s, &info, NULL), 0);
+    for (int i = 0; i < 50 && info.rotation_running; i++) {
+        assert_int_equal(store_housekeep(s, NULL), 0);
+        assert_int_equal(store_info(s, &info, NULL), 0);
+    }
+    assert_false(info.rotation_running);
+    assert_int_equal(store_key_remove(s, id, NULL), 0);
+    assert_int_equal(slots(s, "passphrase", NULL), 0);
+    store_close(s);
+}
+
 static void both_factors_are_needed_together(void **state) {
     (void)state;
     struct store *s = open_store(scratch.dir);
@@ -160,6 +216,8 @@ int main(void) {
         TEST(a_new_store_has_a_key_file_and_asks_nothing),
         TEST(a_passphrase_beside_the_key_file_is_not_needed),
         TEST(a_new_passphrase_replaces_the_old_one_and_asks_for_new_data_keys),
+        TEST(each_change_has_a_data_key_of_its_own),
+        TEST(without_room_for_a_data_key_nothing_is_changed),
         TEST(both_factors_are_needed_together),
         TEST(the_recovery_words_open_the_store),
         TEST(the_key_file_can_come_back),
