@@ -49,10 +49,17 @@ static int forget_kept(struct call *call, struct err *err) {
     return s ? store_write(s, NULL, write_nothing, NULL, NULL, NULL, err) : ERR_IO;
 }
 
+// An answer that is bad is not given again.
+static int drop_kept(struct call *call, const uint8_t *key, struct err *err) {
+    struct store *s = call->services->store(call->services, err);
+    return s ? answers_forget(s, key, err) : ERR_IO;
+}
+
 int models_why_judge(struct call *call, const void *input, struct answer *answer, struct err *err) {
     static const char *const names[] = {"", "good", "bad", "forget"};
     const struct judge_input *in = input;
-    char id[41], said[9], model[MODEL_WHY_NAME_BYTES];
+    struct model_judged judged = {0};
+    char id[41], said[9];
     int r = models_copy("id", in->id, id, sizeof id, err);
     if (r == 0)
         r = models_copy("verdict", in->verdict, said, sizeof said, err);
@@ -64,9 +71,14 @@ int models_why_judge(struct call *call, const void *input, struct answer *answer
     if (r == 0 && verdict == MODEL_OPINION_FORGET)
         r = forget_kept(call, err);
     if (r == 0)
-        r = model_whys_judge(call->services->whys, id, verdict, model, err);
+        r = model_whys_judge(call->services->whys, id, verdict, &judged, err);
+    if (r == 0 && judged.drop)
+        r = drop_kept(call, judged.key, err);
     return r < 0 ? r
-                 : admin_answer(answer, json_pack("{ss ss}", "verdict", said, "model", model), err);
+                 : admin_answer(answer,
+                                json_pack("{ss ss sb sb}", "verdict", said, "model", judged.model,
+                                          "learned", judged.learned, "dropped", judged.drop),
+                                err);
 }
 
 int models_why_list(struct call *call, const void *input, struct answer *answer, struct err *err) {

@@ -20,7 +20,8 @@ static void put_candidate(const json_t *c) {
     if (json_object_get(c, "likely"))
         cli_out(" %.0f %% likely to be right,", 100 * figure(c, "likely"));
     if (cli_models_number(c, "learned"))
-        cli_out(" as %lld answers taught,", cli_models_number(c, "learned"));
+        cli_out(" as %lld answer%s taught,", cli_models_number(c, "learned"),
+                cli_models_number(c, "learned") == 1 ? "" : "s");
     cli_out(" $%.4f", figure(c, "usd"));
     if (json_object_get(c, "likely"))
         cli_out(", $%.4f to a solved task", figure(c, "usd_to_solved"));
@@ -72,7 +73,9 @@ static void put_tries(const json_t *w) {
     cli_out("%s%s", json_array_size(tries) ? "; " : "", cli_models_word(w, "status"));
     if (*cli_models_word(w, "fault"))
         cli_out(" (%s)", cli_models_word(w, "fault"));
-    if (strcmp(cli_models_word(w, "status"), "ok") == 0)
+    if (cli_models_number(w, "kept_ms")) // nothing was used; what it saved: paired usage
+        cli_out(" after %lld ms", cli_models_number(w, "took_ms"));
+    else if (strcmp(cli_models_word(w, "status"), "ok") == 0)
         cli_out(" after %lld ms: %lld tokens in, %lld from the cache, %lld out, $%.4f",
                 cli_models_number(w, "took_ms"),
                 cli_models_number(u, "input") + cli_models_number(u, "cache_write"),
@@ -157,11 +160,13 @@ static int judge(const struct cli_line *line, const char *verdict) {
     }
     if (strcmp(verdict, "forget") == 0) {
         cli_out("What the router had learned from answers is forgotten.\n");
-    } else {
+    } else if (json_is_true(json_object_get(found, "learned"))) {
         cli_out("The router learns that ");
         cli_models_put(cli_models_word(found, "model"));
         cli_out(" was %s there.\n", strcmp(verdict, "good") == 0 ? "right" : "wrong");
     }
+    if (json_is_true(json_object_get(found, "dropped")))
+        cli_out("The answer is not given again: the same request asks a backend.\n");
     json_decref(found);
     return CLI_OK;
 }

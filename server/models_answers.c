@@ -119,6 +119,7 @@ static void note(struct model_run *run) {
     struct model_why w = {.at_ms = model_now_ms(),
                           .stage = MODEL_WHY_KEPT,
                           .kept_ms = a->kept_ms,
+                          .kept = true,
                           .chosen = MODEL_WHY_SHOWN_MAX,
                           .tries = 1};
     (void)snprintf(w.purpose, sizeof w.purpose, "%s", run->purpose);
@@ -127,6 +128,7 @@ static void note(struct model_run *run) {
     (void)snprintf(w.tried[0].backend, sizeof w.tried[0].backend, "%.95s", a->backend);
     (void)snprintf(w.tried[0].model, sizeof w.tried[0].model, "%.95s", a->model);
     w.tried[0].over = true;
+    memcpy(w.kept_key, run->exact.key, sizeof w.kept_key);
     run->why = model_whys_add(run->m->services->whys, &w);
 }
 
@@ -300,6 +302,16 @@ static int fill(struct model_run *run, struct kept_answer *a) {
     return n < (int)sizeof a->backend && k < (int)sizeof a->model ? 0 : ERR_LIMIT;
 }
 
+// Whoever says later that it is bad has it dropped.
+static void note_kept(struct model_run *run) {
+    struct model_why *why = model_whys_enter(run->m->services->whys, run->why);
+    if (!why)
+        return;
+    why->kept = true;
+    memcpy(why->kept_key, run->exact.key, sizeof why->kept_key);
+    model_whys_leave(run->m->services->whys);
+}
+
 void model_exact_keep(struct model_run *run) {
     struct keeping *k = worth_keeping(run) ? mem_zalloc(sizeof *k) : NULL;
     if (!k)
@@ -307,6 +319,7 @@ void model_exact_keep(struct model_run *run) {
     k->m = run->m;
     k->generation = run->exact.generation;
     memcpy(k->key, run->exact.key, sizeof k->key);
+    note_kept(run);
     run->m->exact_writing++;
     if (fill(run, &k->answer) < 0 ||
         pool_submit(run->m->pool, POOL_NORMAL, keep_run, keep_done, k, NULL) < 0)

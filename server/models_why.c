@@ -171,7 +171,10 @@ static int judge(struct model_whys *w, struct model_why *why, enum model_opinion
         return err_set(err, ERR_INVAL, "that request has no whole answer to be judged");
     if (why && !why->looked)
         return err_set(err, ERR_INVAL,
-                       "there was no choice between models: nothing can be learned from that one");
+                       why->kept_ms
+                           ? "that answer came from the cache: nothing can be learned from it"
+                           : "there was no choice between models: nothing can be learned from "
+                             "that one");
     struct model_opinion_letter *letter = mem_alloc(sizeof *letter);
     if (!letter)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -191,8 +194,8 @@ static int judge(struct model_whys *w, struct model_why *why, enum model_opinion
 }
 
 int model_whys_judge(struct model_whys *w, const char *id, enum model_opinion verdict,
-                     char ret_model[MODEL_WHY_NAME_BYTES], struct err *err) {
-    *ret_model = '\0';
+                     struct model_judged *ret, struct err *err) {
+    *ret = (struct model_judged){0};
     (void)pthread_mutex_lock(&w->lock);
     uint64_t number = verdict == MODEL_OPINION_FORGET ? 0 : number_of(w, id);
     struct model_why *why = w->all && number ? &w->all[number % MODEL_WHYS_MAX] : NULL;
@@ -202,9 +205,15 @@ int model_whys_judge(struct model_whys *w, const char *id, enum model_opinion ve
                     "no such request: the latest %d of the running engine are known",
                     MODEL_WHYS_MAX);
     } else {
-        r = judge(w, why, verdict, err);
+        ret->drop = why && why->kept && verdict == MODEL_OPINION_BAD;
+        ret->learned = !ret->drop || why->looked;
+        r = ret->learned ? judge(w, why, verdict, err) : 0;
+        if (r == 0 && why && ret->drop) {
+            memcpy(ret->key, why->kept_key, sizeof ret->key);
+            why->verdict = verdict;
+        }
         if (r == 0 && why)
-            (void)snprintf(ret_model, MODEL_WHY_NAME_BYTES, "%s", why->tried[why->tries - 1].model);
+            (void)snprintf(ret->model, sizeof ret->model, "%s", why->tried[why->tries - 1].model);
     }
     (void)pthread_mutex_unlock(&w->lock);
     return r;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/route/route_choose.h"
+#include "core/store/answers.h"
 #include "server/models_look.h"
 
 #include <jansson.h>
@@ -46,6 +47,8 @@ struct model_why {
     uint64_t number; // 0: this place is free
     int64_t at_ms, took_ms;
     int64_t kept_ms; // since when the answer was kept that was given again; 0: a backend was asked
+    bool kept;       // the answer is given again; by this key
+    uint8_t kept_key[ANSWER_KEY_BYTES];
     char purpose[32], agent[32], asked[MODEL_WHY_NAME_BYTES];
     enum model_why_stage stage;
     enum model_why_state status;
@@ -75,10 +78,16 @@ struct model_why *model_whys_enter(struct model_whys *w, uint64_t number);
 void model_whys_leave(struct model_whys *w);
 // What the user says of the answer of one ("" the last one), or MODEL_OPINION_FORGET with any id:
 // goes to the router behind the mailbox. ERR_NOT_FOUND; ERR_INVAL: it has no answer, or there was
-// no choice between models, so that nothing can be learned of it; ERR_BUSY. On success *ret_model
-// is the model, "" with FORGET.
+// no choice between models, so that nothing can be learned of it (that a kept answer is bad can be
+// said all the same); ERR_BUSY.
+struct model_judged {
+    char model[MODEL_WHY_NAME_BYTES]; // "" with FORGET
+    bool learned;
+    bool drop; // a bad answer that is kept: the caller throws the one of this key away
+    uint8_t key[ANSWER_KEY_BYTES];
+};
 int model_whys_judge(struct model_whys *w, const char *id, enum model_opinion verdict,
-                     char ret_model[MODEL_WHY_NAME_BYTES], struct err *err);
+                     struct model_judged *ret, struct err *err);
 // Main loop: where verdicts go (struct model_opinion_letter, mem_free); NULL nowhere any more.
 struct mailbox;
 void model_whys_link(struct model_whys *w, struct mailbox *verdicts);

@@ -236,6 +236,19 @@ int answers_drop(struct store *s, struct err *err) {
     return store_side_drop(s, &s->answers, err);
 }
 
+int answers_forget(struct store *s, const uint8_t key[ANSWER_KEY_BYTES], struct err *err) {
+    const struct db_value of = db_blob(key, ANSWER_KEY_BYTES);
+    struct db *db = NULL;
+    if (!store_side_there(s, &s->answers))
+        return 0;
+    int r = store_side_get(s, &s->answers, &db, err);
+    if (r < 0)
+        return r;
+    r = db_run(db, "DELETE FROM answer WHERE key = ?1", &of, 1, err);
+    store_side_put(s, &s->answers, db, r);
+    return r;
+}
+
 int answers_clear(struct store *s, struct err *err) {
     int r = store_enter(s, err);
     if (r < 0)

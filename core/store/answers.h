@@ -49,6 +49,9 @@ int answers_put(struct store *s, const uint8_t key[ANSWER_KEY_BYTES], uint64_t g
 int answers_get(struct store *s, const uint8_t key[ANSWER_KEY_BYTES], int64_t since_ms,
                 int64_t now_ms, struct kept_answer *ret, struct err *err);
 
+// Throws one away, if it is there.
+int answers_forget(struct store *s, const uint8_t key[ANSWER_KEY_BYTES], struct err *err);
+
 struct answers_info {
     int64_t entries, bytes, file_bytes;
     int64_t oldest_ms, newest_ms; // 0 without any

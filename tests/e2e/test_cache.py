@@ -70,6 +70,24 @@ def test_the_same_request_is_answered_from_the_cache():
             ask(g, other, False)
 
 
+def test_a_bad_answer_is_not_given_again():
+    with Gate([Backend()], settings=ON) as g:
+        other = dict(ASK, max_tokens=99)
+        same(g, ASK)
+        same(g, other)
+        hit = ask(g, ASK, True)[0]["x-paired-route"]
+        g.paired("why", hit, "--good", code=1)  # nothing can be learned from it
+        said = json.loads(g.paired("why", hit, "--bad", "--json"))
+        assert said["dropped"] is True and said["learned"] is False, said
+        assert json.loads(g.paired("why", hit, "--json"))["verdict"] == "bad"
+        first = ask(g, ASK, False)[0]["x-paired-route"]
+        kept(g, 2)
+        assert "not given again" in g.paired("why", first, "--bad")  # by the request that kept it, too
+        assert info(g)["entries"] == 1
+        ask(g, ASK, False)
+        ask(g, other, True)
+
+
 def test_only_what_asks_for_the_same_words_is_kept():
     with Gate([Backend(tool=None)], settings=ON) as g:
         without = {k: v for k, v in ASK.items() if k != "temperature"}
@@ -251,7 +269,8 @@ def test_it_grows_no_larger_than_its_limit():
             p.wait_until(lambda: info(g)["entries"] >= min(i + 1, (1 << 20) // (n + 512)), 30, "it is kept")
         found = info(g)
         assert found["entries"] == (1 << 20) // (n + 512), (found, n)
-        ask(g, dict(ASK, max_tokens=1011), True)   # the newest
+        newest = dict(ASK, max_tokens=1011)  # full before it was there: the count does not tell that it is kept
+        p.wait_until(lambda: g.post(newest)[1].get("x-paired-cache") == "hit", 30, "the newest is kept")
         ask(g, dict(ASK, max_tokens=1000), False)  # the oldest
     with Gate([Backend(text * 2)], settings=ON + (("models.cache_mb", "1"),)) as g:  # larger than its share
         for _ in range(2):

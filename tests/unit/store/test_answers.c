@@ -124,6 +124,22 @@ static void a_second_one_of_the_same_key_takes_its_place(void **state) {
     assert_int_equal(info(s).oldest_ms, NOW + 5);
 }
 
+static void one_is_forgotten_and_the_others_stay(void **state) {
+    struct store *s = store_of(state);
+    const struct put other = {"other", 100, NOW, 1 << 20};
+    uint8_t key[ANSWER_KEY_BYTES];
+    key_of(s, "one", key);
+    assert_int_equal(answers_forget(s, key, NULL), 0);
+    assert_int_equal(info(s).file_bytes, 0); // nothing was ever kept
+    assert_int_equal(put(s, &one), 1);
+    assert_int_equal(put(s, &other), 1);
+    assert_int_equal(answers_forget(s, key, NULL), 0);
+    assert_false(found(s, "one", 0, NOW));
+    assert_true(found(s, "other", 0, NOW));
+    assert_int_equal(info(s).bytes, 100 + ANSWER_ROW_BYTES);
+    assert_int_equal(answers_forget(s, key, NULL), 0); // said twice
+}
+
 static void the_oldest_make_room_and_the_sum_is_never_above_the_limit(void **state) {
     struct store *s = store_of(state);
     char name[16];
@@ -259,6 +275,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(one_is_found_by_its_key_for_its_time),
         TEST(a_second_one_of_the_same_key_takes_its_place),
+        TEST(one_is_forgotten_and_the_others_stay),
         TEST(the_oldest_make_room_and_the_sum_is_never_above_the_limit),
         TEST(what_is_too_large_or_empty_is_refused),
         TEST(expired_ones_go_with_housekeeping_and_the_last_one_takes_the_file),
