@@ -108,9 +108,11 @@ int cli_run_backends_add(const struct cli_line *line) {
     }
     const char *env = cli_models_word(json_object_get(found, "key"), "env");
     const char *value = *env ? getenv(env) : NULL;
-    cli_note("%s is at %s; nothing goes there until: paired consent grant %s",
-             cli_models_word(found, "name"), cli_models_word(found, "url"),
-             cli_models_word(found, "name"));
+    const char *name = cli_models_word(found, "name"), *url = cli_models_word(found, "url");
+    if (cli_given(line, "replace")) // its grants stay, unless the place is another one
+        cli_note("%s is at %s; what may go there: paired backends", name, url);
+    else
+        cli_note("%s is at %s; nothing goes there until: paired consent grant %s", name, url, name);
     if (*env && !(value && *value))
         cli_note("its key comes from %s, which is not set here", env);
     json_decref(found);

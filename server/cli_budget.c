@@ -106,17 +106,31 @@ static int run_own(const struct cli_line *line) {
 
 // --- of all of them
 
+static const char *wanted(const struct cli_line *line, const char *option) {
+    return cli_given(line, "clear") ? "0" : cli_value(line, option);
+}
+
+// Both are looked at before one is written. These are settings, and those are whole numbers.
+static bool whole_dollars(const struct cli_line *line, const char *option) {
+    const char *value = wanted(line, option);
+    json_int_t micro = 0;
+    if (!value)
+        return true;
+    if (!read_dollars(option, value, &micro))
+        return false;
+    if (!value[strspn(value, "0123456789")])
+        return true;
+    cli_error("--%s %s: the limit of all folders is in whole dollars; of one folder, as 0.50: "
+              "--workspace DIR",
+              option, value);
+    return false;
+}
+
 static int set_budget(const struct cli_line *line, const char *option, const char *key) {
     char path[CLI_CONFIG_PATH_MAX];
     struct err err = {0};
-    struct conf *checked = NULL;
-    const char *value = cli_given(line, "clear") ? "0" : cli_value(line, option);
-    int r = value ? conf_new(&checked, &err) : 0;
-    if (value && r == 0)
-        r = conf_set(checked, key, value, CONF_USER, NULL, &err);
-    conf_free(checked);
-    if (value && r == 0)
-        r = cli_config_path(line, path, &err);
+    const char *value = wanted(line, option);
+    int r = value ? cli_config_path(line, path, &err) : 0;
     if (value && r == 0)
         r = conf_file_set(path, key, value, &err);
     return r < 0 ? cli_fail(r, &err, line->json) : CLI_OK;
@@ -172,6 +186,8 @@ int cli_run_budget(const struct cli_line *line) {
         return cli_error("--clear removes both limits: leave out --day and --month"), CLI_USAGE;
     if (line->workspace)
         return run_own(line);
+    if (!whole_dollars(line, "day") || !whole_dollars(line, "month"))
+        return CLI_USAGE;
     int code = set_budget(line, "day", "models.budget_day_usd");
     if (code == CLI_OK)
         code = set_budget(line, "month", "models.budget_month_usd");

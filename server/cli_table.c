@@ -463,8 +463,8 @@ const struct cli_command cli_commands[] = {
      .run = cli_run_budget,
      .help = "Show or set what may be spent.",
      .details = "With --workspace: of that folder alone (`.` is the one you are in), beside the "
-                "limits for all of them; whichever is reached first counts. Exit status 3: a limit "
-                "is reached.",
+                "limits for all of them, which are whole dollars; whichever is reached first "
+                "counts. Exit status 3: a limit is reached.",
      .options = budget_options,
      .examples = "  paired budget --day 5 --month 50\n  paired budget --workspace . --day 0.50\n"},
     // --- the store

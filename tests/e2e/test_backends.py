@@ -254,7 +254,10 @@ def test_usage_and_budget_of_nothing():
         run(w, "budget", "--day", "5", "--month", "50")
         found = data(w, "budget")
         assert found["day"]["limit_usd"] == 5 and found["month"]["limit_usd"] == 50 and found["policy"] == "balanced"
-        run(w, "budget", "--day", "-1", code=FAILED)
+        for wrong in ("-1", "abc", "0.50", "1000001"):
+            _, err = run(w, "budget", "--month", "7", "--day", wrong, code=USAGE)
+            assert "--day" in err and ("--workspace" in err) == (wrong == "0.50"), err
+        assert data(w, "budget")["month"]["limit_usd"] == 50, "half of it was set"
         assert run(w, "config", "get", "models.budget_day_usd")[0].strip() == "5"
 
 
