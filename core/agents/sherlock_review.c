@@ -89,6 +89,16 @@ static bool mentioned_outside(const struct snapshot *s, uint32_t file, const cha
     return n > 64;
 }
 
+// REGISTER(Yield) may make RM_Yield: a macro of C pastes names together, and only their ends are
+// mentioned.
+static bool may_be_pasted(const struct snapshot *s, const char *name) {
+    struct mention m;
+    for (const char *at = strchr(name, '_'); at; at = strchr(at + 1, '_'))
+        if (at[1] && snapshot_mentions(s, at + 1, strlen(at + 1), &m, 1))
+            return true;
+    return false;
+}
+
 // Nothing of the file is mentioned by any other: it is not reached by names (an entry of its own, a
 // plug-in, an exercise), so that one of its names is not says nothing.
 static bool is_island(const struct snapshot *s, uint32_t file) {
@@ -117,7 +127,8 @@ static int dead_export(const struct snapshot *s, uint32_t file, uint32_t symbol,
         if (m[i].file != file || facts_ref(facts, m[i].ref)->scope != symbol + 1)
             return 0;
     if (n > 4 || !diff_touches(x->diff, x->file, y->line, y->line) ||
-        is_declared_elsewhere(s, file, name) || is_macro(s, x->lang, name) || is_island(s, file))
+        is_declared_elsewhere(s, file, name) || is_macro(s, x->lang, name) ||
+        (x->lang == LANG_C && may_be_pasted(s, name)) || is_island(s, file))
         return 0;
     AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
     if (snapshot_text(s, file, &text, NULL) < 0 || // it changed meanwhile

@@ -141,6 +141,10 @@ def read_table(path):
     return lines[1:]
 
 
+def why(e):
+    return (e.stderr.decode("utf8", "replace") if isinstance(e, subprocess.CalledProcessError) else str(e)).strip()[-100:]
+
+
 def draw(args):
     done = {row[1] for table in args.without for row in read_table(table)}
     rows, folders = [], args.folders
@@ -150,7 +154,7 @@ def draw(args):
             try:
                 known = [c for c in candidates(folder) if c[:12] not in done]
             except subprocess.CalledProcessError as e:
-                print("%s left out: %s" % (name_of(folder), e.stderr.decode("utf8", "replace").strip()[:100]), flush=True)
+                print("%s left out: %s" % (name_of(folder), why(e)), flush=True)
                 continue
             chosen = set(random.Random("%d/%s" % (args.seed, name_of(folder))).sample(sorted(known), min(wanted, len(known))))
             root = bench.open(folder)
@@ -158,8 +162,8 @@ def draw(args):
             for commit in (c for c in known if c in chosen):
                 try:
                     found.append(review_commit(bench, root, name_of(folder), commit, detail))
-                except subprocess.CalledProcessError as e:  # a copy of the repository without that file's content
-                    print("%s %s left out: %s" % (name_of(folder), commit[:12], e.stderr.decode("utf8", "replace").strip()[:100]), flush=True)
+                except (subprocess.CalledProcessError, RuntimeError) as e:  # a copy of the repository without that file's content
+                    print("%s %s left out: %s" % (name_of(folder), commit[:12], why(e)), flush=True)
             rows += [row for some in found for row in some]
             print("%-32s %3d commits, %3d with findings, %4d findings" % (name_of(folder), len(found), sum(r[0][2] != "-" for r in found),
                                                                           sum(row[2] != "-" for some in found for row in some)), flush=True)

@@ -85,7 +85,11 @@ def test_exports_that_nobody_uses():
     used = {"b.c": "int use(void) { return get(); }\n"}
     made = "int get(void)\n{\n    return 1;\n}\n%s(list)\n{\n    return 2;\n}\n"
     assert review({"a.c": "int a;\n", **used}, {"a.c": made % "MAKE_GET"}) == []
-    assert review({"a.c": "int a;\n", **used}, {"a.c": made % "int make_get"}) == [("dead-export", "a.c", 5)]
+    assert review({"a.c": "int a;\n", **used}, {"a.c": made % "int make_get"}) == []
+    assert review({"a.c": "int a;\n", **used}, {"a.c": made % "int make_set"}) == [("dead-export", "a.c", 5)]
+    # Or one that pastes their names together.
+    register = {"c.c": "#define REGISTER(name) add(#name, module_##name)\nvoid all(void) { REGISTER(Yield); }\n", **used}
+    assert review({"a.c": "int a;\n", **register}, {"a.c": made % "int module_Yield"}) == []
     assert review({"a.c": "\n"}, {"a.h": "typedef struct _pending {\n    int a;\n} pending;\nint use(pending *p);\n"}) == []
     # Others give it a name of their own.
     assert review({"a.js": "x = 1;\n"}, {"a.js": "x = 1;\nmodule.exports = function unheard_of() {\n  return x;\n};\n"}) == []
