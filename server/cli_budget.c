@@ -62,9 +62,13 @@ static bool read_dollars(const char *option, const char *value, json_int_t *ret)
     return true;
 }
 
+static const char *wanted(const struct cli_line *line, const char *option) {
+    return cli_given(line, "clear") ? "0" : cli_value(line, option);
+}
+
 static bool put_limit(const struct cli_line *line, const char *option, const char *flag,
                       json_t *arguments) {
-    const char *value = cli_given(line, "clear") ? "0" : cli_value(line, option);
+    const char *value = wanted(line, option);
     json_int_t micro = 0;
     if (!value)
         return true;
@@ -105,10 +109,6 @@ static int run_own(const struct cli_line *line) {
 }
 
 // --- of all of them
-
-static const char *wanted(const struct cli_line *line, const char *option) {
-    return cli_given(line, "clear") ? "0" : cli_value(line, option);
-}
 
 // Both are looked at before one is written. These are settings, and those are whole numbers.
 static bool whole_dollars(const struct cli_line *line, const char *option) {
