@@ -202,6 +202,15 @@ def test_a_wrong_key_does_not_lock_a_backend_out():
         assert counts(g) == [3]
 
 
+def restart(g, how):
+    engine = g.world.engine_pid()
+    os.kill(engine, how)
+    p.wait_until(lambda: not os.path.exists("/proc/%d" % engine), 30, "the engine's end")
+    g.holder.stdin.close()
+    g.holder.wait(20)
+    g.hold()
+
+
 def test_a_spent_quota_is_known_after_a_restart():
     for how in (signal.SIGTERM, signal.SIGKILL):
         with Gate([Backend("spent", plan=[QUOTA]), Backend("fresh")], settings=(NOT_BY_CHANCE,)) as g:
@@ -212,29 +221,14 @@ def test_a_spent_quota_is_known_after_a_restart():
             assert counts(g)[0] == 1
             if how == signal.SIGKILL:
                 time.sleep(15)  # MODEL_KEEP_MS and the write
-            engine = g.world.engine_pid()
-            os.kill(engine, how)
-            p.wait_until(lambda: not os.path.exists("/proc/%d" % engine), 30, "the engine's end")
-            g.holder.stdin.close()
-            g.holder.wait(20)
-            g.hold()
+            restart(g, how)
             for i in range(20):
                 assert b"fresh" in g.post(ask("auto", "Another question %d" % i))[2]
             assert counts(g)[0] == 1, (how, counts(g))
 
 
-
 def question(n):
     return ask("auto", "Explain how the borrow checker treats closures, example %d" % n)
-
-
-def restart(g, how):
-    engine = g.world.engine_pid()
-    os.kill(engine, how)
-    p.wait_until(lambda: not os.path.exists("/proc/%d" % engine), 30, "the engine's end")
-    g.holder.stdin.close()
-    g.holder.wait(20)
-    g.hold()
 
 
 def chosen(g, n):
