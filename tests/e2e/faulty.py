@@ -1,9 +1,12 @@
 """A model backend of any of the four families that fails as it is told, at the level of bytes.
 
 `answers` maps a case (the first number in the last user message) to what is right: text, thoughts, tool calls. A request
-that ends with an assistant's turn is gone on with from there. `faults(case, attempt)` names what goes wrong."""
+that ends with an assistant's turn is gone on with from there. `faults(case, attempt)` names what goes wrong. What chance
+decides follows from `seed`, case and attempt alone. `told` says what was done: time, case, attempt, fault, what had been
+said, stream."""
 import gzip
 import json
+import random
 import re
 import socket
 import struct
@@ -224,10 +227,10 @@ def turns_of(family, body):
 
 
 class Faulty:
-    def __init__(self, family, answers, faults=lambda case, attempt: None, rng=None, prefill="exact"):
+    def __init__(self, family, answers, faults=lambda case, attempt: None, seed=None, prefill="exact"):
         self.family, self.answers, self.faults, self.prefill = family, answers, faults, prefill
-        self.rng = rng
-        self.requests, self.lock, self.attempts = [], threading.Lock(), {}
+        self.seed = seed
+        self.requests, self.lock, self.attempts, self.told = [], threading.Lock(), {}, []
         self.closing = threading.Event()
         self.gone = []  # monotonic times at which a client's end was seen while it was answered
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -282,7 +285,9 @@ class Faulty:
             self.requests.append({"path": path, "headers": headers, "body": body, "case": case, "begun": begun})
         fault = self.faults(case, attempt)
         stream = "streamGenerateContent" in path if self.family == "gemini" else bool(body.get("stream"))
-        return Reply(self, s, self.rest(self.answers[case], begun), case, stream, headers).send(fault)
+        self.told.append((time.time(), case, attempt, fault, begun, stream))
+        rng = random.Random("%s/%d/%d" % (self.seed, case, attempt)) if self.seed is not None else None
+        return Reply(self, s, self.rest(self.answers[case], begun), case, stream, headers, rng).send(fault)
 
     def rest(self, a, begun):
         """What is still to be said after `begun`; how it is said is the backend's habit."""
@@ -299,11 +304,11 @@ class Faulty:
 
 
 class Reply:
-    def __init__(self, backend, s, answer, case, stream, headers):
+    def __init__(self, backend, s, answer, case, stream, headers, rng):
         self.headers = headers
         self.b, self.s, self.a, self.case, self.stream = backend, s, answer, case, stream
         self.family = backend.family
-        self.rng = backend.rng
+        self.rng = rng
 
     # bytes
     def head(self, status=200, kind=None, extra=(), length=None):

@@ -3,7 +3,6 @@ import email.utils
 import http.client
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -285,7 +284,7 @@ def test_a_cut_answer_is_gone_on_with():
     said = "Call one two three four five six seven eight nine ten."
     for family in ("anthropic", "chat", "responses", "gemini"):
         first = Backend(said, plan=["cut"])
-        second = Faulty(family, {1: Answer(said)}, rng=random.Random(1))
+        second = Faulty(family, {1: Answer(said)}, seed=1)
         with Gate([first], other=second) as g:
             status, _, text, whole = g.post(dict(ASK, stream=True, messages=[{"role": "user", "content": "case 1"}]))
             got = oracle.read("anthropic", True, text)
@@ -318,7 +317,7 @@ def test_a_cut_tool_call_is_told_and_never_repeated():
         if "messages" in asked:
             asked["messages"] = [{"role": "user", "content": "case 1"}]
         answers = {1: Answer("I write it. ", tools)}
-        backends = [Faulty(family, answers, lambda _case, _attempt: "cut_in_tool", random.Random(1)) for _ in range(2)]
+        backends = [Faulty(family, answers, lambda _case, _attempt: "cut_in_tool", 1) for _ in range(2)]
         with Gate([], other=backends) as g:
             status, _, text, whole = g.post(asked, path=path)
             got = oracle.read(family, True, text)
@@ -370,7 +369,7 @@ def test_a_client_that_leaves_stops_the_backend():
 
 def test_a_client_that_leaves_ends_the_backends_connection():
     for fault in ("stall", "stall_after_head", "stall_in_text"):  # before anything, before content, within it
-        b = Faulty("anthropic", {1: Answer("word " * 100)}, lambda _c, _a, f=fault: f, random.Random(1))
+        b = Faulty("anthropic", {1: Answer("word " * 100)}, lambda _c, _a, f=fault: f, 1)
         with Gate([], other=b) as g:
             c = http.client.HTTPConnection("127.0.0.1", g.port, timeout=30)
             c.request("POST", "/v1/messages", json.dumps(dict(ASK, stream=True, messages=[
