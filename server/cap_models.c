@@ -94,12 +94,12 @@ static json_t *backend_json(const struct backend *b, json_t *granted) {
     char url[BACKEND_URL_BYTES_MAX + 1];
     bool local = false;
     (void)backend_url_check(b->url, url, &local, NULL);
-    return json_pack("{ss ss ss so s{ss so sb} sb sb so so sI}", "name", b->name, "family",
-                     backend_family_names[b->family], "url", b->url, "account",
-                     models_text(b->account), "key", "source", backend_key_names[b->key], "env",
-                     models_text(b->key_env), "kept", b->key_kept, "enabled", b->enabled, "local",
-                     local, "models", models_json(b), "granted", granted, "changed_ms",
-                     (json_int_t)b->changed_ms);
+    return json_pack("{ss ss ss ss so s{ss so sb} sb sb so so sI}", "name", b->name, "family",
+                     backend_family_names[b->family], "fim", backend_fim_names[b->fim], "url",
+                     b->url, "account", models_text(b->account), "key", "source",
+                     backend_key_names[b->key], "env", models_text(b->key_env), "kept", b->key_kept,
+                     "enabled", b->enabled, "local", local, "models", models_json(b), "granted",
+                     granted, "changed_ms", (json_int_t)b->changed_ms);
 }
 
 static int list_backends(struct db *db, int64_t now_ms, json_t *out, struct err *err) {
@@ -138,19 +138,20 @@ static int run_presets(struct call *call, const void *input, struct answer *answ
     (void)call;
     (void)input;
     for (const struct preset *p = presets; p->name; p++)
-        (void)json_array_append_new(list, json_pack("{ss ss ss so ss}", "name", p->name, "family",
-                                                    backend_family_names[p->family], "url", p->url,
+        (void)json_array_append_new(list, json_pack("{ss ss ss ss so ss}", "name", p->name,
+                                                    "family", backend_family_names[p->family],
+                                                    "fim", backend_fim_names[p->fim], "url", p->url,
                                                     "env", models_text(p->env), "what", p->what));
     return admin_answer(answer, json_pack("{so}", "presets", list), err);
 }
 
 // --- adding -------------------------------------------------------------------------------------
 
-enum { NO_FAMILY = -1 };
+enum { NO_FAMILY = -1, NO_FIM = -1 };
 
 struct add_input {
     struct text name, preset, url, account, key_env, key;
-    int family;
+    int family, fim;
     struct text_array models;
     bool replace;
 };
@@ -168,6 +169,10 @@ static const struct field add_fields[] = {
      .type = FIELD_ENUM,
      .offset = offsetof(struct add_input, family),
      .values = backend_family_names},
+    {.name = "fim",
+     .type = FIELD_ENUM,
+     .offset = offsetof(struct add_input, fim),
+     .values = backend_fim_names},
     TEXT(struct add_input, url, 0, BACKEND_URL_BYTES_MAX),
     TEXT(struct add_input, account, 0, BACKEND_NAME_BYTES_MAX),
     TEXT(struct add_input, key_env, 0, BACKEND_ENV_BYTES_MAX),
@@ -241,6 +246,19 @@ static int fill_place(const struct add_input *in, const struct preset *p,
     return 0;
 }
 
+// Which API it has for places in code: as it was said, as it was, or as its kind has it. Of a
+// server that is only known by its place, nothing is assumed: code goes to no path on trial.
+static void fill_fim(const struct add_input *in, const struct preset *p,
+                     const struct backend *before, struct backend *b) {
+    bool same = before && b->family == before->family && strcmp(b->url, before->url) == 0;
+    if (in->fim != NO_FIM)
+        b->fim = (enum backend_fim)in->fim;
+    else if (same && !in->preset.data)
+        b->fim = before->fim;
+    else if (p && in->family == NO_FAMILY)
+        b->fim = p->fim;
+}
+
 // A key is for its place: it does not go along to another one.
 static int fill_key(const struct add_input *in, const struct preset *p,
                     const struct backend *before, struct backend *b, struct err *err) {
@@ -286,6 +304,7 @@ static int fill_backend(const struct add_input *in, const struct backend *before
     if (r < 0)
         return r;
     memcpy(b->url, url, strlen(url) + 1);
+    fill_fim(in, p, before, b);
     r = fill_key(in, p, before, b, err);
     if (r == 0 && before && !in->models.count) {
         b->model_count = before->model_count;
@@ -338,6 +357,8 @@ static int run_add(struct call *call, const void *input, struct answer *answer, 
     struct add_input in = *(const struct add_input *)input;
     if (!json_object_get(call->arguments, "family"))
         in.family = NO_FAMILY;
+    if (!json_object_get(call->arguments, "fim"))
+        in.fim = NO_FIM;
     int r = add_backend(call, &in, answer, err);
     if (in.key.data) // the text belongs to this call's arguments; nobody reads them again
         explicit_bzero((char *)in.key.data, in.key.len);

@@ -14,11 +14,9 @@
 // --- adding -------------------------------------------------------------------------------------
 
 static json_t *add_arguments(const struct cli_line *line) {
-    static const char *const texts[][2] = {{"preset", "preset"},
-                                           {"family", "family"},
-                                           {"url", "url"},
-                                           {"account", "account"},
-                                           {"key-env", "key_env"}};
+    static const char *const texts[][2] = {{"preset", "preset"},   {"family", "family"},
+                                           {"fim", "fim"},         {"url", "url"},
+                                           {"account", "account"}, {"key-env", "key_env"}};
     json_t *arguments = json_pack("{ss}", "name", line->operands[0]);
     json_t *models = json_array();
     bool good = arguments != NULL;

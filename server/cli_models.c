@@ -180,6 +180,8 @@ static void put_backend(const json_t *b) {
         cli_models_put(cli_models_word(b, "account"));
         cli_out("\n");
     }
+    if (strcmp(cli_models_word(b, "fim"), "none") != 0)
+        cli_out("  fills in by the API of %s\n", cli_models_word(b, "fim"));
     put_key(b);
     put_models(b);
     put_granted(b);

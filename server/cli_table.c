@@ -100,6 +100,7 @@ static const struct cli_option erase_options[] = {
 static const struct cli_option backend_options[] = {
     {"preset", 0, "NAME", "A provider that is known by name, where NAME is not that already."},
     {"family", 0, "API", "What it speaks: anthropic, chat, responses or gemini."},
+    {"fim", 0, "API", "For grey text: infill, completions, mistral, deepseek, ollama, or none."},
     {"url", 0, "URL", "Where it is, without the API's version; https, or http to this machine."},
     {"key-env", 0, "VARIABLE", "Its key is in this environment variable of your clients."},
     {"key-stdin", 0, NULL, "Keep its key, sealed; it is asked for, or read as a line of stdin."},

@@ -1,7 +1,9 @@
 // Grey text from a model: only where the user has named one for it (complete.model) and granted its
 // backend to the folder, after a pause in typing, and when the repository's own code has nothing to
-// say. What is late is not shown.
+// say. What is late is not shown. A backend that has an API for it is asked for what belongs
+// between the texts (server/models_fill.c), any other one in words.
 #include "core/base/mem.h"
+#include "core/base/tokens.h"
 #include "core/base/utf.h"
 #include "server/gateway.h"
 #include "server/lsp_complete.h"
@@ -13,8 +15,12 @@
 #include <time.h>
 
 enum {
-    BEFORE_BYTES = 3000, // of the text in front of the caret
-    BEHIND_BYTES = 1000,
+    BEFORE_TOKENS = 900, // of the text in front of the caret
+    BEHIND_TOKENS = 300,
+    TOKEN_BYTES = 8, // no more of a text is looked at for each
+    STEP_BYTES =
+        512, // the beginning moves by so much at a time: caches of backends hold until then
+    MARKS_MAX = 8,
     PAUSE_MS = 200, // without a key, before anything is sent
     STEP_MS = 10,
     ANSWER_TOKENS = 96,
@@ -23,8 +29,8 @@ enum {
     OVERLAP_MAX = 200
 };
 
-static const char task[] =
-    "You complete code in an editor. The text has the mark <CARET> where the caret stands. Answer "
+static const char task[] = // with the mark
+    "You complete code in an editor. The text has the mark %s where the caret stands. Answer "
     "with what belongs there and nothing else: no explanation, no code fence, at most a few lines, "
     "nothing that stands in front of the mark or behind it already. If nothing belongs there, "
     "answer "
@@ -32,30 +38,67 @@ static const char task[] =
 
 // --- the request ---------------------------------------------------------------------------------
 
-static size_t line_begin(const char *text, size_t at) { // whole lines, so that the cache holds
-    const char *eol = at ? memchr(text + at - 1, '\n', BEFORE_BYTES) : NULL;
-    return eol ? (size_t)(eol - text) + 1 : at;
+// What of the text in front of the caret goes along: whole lines, and as many tokens as may be. The
+// beginning stays where it is while the user types.
+static size_t find_begin(const char *text, size_t at) {
+    size_t most = BEFORE_TOKENS * TOKEN_BYTES, from = at > most ? at - most : 0;
+    if (from == 0 && tokens_count(text, at) <= BEFORE_TOKENS)
+        return 0;
+    from += (STEP_BYTES - from % STEP_BYTES) % STEP_BYTES;
+    for (; from < at; from += STEP_BYTES) {
+        const char *eol = memchr(text + from, '\n', at - from);
+        size_t begin = eol ? (size_t)(eol - text) + 1 : at;
+        if (tokens_count(text + begin, at - begin) <= BEFORE_TOKENS)
+            return begin;
+    }
+    return at;
 }
 
-static int make_body(const struct completion_place *p, const char *model, struct buf *ret) {
+static size_t find_end(const char *text, size_t n) { // of what stands behind it
+    n = utf_cut(text, n, BEHIND_TOKENS * TOKEN_BYTES);
+    n = tokens_prefix(text, n, BEHIND_TOKENS);
+    while (n && text[n - 1] != '\n' && memchr(text, '\n', n)) // whole lines, if there is one
+        n--;
+    return n;
+}
+
+// A mark that the text does not have; false: it has all of them.
+static bool choose_mark(const char *text, size_t n, char ret[MODEL_MARK_BYTES_MAX + 1]) {
+    for (int i = 0; i < MARKS_MAX; i++) {
+        (void)snprintf(ret, MODEL_MARK_BYTES_MAX + 1, i ? "<CARET-%d>" : "<CARET>", i);
+        if (!memmem(text, n, ret, strlen(ret)))
+            return true;
+    }
+    return false;
+}
+
+// ERR_NOT_FOUND: this place cannot be asked about.
+static int make_body(const struct completion_place *p, const char *model, char *mark,
+                     struct buf *ret) {
     const struct lsp_copy *c = p->copy;
-    size_t from = p->at > BEFORE_BYTES ? line_begin(c->text, p->at - BEFORE_BYTES) : 0;
-    from = from > p->at ? p->at : from;
-    size_t behind = utf_cut(c->text + p->at, c->bytes - p->at, BEHIND_BYTES);
+    const char *path = c->relative ? c->relative : "";
+    size_t from = find_begin(c->text, p->at);
+    size_t behind = find_end(c->text + p->at, c->bytes - p->at);
     AUTO_BUF text = {0};
-    (void)buf_printf(&text, "%s\n", c->relative ? c->relative : "");
+    AUTO_BUF words = {0};
+    if (!choose_mark(c->text + from, p->at - from + behind, mark) || strstr(path, mark))
+        return ERR_NOT_FOUND;
+    (void)buf_printf(&text, "%s\n", path);
     (void)buf_append(&text, c->text + from, p->at - from);
-    (void)buf_puts(&text, "<CARET>");
+    (void)buf_puts(&text, mark);
     (void)buf_append(&text, c->text + p->at, behind);
+    (void)buf_printf(&words, task, mark);
     *ret = (struct buf){0};
+    if (text.failed || words.failed)
+        return ERR_NOMEM;
     (void)buf_puts(ret, "{\"model\":");
     (void)buf_put_json_string(ret, model, strlen(model));
     (void)buf_puts(ret, ",\"system\":");
-    (void)buf_put_json_string(ret, task, sizeof task - 1);
+    (void)buf_put_json_string(ret, words.data, words.len);
     (void)buf_puts(ret, ",\"messages\":[{\"role\":\"user\",\"content\":");
     (void)buf_put_json_string(ret, text.data, text.len);
     (void)buf_printf(ret, "}],\"max_tokens\":%d,\"stream\":true}", ANSWER_TOKENS);
-    return ret->failed || text.failed ? ERR_NOMEM : 0;
+    return ret->failed ? ERR_NOMEM : 0;
 }
 
 // Until the user has not typed for a moment: true, or he did.
@@ -132,17 +175,35 @@ static size_t useful(const struct completion_place *p, const char *text, size_t 
     return at;
 }
 
-static int take_answer(const struct completion_place *p, const struct buf *answer,
-                       struct completion *ret) {
+// Some servers let through the signs by which a model says that it is done.
+static size_t without_signs(const struct completion_place *p, const char *text, size_t n) {
+    static const char *const signs[] = {
+        "<|fim_",        "<|endoftext|>", "<|file_sep|>", "<|file_separator|>",
+        "<|repo_name|>", "<fim_",         "<EOT>",        "<|end_of_text|>"};
+    for (size_t i = 0; i < COUNT_OF(signs); i++) {
+        const char *at = memmem(text, n, signs[i], strlen(signs[i]));
+        if (at && !memmem(p->copy->text, p->copy->bytes, signs[i], strlen(signs[i])))
+            n = (size_t)(at - text);
+    }
+    return n;
+}
+
+static int take_answer(const struct completion_place *p, const struct buf *answer, bool filled,
+                       const char *mark, struct completion *ret) {
     const char *text = answer->data;
     size_t n = answer->len;
     if (!n)
         return 0;
-    unfence(&text, &n);
-    size_t again = repeated(p, text, n);
-    text += again;
-    n = useful(p, text, n - again);
-    if (!n || n > COMPLETION_BYTES_MAX || memmem(text, n, "<CARET>", 7))
+    if (filled) {
+        n = without_signs(p, text, n);
+    } else {
+        unfence(&text, &n);
+        size_t again = repeated(p, text, n);
+        text += again;
+        n -= again;
+    }
+    n = useful(p, text, n);
+    if (!n || n > COMPLETION_BYTES_MAX || memmem(text, n, mark, strlen(mark)))
         return 0;
     ret->percent = SURE_PERCENT;
     return buf_append(&ret->text, text, n);
@@ -160,21 +221,26 @@ static int complete_by_model(const struct completion_place *p, struct completion
                             .purpose = "completion",
                             .agent = "completion",
                             .session = ""};
+    char mark[MODEL_MARK_BYTES_MAX + 1];
+    bool filled = false;
     AUTO_BUF answer = {0};
     if (!*model || !waits || !p->root || !p->copy->relative)
         return 0;
     if (!pauses(p))
         return err_set(err, ERR_CANCELLED, "cancelled");
-    if (make_body(p, model, &ask.body) < 0) {
+    int r = make_body(p, model, mark, &ask.body);
+    if (r < 0) {
         buf_done(&ask.body);
-        return err_set(err, ERR_NOMEM, "out of memory");
+        return r == ERR_NOT_FOUND ? 0 : err_set(err, ERR_NOMEM, "out of memory");
     }
-    int r = model_wait(waits, &ask, (unsigned)conf_int(conf, "complete.ms"), p->cancelled, p->ctx,
-                       &answer, &why);
+    ask.mark = mark;
+    r = model_wait(waits, &ask, (unsigned)conf_int(conf, "complete.ms"), p->cancelled, p->ctx,
+                   &answer, &filled, &why);
     if (r == ERR_CANCELLED || r == ERR_NOMEM)
         return err_set(err, r, "%s", err_text(&why));
-    return r == 0 && take_answer(p, &answer, ret) < 0 ? err_set(err, ERR_NOMEM, "out of memory")
-                                                      : 0;
+    return r == 0 && take_answer(p, &answer, filled, mark, ret) < 0
+               ? err_set(err, ERR_NOMEM, "out of memory")
+               : 0;
 }
 
 const struct completer completer_model = {

@@ -180,6 +180,7 @@ static bool is_covered(const struct model_run *run, const char *name) {
 static void to_prepare(struct model_run *run) {
     const struct backend *b = run->plan->offers[run->offer].backend;
     bool covered = is_covered(run, b->name);
+    model_fill_choose(run);
     bool same = (int)b->family == (int)run->family && !run->stripped && !run->legs;
     run->lease_bytes = 0;
     run->body_ready = false;
@@ -331,6 +332,10 @@ void model_next(struct model_run *run, enum route_fault fault, const char *messa
         to_prepare(run);
         return;
     }
+    if (model_fill_refused(run)) {
+        to_prepare(run);
+        return;
+    }
     if (run->legs && fault == ROUTE_FAULT_REQUEST) { // the begin of an answer is what it refuses
         model_refused(run);
         fault = run->cut_fault;
@@ -406,6 +411,7 @@ static int copy_ask(struct model_run *run, const struct model_ask *ask) {
     (void)snprintf(run->purpose, sizeof run->purpose, "%s", ask->purpose);
     (void)snprintf(run->agent, sizeof run->agent, "%s", ask->agent);
     (void)snprintf(run->session, sizeof run->session, "%s", ask->session);
+    (void)snprintf(run->mark, sizeof run->mark, "%s", ask->mark ? ask->mark : "");
     run->workspace = copy(ask->workspace);
     run->query = copy(ask->query);
     bool copied = (run->workspace || !ask->workspace) && (run->query || !ask->query);

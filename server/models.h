@@ -21,8 +21,13 @@ enum {
     MODEL_RUNS_MAX = 128,               // at once
     MODEL_BODIES_BYTES_MAX = 256 << 20, // of all that run
     MODEL_ANSWER_BYTES_MAX = 32 << 20,  // of an answer that is no stream
-    MODEL_FORWARD_MAX = 8               // headers of the client's that go along
+    MODEL_MARK_BYTES_MAX = 24,
+    MODEL_FORWARD_MAX = 8 // headers of the client's that go along
 };
+
+// The id of an answer that came by a fill-in-the-middle API: its text is what belongs there, to the
+// letter.
+#define MODEL_FILLED_ID "fim_paired"
 
 struct models;
 int models_new(struct loop *l, struct pool *pool, struct services *services, struct models **ret,
@@ -52,7 +57,11 @@ enum model_cache {     // of answers (models.cache), where it is on
 };
 struct model_ask {
     enum model_cache cache;
-    enum wire_family family;                       // of the body, and of the answer
+    enum wire_family family; // of the body, and of the answer
+    // A place in code (core/models/wire_fim.h) stands in the last message, marked by this: a
+    // backend that has an API for such is asked by it. NULL: no such; at most MODEL_MARK_BYTES_MAX
+    // bytes.
+    const char *mark;
     struct buf body;                               // taken when models_ask succeeds
     const char *query;                             // of the client's URL, NULL none
     const char *workspace;                         // absolute path; NULL: none is known

@@ -87,6 +87,11 @@ static int on_event(void *ctx, const struct wire_event *e) {
     bool content = e->kind == WIRE_TEXT || e->kind == WIRE_THINKING || e->kind == WIRE_TOOL ||
                    e->kind == WIRE_REDACTED;
     run->content = run->content || content;
+    struct wire_event filled = *e;
+    if (run->fim != WIRE_FIM_NONE && e->kind == WIRE_START) {
+        filled.id = MODEL_FILLED_ID;
+        e = &filled;
+    }
     model_told(run, e);
     if (run->joint) {
         int r = wire_joint_write(run->joint, e, &run->held);
@@ -106,8 +111,10 @@ static void end_soon(struct model_run *run, uint64_t ms) {
 
 // What reads the answer and, unless bytes pass as they are, what writes it.
 static int make_reader(struct model_run *run) {
-    run->raw = same_family(run) && !run->legs;
-    int r = wire_reader_new(family_of(run), run->read.stream, &run->reader);
+    bool fills = run->fim != WIRE_FIM_NONE;
+    run->raw = same_family(run) && !run->legs && !fills;
+    int r = fills ? wire_fim_reader_new(run->fim, run->read.stream, &run->reader)
+                  : wire_reader_new(family_of(run), run->read.stream, &run->reader);
     if (r == 0 && run->raw)
         wire_reader_keep(run->reader);
     else if (r == 0 && !run->writer) {
@@ -293,6 +300,8 @@ static enum route_fault fault_at_end(struct model_run *run, const struct http_an
         hide_key(run, text.data, text.len);
         run->fault = route_limits_judge(&run->limits, e.fault, e.retry_after_ms, e.resets_at_s,
                                         model_now_ms());
+        if (run->fim != WIRE_FIM_NONE && run->status == 501) // this model cannot: nothing is broken
+            run->fault = ROUTE_FAULT_REQUEST;
         (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s%s",
                        (int)(e.n < 200 ? e.n : 200), e.text ? e.text : "", advice_of(run->fault));
         return run->fault;
@@ -399,7 +408,9 @@ static void on_enough(void *ctx) {
 
 static int put_url(const struct model_run *run, const struct backend *b, struct buf *out) {
     AUTO_BUF path = {0};
-    int r = wire_path(family_of(run), run->model, run->read.stream, &path);
+    int r = run->fim != WIRE_FIM_NONE
+                ? wire_fim_path(run->fim, &path)
+                : wire_path(family_of(run), run->model, run->read.stream, &path);
     if (r < 0 || (r = model_put_url(b->url, path.data, out)) < 0)
         return r;
     if (run->query && *run->query && same_family(run))

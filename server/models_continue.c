@@ -67,6 +67,8 @@ void model_cut(struct model_run *run) {
         run->usage.output = guessed;
     if (!run->writer)
         run->stuck = follow(run) < 0;
+    if (run->fim != WIRE_FIM_NONE) // its next word may be anything
+        run->stuck = true;
     if (run->restarted) // it does not take beginnings, whatever it may say
         model_refused(run);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/models/wire_continue.h"
+#include "core/models/wire_fim.h"
 #include "core/route/route_catalogue.h"
 #include "core/route/route_choose.h"
 #include "core/route/route_ledger.h"
@@ -33,6 +34,8 @@ enum {
     MODEL_WAIT_MS_MAX = 20 * 1000,       // a retry-after that is waited for
     MODEL_LEGS_MAX = 4,                  // times that one answer is gone on with
     MODEL_REFUSALS_MAX = 64,
+    MODEL_UNFILLED_MAX = 16,
+    MODEL_UNFILLED_MS = 10 * 60 * 1000,  // … so long a model is not asked by that API again
     MODEL_OTHERS_BYTES = 160,            // names of backends, as the audit has room for them
     MODEL_CONVERT_BYTES_MAX = 128 * 1024 // bodies up to here are converted on the loop, in a hurry
 };
@@ -152,6 +155,11 @@ struct model_purse {
     int64_t begun; // what both began with
 };
 
+struct model_unfilled { // a model that refused to fill in
+    uint32_t arm;
+    int64_t until_ms;
+};
+
 struct models {
     struct loop *loop;
     struct pool *pool;
@@ -183,6 +191,8 @@ struct models {
     struct model_purse purse, purses[MODEL_PURSES_MAX]; // of all; of some workspaces
     uint32_t refusals[MODEL_REFUSALS_MAX];              // arms that take no answer's beginning
     size_t next_refusal;
+    struct model_unfilled unfilled[MODEL_UNFILLED_MAX];
+    size_t next_unfilled;
     struct env_timer *settle_timer;
     bool settling, stopped;
     struct mailbox *verdicts;     // models_learn.c
@@ -241,6 +251,8 @@ struct model_run {
     struct http_header forward[MODEL_FORWARD_MAX]; // owned
     size_t forward_count;
 
+    char mark[MODEL_MARK_BYTES_MAX + 1]; // "" no place in code
+
     // how it goes
     struct model_plan *plan;
     bool wants_kept;
@@ -285,6 +297,7 @@ struct model_run {
     struct wire_reader *reader;
     struct wire_writer *writer; // between families, and after a cut; NULL: bytes pass as they are
     bool raw;                   // they do in this attempt
+    enum wire_fim fim;          // by which it is asked in this attempt
     struct route_limits limits;
     struct buf headers; // for the client: name NUL value NUL …
     int status;
@@ -361,6 +374,13 @@ double model_tokens_per_byte(const struct models *m, uint32_t arm);
 void model_note_choice(const struct model_ballot *b, const struct route_choice *c);
 void model_note_attempt(struct model_run *run, enum route_fault fault); // it is over
 void model_note_end(struct model_run *run, enum route_fault fault, bool cancelled);
+
+// models_fill.c
+void model_fill_choose(struct model_run *run); // run->fim, of the present one
+// An attempt by such an API failed, and not by accident: true when the same one is to be asked in
+// words, now.
+bool model_fill_refused(struct model_run *run);
+int model_fill_body(struct model_run *run, struct err *err); // run->out
 
 // models_prepare.c
 // Gate and body; any thread. run->error tells how it went.

@@ -98,6 +98,8 @@ static int convert(struct model_run *run, enum wire_family to, struct err *err) 
 static int make_body(struct model_run *run, const struct backend *b, struct err *err) {
     run->out.max = HTTP_BODY_BYTES_MAX;
     buf_clear(&run->out);
+    if (run->fim != WIRE_FIM_NONE)
+        return model_fill_body(run, err);
     if ((int)b->family != (int)run->family || run->stripped || run->legs)
         return convert(run, (enum wire_family)b->family, err);
     int r = model_body_rename(&run->read, run->body.data, run->body.len, run->model, &run->out);

@@ -116,8 +116,10 @@ void model_notice_changes(struct models *m, const struct model_plan *plan) {
             memcpy(m->known[m->known_count++].name, b->name, sizeof b->name);
             m->known[at].changed_ms = b->changed_ms;
         }
-        if (m->known[at].changed_ms != b->changed_ms)
+        if (m->known[at].changed_ms != b->changed_ms) {
             route_ledger_forgive(m->ledger, model_account_of(b));
+            memset(m->unfilled, 0, sizeof m->unfilled);
+        }
         m->known[at].changed_ms = b->changed_ms;
     }
 }

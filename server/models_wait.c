@@ -22,6 +22,8 @@ struct wait { // two references: of the worker, and of the loop's side
     int r;
     struct err err;
     struct buf text;
+    bool filled;
+    char mark[MODEL_MARK_BYTES_MAX + 1];
 
     // the loop's
     struct model_ask ask;
@@ -80,6 +82,8 @@ static void leave(struct wait *w) {
 
 static int on_event(void *ctx, const struct wire_event *e) {
     struct wait *w = ctx;
+    if (e->kind == WIRE_START)
+        w->filled = e->id && strcmp(e->id, MODEL_FILLED_ID) == 0;
     if (e->kind == WIRE_TEXT && w->text.len + e->n <= MODEL_WAIT_TEXT_BYTES_MAX)
         (void)buf_append(&w->text, e->text, e->n);
     return 0;
@@ -206,6 +210,8 @@ static struct wait *wait_new(struct model_waits *all, struct model_ask *ask) {
     w->refs = 1;
     w->ask = *ask;
     w->ask.workspace = w->workspace;
+    (void)snprintf(w->mark, sizeof w->mark, "%s", ask->mark ? ask->mark : "");
+    w->ask.mark = w->mark;
     ask->body = (struct buf){0};
     w->text = BUF_INIT(MODEL_WAIT_TEXT_BYTES_MAX);
     (void)pthread_mutex_init(&w->lock, NULL);
@@ -233,7 +239,7 @@ static bool look(struct wait *w) { // waits a moment; is it done?
 }
 
 static int wait_for(struct wait *w, unsigned ms, bool (*cancelled)(void *ctx), void *ctx,
-                    struct buf *ret, struct err *err) {
+                    struct buf *ret, bool *ret_filled, struct err *err) {
     uint64_t until = env_now_mono_ns() + (uint64_t)ms * 1000000;
     int r = post(w, false);
     if (r < 0)
@@ -249,6 +255,7 @@ static int wait_for(struct wait *w, unsigned ms, bool (*cancelled)(void *ctx), v
     if (w->r < 0)
         return err_set(err, w->r, "%s", err_text(&w->err));
     *ret = w->text;
+    *ret_filled = w->filled;
     w->text = (struct buf){0};
     return 0;
 }
@@ -268,14 +275,15 @@ static void go(struct model_waits *all) {
 }
 
 int model_wait(struct model_waits *all, struct model_ask *ask, unsigned ms,
-               bool (*cancelled)(void *ctx), void *ctx, struct buf *ret, struct err *err) {
+               bool (*cancelled)(void *ctx), void *ctx, struct buf *ret, bool *ret_filled,
+               struct err *err) {
     if (!enter(all)) {
         buf_done(&ask->body);
         return err_set(err, ERR_BUSY, "a model is asked already");
     }
     struct wait *w = wait_new(all, ask);
-    int r =
-        w ? wait_for(w, ms, cancelled, ctx, ret, err) : err_set(err, ERR_NOMEM, "out of memory");
+    int r = w ? wait_for(w, ms, cancelled, ctx, ret, ret_filled, err)
+              : err_set(err, ERR_NOMEM, "out of memory");
     if (w)
         wait_unref(w);
     else

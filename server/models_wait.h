@@ -19,6 +19,8 @@ void model_waits_free(struct model_waits *w); // after the pool; accepts NULL
 
 // On a worker. `ask` as models_ask has it (family WIRE_ANTHROPIC, a stream), its body is taken in
 // any case. The text of the answer in *ret. ERR_BUSY: another waits already; ERR_TIMEOUT;
-// ERR_CANCELLED; ERR_IO: the backend failed, with the reason.
+// ERR_CANCELLED; ERR_IO: the backend failed, with the reason. *ret_filled: it is what belongs at
+// the mark, to the letter; else a model's words.
 int model_wait(struct model_waits *w, struct model_ask *ask, unsigned ms,
-               bool (*cancelled)(void *ctx), void *ctx, struct buf *ret, struct err *err);
+               bool (*cancelled)(void *ctx), void *ctx, struct buf *ret, bool *ret_filled,
+               struct err *err);

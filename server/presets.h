@@ -7,6 +7,7 @@
 struct preset {
     const char *name; // also the name it gets, unless the user gives another
     enum backend_family family;
+    enum backend_fim fim;
     const char *url; // without the API's version
     const char *env; // NULL: takes no key
     const char *what;

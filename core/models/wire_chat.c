@@ -9,7 +9,7 @@
 
 enum { KEY_TEXT = -1, KEY_THINKING = -2 }; // tools: 0 …
 
-static int take_usage(struct wire_reader *r, struct wire_json usage) {
+int wire_chat_usage(struct wire_reader *r, struct wire_json usage) {
     enum { PROMPT, COMPLETION, IN, OUT, COUNT };
     static const struct wire_name names[COUNT] = {
         [PROMPT] = WIRE_NAME("prompt_tokens"),
@@ -35,7 +35,7 @@ static int take_usage(struct wire_reader *r, struct wire_json usage) {
     return wire_reader_usage(r);
 }
 
-static int take_finish(struct wire_reader *r, struct wire_json reason, struct wire_json sequence) {
+int wire_chat_finish(struct wire_reader *r, struct wire_json reason, struct wire_json sequence) {
     static const struct {
         const char *word;
         enum wire_stop stop;
@@ -200,7 +200,7 @@ static int take_choices(struct wire_reader *r, struct wire_json choices) {
             continue;
         code = take_message(r, v[DELTA].p ? v[DELTA] : v[MESSAGE]);
         if (code == 0)
-            code = take_finish(r, v[FINISH], v[SEQUENCE]);
+            code = wire_chat_finish(r, v[FINISH], v[SEQUENCE]);
     }
     return code;
 }
@@ -210,7 +210,7 @@ static int take_document(struct wire_reader *r, const struct wire_json *v) {
     if (code == 0)
         code = take_choices(r, v[D_CHOICES]);
     if (code == 0 && wire_json_is_object(v[D_USAGE]))
-        code = take_usage(r, v[D_USAGE]);
+        code = wire_chat_usage(r, v[D_USAGE]);
     return code;
 }
 

@@ -419,8 +419,30 @@ static void find_form(struct wire_reader *r, const char *bytes, size_t n) {
     size_t i = 0;
     while (i < n && memchr(" \t\r\n", bytes[i], 4))
         i++;
-    if (i < n)
-        r->form = bytes[i] == '{' ? READING_WHOLE : READING_EVENTS;
+    if (i < n && bytes[i] != '{')
+        r->form = READING_EVENTS;
+    else if (i < n)
+        r->form = r->how->lines ? READING_LINES : READING_WHOLE;
+}
+
+static int take_line(struct wire_reader *r) {
+    struct wire_json line = wire_json_trim(r->whole.len ? r->whole.data : "", r->whole.len);
+    int code = r->done || !line.n ? 0 : r->how->event(r, line);
+    buf_clear(&r->whole);
+    return code;
+}
+
+static int read_lines(struct wire_reader *r, const char *bytes, size_t n) {
+    int code = 0;
+    for (const char *eol; code == 0 && n && (eol = memchr(bytes, '\n', n)) != NULL;) {
+        size_t line = (size_t)(eol - bytes) + 1;
+        code = buf_append(&r->whole, bytes, line);
+        if (code == 0)
+            code = take_line(r);
+        bytes += line;
+        n -= line;
+    }
+    return code == 0 && !r->done ? buf_append(&r->whole, bytes, n) : code;
 }
 
 static int read_bytes(struct wire_reader *r, const char *bytes, size_t n) {
@@ -428,6 +450,8 @@ static int read_bytes(struct wire_reader *r, const char *bytes, size_t n) {
         find_form(r, bytes, n);
     if (r->form == READING_WHOLE)
         return buf_append(&r->whole, bytes, n);
+    if (r->form == READING_LINES)
+        return read_lines(r, bytes, n);
     return r->form == READING_EVENTS ? wire_sse_feed(&r->sse, bytes, n, take_event, r) : 0;
 }
 
@@ -464,9 +488,11 @@ int wire_read_end(struct wire_reader *r, wire_sink *sink, void *ctx, struct err 
     if (code == 0 && !r->done) {
         if (r->form == READING_WHOLE && r->whole.len)
             code = take_whole(r);
+        else if (r->form == READING_LINES)
+            code = take_line(r);
         else if (r->form == READING_EVENTS)
             code = wire_sse_end(&r->sse, take_event, r);
-        if (code == ERR_PARSE && r->form == READING_EVENTS) { // the piece of an event: cut
+        if (code == ERR_PARSE && r->form != READING_WHOLE) { // the piece of an event: cut
             code = 0;
             if (err)
                 *err = (struct err){0};

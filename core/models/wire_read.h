@@ -42,6 +42,7 @@ struct wire_reading {                                               // how a fam
     int (*event)(struct wire_reader *r, struct wire_json document); // of a stream
     int (*whole)(struct wire_reader *r, struct wire_json document);
     int (*ended)(struct wire_reader *r); // the connection; NULL: an end must have been said before
+    bool lines; // a stream is a JSON document a line, not server-sent events
 };
 extern const struct wire_reading wire_reading_anthropic, wire_reading_chat, wire_reading_responses,
     wire_reading_gemini;
@@ -50,7 +51,7 @@ struct wire_reader {
     enum wire_family family;
     const struct wire_reading *how;
     bool stream;
-    enum { READING_UNKNOWN, READING_EVENTS, READING_WHOLE } form;
+    enum { READING_UNKNOWN, READING_EVENTS, READING_LINES, READING_WHOLE } form;
     struct wire_sse sse;
     struct buf whole;
     int failed; // the code that ended it
@@ -109,6 +110,10 @@ int wire_reader_usage(struct wire_reader *r); // tells r->usage
 int wire_reader_stop(struct wire_reader *r);  // ends all; r->stop, or what the blocks say
 // `error` as this family writes it, an object or a string.
 int wire_reader_error(struct wire_reader *r, struct wire_json error);
+// Parts of Chat Completions that others have, too: "usage"; "finish_reason" and, where it is told,
+// the sequence.
+int wire_chat_usage(struct wire_reader *r, struct wire_json usage);
+int wire_chat_finish(struct wire_reader *r, struct wire_json reason, struct wire_json sequence);
 int wire_reader_garbage(struct wire_reader *r, const char *what);
 
 // What an error document means; `status` 0: told within a stream. The message is appended.

@@ -32,8 +32,10 @@ static int word_index(const char *const *words, const char *word) {
 static int backend_from(struct db_rows *rows, struct backend *b) {
     int family = word_index(backend_family_names, db_col_text(rows, 1, NULL));
     int key = word_index(backend_key_names, db_col_text(rows, 4, NULL));
+    int fim = word_index(backend_fim_names, db_col_text(rows, 10, NULL));
     *b = (struct backend){.family = (enum backend_family)family,
                           .key = (enum backend_key)key,
+                          .fim = (enum backend_fim)fim,
                           .key_kept = db_col_int(rows, 6) != 0,
                           .enabled = db_col_int(rows, 7) != 0,
                           .created_ms = db_col_int(rows, 8),
@@ -42,7 +44,7 @@ static int backend_from(struct db_rows *rows, struct backend *b) {
     copy(b->url, sizeof b->url, rows, 2);
     copy(b->account, sizeof b->account, rows, 3);
     copy(b->key_env, sizeof b->key_env, rows, 5);
-    return family < 0 || key < 0 ? ERR_CORRUPT : 0;
+    return family < 0 || key < 0 || fim < 0 ? ERR_CORRUPT : 0;
 }
 
 static int read_models(struct db *db, struct backend *b, struct err *err) {
@@ -74,8 +76,8 @@ static int read_backends(struct db *db, const char *name, struct backend_list *r
         return err_set(err, ERR_NOMEM, "out of memory");
     int r = db_rows_open(db,
                          "SELECT name, family, url, account, key_source, key_env, key_sealed IS "
-                         "NOT NULL, enabled, created_ms, changed_ms FROM backend WHERE ?1 IS NULL "
-                         "OR name = ?1 ORDER BY name LIMIT ?2",
+                         "NOT NULL, enabled, created_ms, changed_ms, fim FROM backend WHERE ?1 IS "
+                         "NULL OR name = ?1 ORDER BY name LIMIT ?2",
                          of, 2, &rows, err);
     while (r == 0 && (r = db_rows_next(rows, err)) > 0) {
         r = backend_from(rows, &ret->items[ret->count]);
@@ -164,17 +166,19 @@ static int put_row(struct db *db, const struct put *p, struct err *err) {
                                    db_text(b->key_env),
                                    p->sealed ? db_blob(p->sealed, p->n) : db_null(),
                                    db_int(b->enabled),
-                                   db_int(p->now_ms)};
-    int r = db_run(db,
-                   "INSERT INTO backend (name, family, url, account, key_source, key_env, "
-                   "key_sealed, enabled, created_ms, changed_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-                   "?7, ?8, ?9, ?9) ON CONFLICT (name) DO UPDATE SET family = excluded.family, "
-                   "url = excluded.url, account = excluded.account, key_source = "
-                   "excluded.key_source, key_env = excluded.key_env, key_sealed = CASE WHEN "
-                   "excluded.key_source <> 'store' THEN NULL ELSE coalesce(excluded.key_sealed, "
-                   "backend.key_sealed) END, enabled = excluded.enabled, changed_ms = "
-                   "excluded.changed_ms",
-                   row, 9, err);
+                                   db_int(p->now_ms),
+                                   db_text(backend_fim_names[b->fim])};
+    int r = db_run(
+        db,
+        "INSERT INTO backend (name, family, url, account, key_source, key_env, "
+        "key_sealed, enabled, created_ms, changed_ms, fim) VALUES (?1, ?2, ?3, ?4, ?5, "
+        "?6, ?7, ?8, ?9, ?9, ?10) ON CONFLICT (name) DO UPDATE SET family = excluded.family, "
+        "url = excluded.url, account = excluded.account, key_source = "
+        "excluded.key_source, key_env = excluded.key_env, key_sealed = CASE WHEN "
+        "excluded.key_source <> 'store' THEN NULL ELSE coalesce(excluded.key_sealed, "
+        "backend.key_sealed) END, enabled = excluded.enabled, changed_ms = "
+        "excluded.changed_ms, fim = excluded.fim",
+        row, 10, err);
     return r < 0 ? r : put_models(db, b, err);
 }
 

@@ -14,9 +14,19 @@ enum backend_family { // as enum wire_family of core/models/wire.h
     BACKEND_GEMINI,
     BACKEND_FAMILIES
 };
+enum backend_fim { // as enum wire_fim of core/models/wire_fim.h; only with BACKEND_CHAT
+    BACKEND_FIM_NONE,
+    BACKEND_FIM_INFILL,
+    BACKEND_FIM_COMPLETIONS,
+    BACKEND_FIM_MISTRAL,
+    BACKEND_FIM_DEEPSEEK,
+    BACKEND_FIM_OLLAMA,
+    BACKEND_FIMS
+};
 enum backend_key { BACKEND_KEY_NONE, BACKEND_KEY_ENV, BACKEND_KEY_STORE, BACKEND_KEYS };
 
 extern const char *const backend_family_names[]; // "anthropic", … NULL
+extern const char *const backend_fim_names[];    // "none", "infill", … NULL
 extern const char *const backend_key_names[];    // "none", "env", "store", NULL
 
 enum {
@@ -37,6 +47,7 @@ struct backend_model {
 struct backend {
     char name[BACKEND_NAME_BYTES_MAX + 1];
     enum backend_family family;
+    enum backend_fim fim;                // which API it has for places in code
     char url[BACKEND_URL_BYTES_MAX + 1]; // no slash at its end
     char account[BACKEND_NAME_BYTES_MAX + 1];
     enum backend_key key;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 const char *const backend_family_names[] = {"anthropic", "chat", "responses", "gemini", NULL};
+const char *const backend_fim_names[] = {"none",     "infill", "completions", "mistral",
+                                         "deepseek", "ollama", NULL};
 const char *const backend_key_names[] = {"none", "env", "store", NULL};
 
 static int bad_url(struct err *err, const char *why) {
@@ -154,8 +156,11 @@ int backend_check(struct backend *b, struct err *err) {
     if (!is_name(b->name, false))
         return err_set(err, ERR_INVAL,
                        "name: lower case letters, digits, dots, dashes; a letter or digit first");
-    if ((unsigned)b->family >= BACKEND_FAMILIES || (unsigned)b->key >= BACKEND_KEYS)
-        return err_set(err, ERR_INVAL, "family or key source: no such thing");
+    if ((unsigned)b->family >= BACKEND_FAMILIES || (unsigned)b->key >= BACKEND_KEYS ||
+        (unsigned)b->fim >= BACKEND_FIMS)
+        return err_set(err, ERR_INVAL, "family, fim or key source: no such thing");
+    if (b->fim != BACKEND_FIM_NONE && b->family != BACKEND_CHAT)
+        return err_set(err, ERR_INVAL, "fim: only backends of the family chat have such an API");
     if (b->account[0] && !is_name(b->account, false))
         return err_set(err, ERR_INVAL, "account: lower case letters, digits, dots, dashes");
     if (b->key == BACKEND_KEY_ENV && !is_variable(b->key_env))

@@ -97,7 +97,7 @@ struct model_line {
 };
 struct backend_line {
     struct text name, url, account, key_env;
-    int family, key;
+    int family, key, fim;
     struct object_array models;
 };
 
@@ -109,6 +109,10 @@ static const struct field model_fields[] = {
 static const struct field backend_fields[] = {
     TEXT(struct backend_line, name, 1, BACKEND_NAME_BYTES_MAX, FIELD_REQUIRED),
     WORD(struct backend_line, family, backend_family_names),
+    {.name = "fim",
+     .type = FIELD_ENUM,
+     .offset = offsetof(struct backend_line, fim),
+     .values = backend_fim_names},
     TEXT(struct backend_line, url, 1, BACKEND_URL_BYTES_MAX, FIELD_REQUIRED),
     TEXT(struct backend_line, account, 1, BACKEND_NAME_BYTES_MAX, 0),
     WORD(struct backend_line, key, backend_key_names),
@@ -126,6 +130,8 @@ int export_backend_encode(const struct backend *b, struct buf *out) {
     (void)buf_puts(out, "{\"name\":");
     (void)buf_put_json_string(out, b->name, strlen(b->name));
     export_put_text(out, "family", backend_family_names[b->family]);
+    if (b->fim != BACKEND_FIM_NONE) // what older builds read, too
+        export_put_text(out, "fim", backend_fim_names[b->fim]);
     export_put_text(out, "url", b->url);
     export_put_text(out, "account", b->account[0] ? b->account : NULL);
     export_put_text(out, "key", backend_key_names[b->key]);
@@ -156,6 +162,7 @@ static int fill_backend(const struct backend_line *line, struct export_record *o
     if (!out->models)
         return err_set(err, ERR_NOMEM, "out of memory");
     b->family = (enum backend_family)line->family;
+    b->fim = (enum backend_fim)line->fim;
     b->key = (enum backend_key)line->key;
     b->models = out->models;
     b->model_count = line->models.count;

@@ -158,11 +158,14 @@ static int encode_backend(struct db_rows *rows, struct buf *out) {
     AUTO_FREE struct backend_model *models = mem_zalloc(BACKEND_MODELS_MAX * sizeof *models);
     int family = word_index(backend_family_names, db_col_text(rows, 1, NULL));
     int key = word_index(backend_key_names, db_col_text(rows, 4, NULL));
-    struct backend b = {
-        .family = (enum backend_family)family, .key = (enum backend_key)key, .models = models};
+    int fim = word_index(backend_fim_names, db_col_text(rows, 7, NULL));
+    struct backend b = {.family = (enum backend_family)family,
+                        .fim = (enum backend_fim)fim,
+                        .key = (enum backend_key)key,
+                        .models = models};
     if (!models)
         return ERR_NOMEM;
-    if (family < 0 || key < 0)
+    if (family < 0 || key < 0 || fim < 0)
         return ERR_CORRUPT;
     copy_text(b.name, sizeof b.name, rows, 0);
     copy_text(b.url, sizeof b.url, rows, 2);
@@ -217,7 +220,7 @@ static const char select_grants[] =
 static const char select_backends[] =
     "SELECT name, family, url, account, key_source, key_env, (SELECT group_concat(model || "
     "char(10) || price, char(10)) FROM (SELECT model, price FROM backend_model WHERE backend = "
-    "b.name ORDER BY position)) FROM backend AS b WHERE ?1 > 0 ORDER BY name";
+    "b.name ORDER BY position)), fim FROM backend AS b WHERE ?1 > 0 ORDER BY name";
 
 static const char select_agents[] =
     "SELECT workspace, agent, key, value, changed_ms FROM agent_memory WHERE ?1 > 0 AND agent <> "

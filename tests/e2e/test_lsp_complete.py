@@ -226,6 +226,200 @@ def test_a_model_that_is_late_or_overtaken_is_left():
     model.close()
 
 
+FILL = {"infill": "/infill", "completions": "/v1/completions", "mistral": "/v1/fim/completions",
+        "deepseek": "/beta/completions", "ollama": "/api/generate"}
+
+
+class Filler(Model):
+    """A server of one of the APIs for filling in, and of conversations beside it."""
+
+    def __init__(self, api, says, plan=()):
+        self.api, self.says = api, says
+        super().__init__(lambda n, r: ("spoken;", []), plan)
+
+    def answer(self, h, request, fault):
+        if h.path != FILL[self.api] or (fault and fault != "hang"):
+            super().answer(h, request, fault)
+            return
+        ollama = self.api == "ollama"
+        h.send_response(200)
+        h.send_header("Content-Type", "application/x-ndjson" if ollama else "text/event-stream")
+        h.send_header("Transfer-Encoding", "chunked")
+        h.end_headers()
+        for i, piece in enumerate([self.says[:3], self.says[3:], None]):
+            if fault == "hang" and i == 1:
+                self.hangs.set()
+                h.connection.settimeout(60)
+                try:
+                    h.connection.recv(1)
+                except OSError:
+                    pass
+                self.left.set()
+                h.close_connection = True
+                return
+            data = self.event(piece).encode()
+            h.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        h.wfile.write(b"0\r\n\r\n")
+
+    def event(self, piece):  # None: the last one
+        if self.api == "ollama":
+            return json.dumps(dict({"model": "small", "response": piece or "", "done": piece is None}, **(
+                {} if piece is not None else {"done_reason": "stop", "prompt_eval_count": 30, "eval_count": 4}))) + "\n"
+        if self.api == "infill":
+            e = {"content": piece or "", "stop": piece is None}
+            if piece is None:
+                e.update(tokens_evaluated=30, tokens_predicted=4, stop_type="eos")
+            return "data: %s\n\n" % json.dumps(e)
+        choice = {"index": 0, "finish_reason": "stop" if piece is None else None}
+        choice.update({"delta": {"content": piece or ""}} if self.api == "mistral" else {"text": piece or ""})
+        e = {"id": "c1", "model": "small", "choices": [choice]}
+        if piece is None:
+            e["usage"] = {"prompt_tokens": 30, "completion_tokens": 4, "total_tokens": 34}
+        return "data: %s\n\n" % json.dumps(e) + ("data: [DONE]\n\n" if piece is None else "")
+
+
+def sides(api, body):
+    return (body["input_prefix"], body["input_suffix"]) if api == "infill" else (body["prompt"], body["suffix"])
+
+
+def with_filler(w, model, add, *settings):
+    """Lets the folder's text go there, and opens it: a server of the language."""
+    root = os.path.join(w.dir, "shop")
+    os.makedirs(root)
+    for argv in [["backends", "add", *add, "--url", model.url, "--model", "small"], ["consent", "grant", add[0], "--yes"],
+                 ["config", "set", "complete.model", "small"], ["config", "set", "complete.ms", "10000"]] + [["config", "set", *s] for s in settings]:
+        r = subprocess.run([PAIRED, *argv], input=b"sk-zqxjkvbw\n", env=w.env, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert r.returncode == 0, (argv, r.stderr)
+    subprocess.run([PAIRED, "stop"], env=w.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.rmdir(root)
+    return start(w)
+
+
+def told(w, *argv):
+    return json.loads(subprocess.run([PAIRED, *argv, "--json"], env=w.env, stdout=subprocess.PIPE).stdout)
+
+
+def test_what_has_an_api_for_it_fills_in():
+    says = "    grams / 454;\n    return pounds;<|endoftext|>"  # to the letter: blanks that stand there already, too
+    for api, add in (("infill", ["b0", "--family", "chat", "--fim", "infill"]), ("completions", ["b0", "--family", "chat", "--fim", "completions"]),
+                     ("mistral", ["mistral"]), ("deepseek", ["deepseek"]), ("ollama", ["ollama"])):  # the last: by their kind
+        model = Filler(api, says)
+        with World() as w:
+            if api in ("mistral", "deepseek"):
+                add = add + ["--key-stdin"]
+            e, uri = with_filler(w, model, add)
+            text = UNHEARD + "\n}\n// <CARET> and <CARET-1>\n"  # marks that the text has itself
+            e.open(uri, text)
+            got = ask(e, uri, text, len(UNHEARD), kind=1)
+            assert got, (api, model.requests)
+            item, = got["items"]
+            assert item["insertText"] == "    grams / 454;\n    return pounds;", (api, item)
+            assert [r["path"] for r in model.requests] == [FILL[api]], (api, model.requests)
+            body, key = model.bodies()[0], model.requests[0]["headers"].get("authorization")
+            assert key == ("Bearer sk-zqxjkvbw" if "--key-stdin" in add else None), key
+            assert sides(api, body) == (UNHEARD, text[len(UNHEARD):]) and body["model"] == "small", (api, body)
+            wait_until(lambda: told(w, "usage", "--by", "agent")["rows"], 20, "what was used")
+            row, = told(w, "usage", "--by", "agent")["rows"]
+            assert (row["input"], row["output"]) == (30, 4), (api, row)
+            sent = [x for x in told(w, "audit", "list")["entries"] if x["event"] == "send"]
+            assert [(x["purpose"], x["audience"]) for x in sent] == [("completion", add[0])], (api, sent)
+            assert e.leave() == 0
+        model.close()
+
+
+def test_a_model_that_does_not_fill_in_is_asked_in_words():
+    for api, status, error in (("ollama", 400, {"error": "small does not support insert"}),
+                               ("infill", 501, {"error": {"code": 501, "message": "Infill is not supported by this model", "type": "not_supported_error"}})):
+        model = Filler(api, "never", plan=[(status, {}, error)])
+        with World() as w:
+            e, uri = with_filler(w, model, ["b0", "--family", "chat", "--fim", api])
+            for number in (1, 2):  # it is remembered
+                text = UNHEARD + "g" * number
+                if number == 1:
+                    e.open(uri, text)
+                else:
+                    e.change(uri, number, text)
+                item, = ask(e, uri, text, kind=1)["items"]
+                assert item["insertText"] == "spoken;", item
+            paths = [r["path"] for r in model.requests]
+            assert paths == [FILL[api], "/v1/chat/completions", "/v1/chat/completions"], paths
+            assert e.leave() == 0
+        model.close()
+
+
+def test_no_path_is_tried():
+    """A server that is known by its place alone is asked in words."""
+    model = Filler("completions", "never")
+    with World() as w:
+        e, uri = with_filler(w, model, ["b0", "--family", "chat"])
+        e.open(uri, UNHEARD)
+        item, = ask(e, uri, UNHEARD, kind=1)["items"]
+        assert item["insertText"] == "spoken;" and {r["path"] for r in model.requests} == {"/v1/chat/completions"}
+        r = w.run("backends", "add", "b1", "--family", "anthropic", "--url", model.url, "--fim", "infill")
+        assert r.returncode and b"chat" in r.stderr, r
+        assert e.leave() == 0
+    model.close()
+
+
+def test_secrets_do_not_fill_in():
+    key = "ghp_" + "R4nD0mQ7x" * 4
+    for how, sent in (("mask", True), ("refuse", False)):
+        model = Filler("completions", "grams;")
+        with World() as w:
+            e, uri = with_filler(w, model, ["b0", "--family", "chat", "--fim", "completions"], ("models.secrets", how))
+            text = "token = \"%s\"\n%s" % (key, UNHEARD)
+            e.open(uri, text)
+            got = ask(e, uri, text, kind=1)
+            assert bool(got) == sent and len(model.requests) == sent, (how, got)
+            for body in model.bodies():
+                before, behind = sides("completions", body)
+                assert key not in json.dumps(body) and before.endswith(UNHEARD) and len(before) == len(text), body
+            assert e.leave() == 0
+        model.close()
+
+
+def test_typing_on_stops_the_filling_in():
+    for api in ("infill", "ollama"):
+        model = Filler(api, "grams / 454;", plan=["hang"])
+        with World() as w:
+            e, uri = with_filler(w, model, ["b0", "--family", "chat", "--fim", api])
+            e.open(uri, UNHEARD)
+            number = e.post("textDocument/inlineCompletion", {
+                "textDocument": {"uri": uri}, "position": position(UNHEARD, len(UNHEARD)), "context": {"triggerKind": 1}})
+            assert model.hangs.wait(30)
+            e.change(uri, 2, UNHEARD + "x")
+            assert model.left.wait(30), "typing on has not closed the connection"
+            try:
+                assert e.result(number) is None
+            except LspError as error:
+                assert error.code == -32801, error
+            assert e.leave() == 0
+        model.close()
+
+
+def test_a_long_text_goes_along_in_part():
+    """Whole lines, within the budget of tokens, and the beginning stays where it is from key to key."""
+    model = Filler("completions", "grams;")
+    with World() as w:
+        e, uri = with_filler(w, model, ["b0", "--family", "chat", "--fim", "completions"])
+        head = "".join("int number_%d = %d;\n" % (i, i * 7) for i in range(2000))
+        text, tail = head + UNHEARD, "\n}\n" + head
+        e.open(uri, text + tail)
+        begins = []
+        for number in range(2, 8):
+            assert ask(e, uri, text + tail, len(text), kind=1), number
+            before, behind = sides("completions", model.bodies()[-1])
+            assert text.endswith(before) and tail.startswith(behind)
+            assert before.startswith("int number_") and behind.endswith(";\n"), (before[:40], behind[-40:])
+            assert 1500 < len(before) < 7200 and 500 < len(behind) < 2400, (len(before), len(behind))
+            begins.append(before.split("\n")[0])
+            text += "\n    int other_%d = 1;" % number
+            e.change(uri, number, text + tail)
+        assert len(set(begins)) <= 2, begins
+        assert e.leave() == 0
+    model.close()
+
+
 def test_it_is_quick():
     with World() as w:
         e, uri = start(w)

@@ -141,6 +141,25 @@ static void what_is_put_comes_back(void **state) {
     assert_int_equal(backend_enable(*state, NULL, "anthropic", true, NULL), ERR_NOT_FOUND);
 }
 
+static void only_a_chat_backend_fills_in(void **state) {
+    struct backend b = named("a", "https://a.example", BACKEND_KEY_NONE);
+    struct backend_list found = {0};
+    b.fim = BACKEND_FIM_INFILL;
+    assert_int_equal(put(*state, &b, NULL, false), ERR_INVAL);
+    b.family = BACKEND_CHAT;
+    assert_int_equal(put(*state, &b, NULL, false), 0);
+    assert_int_equal(find(*state, "a", &found), 0);
+    assert_int_equal(found.items[0].fim, BACKEND_FIM_INFILL);
+    backend_list_done(&found);
+    b.fim = BACKEND_FIM_NONE;
+    assert_int_equal(put(*state, &b, NULL, true), 0);
+    assert_int_equal(find(*state, "a", &found), 0);
+    assert_int_equal(found.items[0].fim, BACKEND_FIM_NONE);
+    backend_list_done(&found);
+    b.fim = BACKEND_FIMS;
+    assert_int_equal(put(*state, &b, NULL, true), ERR_INVAL);
+}
+
 static void a_key_comes_back_for_its_name_and_url_alone(void **state) {
     char key[BACKEND_KEY_BYTES_MAX + 1];
     struct backend b = named("a", "https://one.example", BACKEND_KEY_STORE);
@@ -300,6 +319,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_url_is_https_or_this_machine),
         TEST(what_is_put_comes_back),
+        TEST(only_a_chat_backend_fills_in),
         TEST(a_key_comes_back_for_its_name_and_url_alone),
         TEST(a_row_that_was_pointed_elsewhere_gives_no_key),
         TEST(a_key_is_in_no_row_file_or_export),

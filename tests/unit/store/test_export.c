@@ -414,6 +414,7 @@ static void what_no_export_holds_is_refused(void **state) {
 static void put_backend(struct store *s, const char *name, const char *url) {
     struct backend_model models[] = {{.name = "m1", .price = "p"}, {.name = "m0"}};
     struct backend b = {.family = BACKEND_CHAT,
+                        .fim = BACKEND_FIM_MISTRAL,
                         .key = BACKEND_KEY_STORE,
                         .enabled = true,
                         .models = models,
@@ -457,6 +458,7 @@ static void backends_and_grants_come_back_but_nothing_goes_by_itself(void **stat
     store_reader_put(s, db);
     assert_false(found.items[0].enabled);
     assert_false(found.items[0].key_kept);
+    assert_int_equal(found.items[0].fim, BACKEND_FIM_MISTRAL);
     assert_int_equal(found.items[0].model_count, 2);
     assert_string_equal(found.items[0].models[0].name, "m1");
     assert_string_equal(found.items[0].models[0].price, "p");
