@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/tokens.h"
 #include "core/base/utf.h"
+#include "core/models/wire_cache.h"
 #include "core/store/agent_store.h"
 #include "server/acp_kept.h"
 #include "server/team_impl.h"
@@ -81,57 +82,30 @@ int team_talk_reply(struct team *t, json_t *results, struct err *err) {
 
 // --- the body ------------------------------------------------------------------------------------
 
-static void put_text_block(const char *text, size_t n, bool mark, struct buf *out) {
-    (void)buf_puts(out, "{\"type\":\"text\",\"text\":");
-    (void)buf_put_json_string(out, text, n);
-    (void)buf_puts(out, mark ? ",\"cache_control\":{\"type\":\"ephemeral\"}}" : "}");
-}
-
-// The last block of the last message carries the mark of what may be cached up to here.
-static void put_messages(const json_t *messages, struct buf *out) {
-    size_t i;
-    const json_t *message;
-    (void)buf_putc(out, '[');
-    json_array_foreach(messages, i, message) {
-        json_t *copy = NULL;
-        if (i + 1 == json_array_size(messages)) {
-            copy = json_deep_copy(message);
-            json_t *content = json_object_get(copy, "content");
-            json_t *last = json_array_get(content, json_array_size(content) - 1);
-            json_t *mark = json_pack("{s:s}", "type", "ephemeral");
-            out->failed |= !copy || !last || json_object_set_new(last, "cache_control", mark) < 0;
-        }
-        if (i)
-            (void)buf_putc(out, ',');
-        (void)buf_put_json(out, copy ? copy : message, JSON_COMPACT);
-        json_decref(copy);
-    }
-    (void)buf_putc(out, ']');
-}
-
 // What never changes comes first: tools, system, map; then the conversation; then what is of this
-// request alone.
+// request alone. Marks say where a provider may keep the beginning: behind what other conversations
+// have, too, behind the last request's end, and behind this one's. A model's shortest beginning is
+// not known here: it depends on who is chosen, and a mark that is too early is left unheard.
+enum { CACHE_MIN_TOKENS = 1024 };
+
 int team_talk_body(struct team *t, int64_t max_tokens, struct buf *ret, struct err *err) {
-    const json_t *map = json_object_get(t->talk, "map");
-    json_t *tools = team_tools_json(t->agent);
-    if (!tools)
-        return no_memory(err);
+    static const struct wire_cache how = {
+        .cache_min = CACHE_MIN_TOKENS, .goes_on = true, .project_blocks = 1};
+    struct route_prefix marks;
     AUTO_BUF system = {0};
     if (t->agent->persona[0])
         (void)buf_printf(&system, "%s\n\n", t->agent->persona);
     (void)buf_puts(&system, rules);
+    json_t *request = json_pack(
+        "{s:o, s:[o, {s:s, s:O}], s:o, s:I, s:b}", "tools", team_tools_json(t->agent), "system",
+        text_block(system.failed ? "" : system.data, system.failed ? 0 : system.len), "type",
+        "text", "text", json_object_get(t->talk, "map"), "messages", json_deep_copy(messages_of(t)),
+        "max_tokens", (json_int_t)max_tokens, "stream", 1);
     *ret = (struct buf){0};
-    (void)buf_puts(ret, "{\"tools\":");
-    (void)buf_put_json(ret, tools, JSON_COMPACT);
-    (void)buf_puts(ret, ",\"system\":[");
-    put_text_block(system.data, system.len, false, ret);
-    (void)buf_putc(ret, ',');
-    put_text_block(json_string_value(map), json_string_length(map), true, ret);
-    (void)buf_puts(ret, "],\"messages\":");
-    put_messages(messages_of(t), ret);
-    (void)buf_printf(ret, ",\"max_tokens\":%lld,\"stream\":true}", (long long)max_tokens);
-    json_decref(tools);
-    if (!ret->failed && !system.failed)
+    bool made = request && !system.failed && wire_cache_place(request, &how, &marks) == 0 &&
+                buf_put_json(ret, request, JSON_COMPACT) == 0;
+    json_decref(request);
+    if (made)
         return 0;
     buf_done(ret);
     return no_memory(err);

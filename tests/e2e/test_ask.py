@@ -368,6 +368,15 @@ def test_an_editor_hears_it_and_lends_its_chat_the_router():
         assert e.leave() == 0
 
 
+MARK = b',"cache_control":{"type":"ephemeral"}'
+
+
+def marked(body):
+    """How many bytes, without the marks, stand before each."""
+    parts = body.split(MARK)
+    return [sum(map(len, parts[:i + 1])) for i in range(len(parts) - 1)]
+
+
 def plain(body):
     """The bytes of a request without the marks of what may be cached, and what comes before the last of them."""
     mark = b',"cache_control":{"type":"ephemeral"}'
@@ -441,12 +450,17 @@ def test_fifty_turns_keep_their_beginning():
     for lines, borders in ((5, 0), (100, 6)):
         bodies = fifty(lines)
         assert len(bodies) == 50
-        same, compacted = 0, []
+        same, compacted, found, stable, sent = 0, [], 0, 0, 0
         for i, (before, after) in enumerate(zip(bodies, bodies[1:]), 2):
             if plain(after)[0].startswith(plain(before)[1]):
                 same += 1
+                found += marked(before)[-1] in marked(after)  # what was written then is read now, however long the turn was
             else:
                 compacted.append(i)
+            stable += len(os.path.commonprefix([plain(before)[0], plain(after)[0]]))
+            sent += len(plain(after)[0])
+        p.report("%.1f %% of the bytes sent from the second request on are the beginning of the request before" % (100 * stable / sent))
+        assert found == same and all(2 <= len(marked(b)) <= 4 for b in bodies), (found, same)
         p.report("50 requests, %d lines a call, the last of %d bytes: %d of 49 keep every byte up to the last mark, "
                  "%d took old results out" % (lines, len(bodies[-1]), same, len(compacted)))
         assert all(i % 2 == 1 for i in compacted), compacted  # odd: where a question begins
