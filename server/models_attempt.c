@@ -3,6 +3,7 @@
 #include "core/base/env.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "server/models_http.h"
 #include "server/models_impl.h"
 
@@ -12,8 +13,9 @@
 
 enum {
     ERROR_BODY_BYTES_MAX = 64 * 1024,
-    ERROR_BODY_MS = 2000, // for it to come
-    END_MS = 1000,        // from the end of an answer to the end of its connection
+    ERROR_BODY_MS = 2000,   // for it to come
+    FAULT_SAID_BYTES = 140, // … and of what it says
+    END_MS = 1000,          // from the end of an answer to the end of its connection
     HELD_BYTES_MAX = MODEL_ANSWER_BYTES_MAX
 };
 
@@ -276,17 +278,40 @@ static void hide_key(const struct model_run *run, char *text, size_t n) {
         memset(at, 'x', key_n);
 }
 
-static const char *advice_of(enum route_fault fault) {
-    switch (fault) {
+// What can be done about it, behind what was said.
+static void add_advice(struct model_run *run) {
+    const char *name = run->plan->offers[run->offer].backend->name;
+    char *out = run->fault_text + strlen(run->fault_text);
+    size_t n = sizeof run->fault_text - strlen(run->fault_text);
+    switch (run->fault) {
     case ROUTE_FAULT_AUTH:
-        return "; its key was refused: `paired backends add NAME --replace --key-stdin` gives it "
-               "another";
+        (void)snprintf(out, n,
+                       run->status == 403
+                           ? "; its key was refused for this: see the key's rights, or `paired "
+                             "backends add %s --replace --key-stdin` gives it another"
+                           : "; its key was refused: `paired backends add %s --replace "
+                             "--key-stdin` gives it another",
+                       name);
+        break;
     case ROUTE_FAULT_BILLING:
-        return "; its account cannot pay for it: see the provider's page about billing";
+        (void)snprintf(out, n,
+                       "; its account cannot pay for it: see the provider's page about billing");
+        break;
     case ROUTE_FAULT_QUOTA:
-        return "; its quota is used up: wait, or add another backend or account";
+        (void)snprintf(out, n, "; its quota is used up: wait, or add another backend or account");
+        break;
+    case ROUTE_FAULT_MODEL:
+        (void)snprintf(out, n, "; `paired backends test %s` lists the models that it has", name);
+        break;
+    case ROUTE_FAULT_RATE:
+        (void)snprintf(out, n, "; it is asked too often: wait a minute, or add another backend");
+        break;
+    case ROUTE_FAULT_OVERLOADED:
+    case ROUTE_FAULT_SERVER:
+        (void)snprintf(out, n, "; the fault is the backend's own: try again later");
+        break;
     default:
-        return "";
+        break;
     }
 }
 
@@ -302,8 +327,9 @@ static enum route_fault fault_at_end(struct model_run *run, const struct http_an
                                         model_now_ms());
         if (run->fim != WIRE_FIM_NONE && run->status == 501) // this model cannot: nothing is broken
             run->fault = ROUTE_FAULT_REQUEST;
-        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s%s",
-                       (int)(e.n < 200 ? e.n : 200), e.text ? e.text : "", advice_of(run->fault));
+        (void)snprintf(run->fault_text, sizeof run->fault_text, "%.*s",
+                       (int)utf_cut(e.text, e.n, FAULT_SAID_BYTES), e.text);
+        add_advice(run);
         return run->fault;
     }
     if (run->fault == ROUTE_FAULT_NONE && !run->ended) {

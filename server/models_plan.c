@@ -58,7 +58,11 @@ int model_find_key(struct store *s, const struct backend *b, const struct model_
         return 0;
     const char *value = b->key == BACKEND_KEY_ENV ? named_value(keys, b->key_env) : NULL;
     if (b->key == BACKEND_KEY_ENV && (!value || !*value))
-        return err_set(err, ERR_NOT_FOUND, "%s is not set", b->key_env);
+        return err_set(
+            err, ERR_NOT_FOUND,
+            "%s is not set where it is asked from: set it there, or keep the key: paired "
+            "backends add %s --replace --key-stdin",
+            b->key_env, b->name);
     char *key = secret_alloc(BACKEND_KEY_BYTES_MAX + 1);
     if (!key)
         return err_set(err, ERR_NOMEM, "out of memory");

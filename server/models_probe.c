@@ -77,6 +77,7 @@ static void start(struct round *r, struct one *one) {
                                    .connect_ms = p->local ? LOCAL_CONNECT_MS : PROBE_CONNECT_MS,
                                    .first_byte_ms = PROBE_ANSWER_MS,
                                    .stall_ms = PROBE_ANSWER_MS,
+                                   .ca_file = model_ca_file(),
                                    .proxy = model_proxy(p->local),
                                    .no_proxy = model_no_proxy()};
     route_limits_init(&p->limits);

@@ -24,7 +24,8 @@ static const struct {
     [MODEL_TLS] = {"tls", "no secure connection to {host}: its certificate is not trusted here",
                    "Install ca-certificates. Behind a company's proxy that opens connections, its "
                    "root certificate belongs into /usr/local/share/ca-certificates, then "
-                   "update-ca-certificates. paired never goes on without a valid certificate."},
+                   "update-ca-certificates; or name it in SSL_CERT_FILE, then paired stop. paired "
+                   "never goes on without a valid certificate."},
     [MODEL_CLOCK] = {"clock",
                      "the certificate of {host} is of another time than this machine's "
                      "clock",
@@ -68,6 +69,10 @@ const char *model_problem_name(enum model_problem p) {
 static bool is_about_time(const char *said) {
     return strcasestr(said, "not yet valid") || strcasestr(said, "has expired") ||
            strcasestr(said, "not activated") || strcasestr(said, "certificate expired");
+}
+
+static bool is_of_another_host(const char *said) {
+    return strcasestr(said, "subject name") || strcasestr(said, "does not match");
 }
 
 static enum model_problem of_failure(const struct model_facts *f) {
@@ -154,6 +159,14 @@ static void help_place(const struct model_facts *f, struct model_verdict *v) {
                        "(HTTPS_PROXY, then paired stop). Right URL? paired backends.");
 }
 
+static void help_other_host(const struct model_facts *f, struct model_verdict *v) {
+    (void)snprintf(v->what, sizeof v->what,
+                   "the certificate that %s shows is for another host name", f->host);
+    (void)snprintf(v->help, sizeof v->help,
+                   "See whether the URL is right: paired backends. If it is, something in between "
+                   "answers in its place: a company's proxy, a hotel's login page.");
+}
+
 static void help_request(const struct model_facts *f, struct model_verdict *v) {
     if (v->problem == MODEL_THEIR_FAULT && f->local)
         (void)snprintf(v->help, sizeof v->help,
@@ -215,6 +228,8 @@ void model_judge(const struct model_facts *f, struct model_verdict *v) {
     else
         fill(f, words[v->problem].what, v->what, sizeof v->what);
     fill(f, words[v->problem].help, v->help, sizeof v->help);
+    if (v->problem == MODEL_TLS && is_of_another_host(f->said))
+        help_other_host(f, v);
     if (v->problem == MODEL_CLOCK) {
         size_t n = strlen(v->what);
         (void)snprintf(v->what + n, sizeof v->what - n, ", which says %s", f->now);

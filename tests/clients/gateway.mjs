@@ -36,6 +36,11 @@ await tryIt("Anthropic SDK, a stream", async () => {
   return m.content[0].text === "zebrafish swims by" || m;
 });
 const tool = { name: "weather", description: "the weather", input_schema: schema };
+await tryIt("Anthropic SDK, a tool call", async () => {
+  const m = await anthropic.messages.create({ model: "any", max_tokens: 50, messages: ask, tools: [tool] });
+  const use = m.content.find((b) => b.type === "tool_use");
+  return use && m.stop_reason === "tool_use" ? wanted(use.input) : m;
+});
 await tryIt("Anthropic SDK, a tool call in a stream", async () => {
   const m = await anthropic.messages.stream({ model: "any", max_tokens: 50, messages: ask, tools: [tool] }).finalMessage();
   const use = m.content.find((b) => b.type === "tool_use");
@@ -54,6 +59,11 @@ await tryIt("OpenAI SDK, chat, a stream", async () => {
   return text === "zebrafish swims by" || text;
 });
 const fn = { type: "function", function: { name: "weather", description: "the weather", parameters: schema } };
+await tryIt("OpenAI SDK, chat, a tool call", async () => {
+  const m = await openai.chat.completions.create({ model: "any", messages: ask, tools: [fn] });
+  const call = m.choices[0].message.tool_calls?.[0];
+  return call && m.choices[0].finish_reason === "tool_calls" ? wanted(JSON.parse(call.function.arguments)) : m;
+});
 await tryIt("OpenAI SDK, chat, a tool call in a stream", async () => {
   const m = await openai.chat.completions.stream({ model: "any", messages: ask, tools: [fn] }).finalChatCompletion();
   const call = m.choices[0].message.tool_calls?.[0];
@@ -67,11 +77,14 @@ await tryIt("OpenAI SDK, responses, a stream", async () => {
   const m = await openai.responses.stream({ model: "any", input: "say a word" }).finalResponse();
   return m.output_text === "zebrafish swims by" || m;
 });
+const plain = { type: "function", name: "weather", description: "the weather", parameters: schema, strict: false };
+await tryIt("OpenAI SDK, responses, a tool call", async () => {
+  const m = await openai.responses.create({ model: "any", input: "weather", tools: [plain] });
+  const call = m.output.find((o) => o.type === "function_call");
+  return call ? wanted(JSON.parse(call.arguments)) : m;
+});
 await tryIt("OpenAI SDK, responses, a tool call in a stream", async () => {
-  const m = await openai.responses.stream({
-    model: "any", input: "weather",
-    tools: [{ type: "function", name: "weather", description: "the weather", parameters: schema, strict: false }],
-  }).finalResponse();
+  const m = await openai.responses.stream({ model: "any", input: "weather", tools: [plain] }).finalResponse();
   const call = m.output.find((o) => o.type === "function_call");
   return call ? wanted(JSON.parse(call.arguments)) : m;
 });

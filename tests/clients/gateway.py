@@ -3,6 +3,7 @@
 OpenAI SDKs against the model emulator aimock, streaming and tools, within a family and across.
 
     gateway.py PAIRED"""
+import itertools
 import json
 import os
 import subprocess
@@ -69,7 +70,7 @@ def sdks(home, tally, mock):
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         for line in lines:
             tally.check(line["good"], f"backend {family}: {line['what']}", line.get("detail", "")[:200])
-        tally.check(code == 0 and len(lines) >= 9, f"backend {family}: all was asked", output[-400:] if code else "")
+        tally.check(code == 0 and len(lines) == 12, f"backend {family}: all was asked", output[-400:] if code else "")
         without_backend(home, "mock")
 
 
@@ -82,8 +83,8 @@ def mock_of(home, *fault):
 def faults(home, tally, mock):
     """The SDKs notice nothing of a backend that fails each time in one of aimock's ways while another one works."""
     # Names of their own: a conversation stays with the backend that answered it.
-    for n, (family, fault) in enumerate((("anthropic", "cut"), ("chat", "cut"), ("responses", "cut"), ("gemini", "cut"),
-                          ("anthropic", "drop"), ("chat", "malformed"), ("responses", "disconnect"))):
+    for n, (fault, family) in enumerate(itertools.product(("cut", "drop", "malformed", "disconnect"),
+                                                          ("anthropic", "chat", "responses", "gemini"))):
         broken, url = mock_of(home, fault)
         backend(home, f"broken-{n}", family, url, "mock-model")  # of equals the first one is asked
         backend(home, f"spare-{n}", family, mock, "mock-model")
@@ -91,7 +92,7 @@ def faults(home, tally, mock):
                                     os.path.join(common.HERE, "gateway.mjs"), common.MODULES], 120)
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         bad = [f"{x['what']}: {x.get('detail', '')[:150]}" for x in lines if not x["good"]]
-        tally.check(code == 0 and len(lines) >= 9 and not bad, f"backend {family} that fails by {fault}: nothing is lost",
+        tally.check(code == 0 and len(lines) == 12 and not bad, f"backend {family} that fails by {fault}: nothing is lost",
                     "; ".join(bad) or f"{len(lines)} asked")
         entries = json.loads(paired(home, "audit", "list", "--json"))["entries"]
         asked = [e for e in entries if e["event"] == "send" and e["audience"] == f"broken-{n}"]

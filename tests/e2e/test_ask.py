@@ -304,7 +304,7 @@ def test_a_key_of_the_shell_goes_along():
         s.models.append(m)
         s.paired("backends", "add", "b0", "--family", "anthropic", "--url", m.url, "--key-env", "SHOP_KEY", "--model", "m")
         s.paired("consent", "grant", "b0", "--yes")
-        assert "SHOP_KEY is not set" in s.ask()["without_model"]
+        assert "SHOP_KEY is not set where" in s.ask()["without_model"]
         a = s.ask(env={"SHOP_KEY": "sk-of-the-shell"})
         assert a["model"]["requests"] == 2 and m.requests[0]["headers"]["x-api-key"] == "sk-of-the-shell", a
 

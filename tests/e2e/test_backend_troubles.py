@@ -45,8 +45,8 @@ class Gate(Held):
         return r.status, {k.lower(): v for k, v in r.getheaders()}, data
 
 
-def trouble(url, *wanted, status=None, retry=True, **gate):
-    """Each family and form is told; `wanted` words are in the message."""
+def trouble(url, *wanted, status=None, retry=True, problem=(), **gate):
+    """Each family and form is told; `wanted` words are in the message. `paired backends test` says that it is `problem`."""
     with Gate(url, **gate) as g:
         for family, stream in (("anthropic", True), ("chat", False), ("responses", True)):
             got, headers, data = g.ask(family, stream)
@@ -58,6 +58,13 @@ def trouble(url, *wanted, status=None, retry=True, **gate):
             assert (headers.get("x-should-retry") == "false") == (not retry), (got, headers)
             if family == "anthropic":
                 p.report("%d %s" % (got, message[:230]))
+        if problem:
+            r = subprocess.run([p.PAIRED, "backends", "test", "mine", "--json"], env=g.world.env, cwd=g.folder, timeout=60,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            seen, = json.loads(r.stdout)["backends"]
+            assert r.returncode == 3 and seen["problem"] in problem and seen["help"], seen
+            p.report("test: %s: %s %s" % (seen["problem"], seen["what"][:120], seen["help"][:120]))
+            return seen
 
 
 def closed_port():
@@ -67,13 +74,13 @@ def closed_port():
 
 
 def test_a_backend_that_is_down():
-    trouble("http://127.0.0.1:%d" % closed_port(), "nothing answers", "running", status=502)
+    trouble("http://127.0.0.1:%d" % closed_port(), "nothing answers", "running", status=502, problem=("down",))
 
 
 def test_a_key_that_is_refused_is_not_repeated():
     b = Faulty("anthropic", {1: Answer("x")}, lambda _c, _a: "401")
     try:
-        trouble(b.url, "key was refused", "--key-stdin", status=401, retry=False)
+        trouble(b.url, "key was refused", "backends add mine", "--key-stdin", status=401, retry=False)
     finally:
         b.close()
 
@@ -91,7 +98,7 @@ def test_an_address_that_swallows_connections():
         fill.append(s)
     try:
         begin = time.monotonic()
-        trouble("http://127.0.0.1:%d" % server.getsockname()[1], "no connection in time", status=504)
+        trouble("http://127.0.0.1:%d" % server.getsockname()[1], "no connection in time", status=504, problem=("slow",))
         assert time.monotonic() - begin < 3 * 3 * (2 + 4) * p.SLOW  # asks, attempts, connection and wait
     finally:
         for s in (*fill, server):
@@ -99,11 +106,11 @@ def test_an_address_that_swallows_connections():
 
 
 def test_a_name_that_nobody_knows():
-    trouble("https://no-such-host.invalid", "network")  # a resolver without a network may time out instead
+    trouble("https://no-such-host.invalid", "network", problem=("dns", "no-network"))  # a resolver without a network may time out instead
 
 
 def test_a_proxy_that_is_down():
-    trouble("https://backend.invalid", "proxy", "HTTPS_PROXY", env={"HTTPS_PROXY": "http://127.0.0.1:%d" % closed_port()})
+    trouble("https://backend.invalid", "proxy", "HTTPS_PROXY", "paired stop", problem=("proxy",), env={"HTTPS_PROXY": "http://127.0.0.1:%d" % closed_port()})
 
 
 class Proxy:
@@ -162,7 +169,7 @@ def test_a_proxy_that_refuses():
     for status in (407, 403):
         proxy = Proxy(refuse=status)
         try:
-            trouble("https://backend.invalid", "proxy", str(status), env={"HTTPS_PROXY": proxy.url})
+            trouble("https://backend.invalid", "proxy", str(status), problem=("proxy",), env={"HTTPS_PROXY": proxy.url})
         finally:
             proxy.close()
 
@@ -261,14 +268,16 @@ class Tls:
 def test_certificates_that_do_not_do():
     c = Certificates()
     try:
-        for name, start, end, san, trusted, words in (
-                ("self", "20200101000000Z", "20991231235959Z", "IP:127.0.0.1", False, ("SSL_CERT_FILE",)),
-                ("old", "20200101000000Z", "20210101000000Z", "IP:127.0.0.1", True, ("expired", "clock")),
-                ("new", "20980101000000Z", "20991231235959Z", "IP:127.0.0.1", True, ("begins later", "set the clock")),
-                ("other", "20200101000000Z", "20991231235959Z", "DNS:elsewhere.invalid", True, ("another host name",))):
+        for name, start, end, san, trusted, problem, words in (
+                ("self", "20200101000000Z", "20991231235959Z", "IP:127.0.0.1", False, "tls", ("SSL_CERT_FILE",)),
+                ("old", "20200101000000Z", "20210101000000Z", "IP:127.0.0.1", True, "clock", ("expired", "clock")),
+                ("new", "20980101000000Z", "20991231235959Z", "IP:127.0.0.1", True, "clock", ("begins later", "set the clock")),
+                ("other", "20200101000000Z", "20991231235959Z", "DNS:elsewhere.invalid", True, "tls", ("another host name",))):
             server = Tls(*c.make(name, start, end, san))
             try:
-                trouble("https://127.0.0.1:%d" % server.port, *words, env={"SSL_CERT_FILE": c.ca} if trusted else {})
+                seen = trouble("https://127.0.0.1:%d" % server.port, *words, problem=(problem,),
+                               env={"SSL_CERT_FILE": c.ca} if trusted else {})
+                assert ("another host name" in seen["what"]) == (name == "other"), seen
             finally:
                 server.close()
     finally:
