@@ -47,6 +47,7 @@ class Lsp:
                                         stderr=subprocess.PIPE, bufsize=0, **options)
         self.handlers = {"workspace/configuration": lambda p: [None] * len(p["items"]), **(handlers or {})}
         self.lock = threading.Condition()
+        self.writing = threading.Lock()  # the thread that reads answers the server, too; large messages go in pieces
         self.answers = {}
         self.notifications = []  # (time, method, params)
         self.asked = []          # (time, method, params) of the server's requests
@@ -108,8 +109,9 @@ class Lsp:
 
     def raw(self, data):
         view = memoryview(data)
-        while view:
-            view = view[os.write(self.process.stdin.fileno(), view):]
+        with self.writing:
+            while view:
+                view = view[os.write(self.process.stdin.fileno(), view):]
 
     def send(self, message):
         if self.gathered is not None:
