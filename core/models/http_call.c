@@ -327,8 +327,8 @@ static const char *advice_of(enum http_failure failure, CURLcode code, const cha
         [HTTP_CONNECT] =
             "nothing answers at the backend's address: is it running, is the port right?",
         [HTTP_TLS] = "no secure connection: check the certificate, the clock and ca-certificates",
-        [HTTP_PROXY] = "the proxy refused or was not found: check HTTPS_PROXY and "
-                       "NO_PROXY, then: paired stop",
+        [HTTP_PROXY] =
+            "the proxy refused or is not there: see HTTPS_PROXY, NO_PROXY, then paired stop",
         [HTTP_TIMEOUT] = "the backend did not answer in time",
         [HTTP_STALL] = "the backend stopped in the middle of its answer",
         [HTTP_RESET] = "the connection was cut before the answer was whole",
