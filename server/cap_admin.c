@@ -4,6 +4,7 @@
 
 #include "core/base/dirs.h"
 #include "core/base/mem.h"
+#include "server/models_why.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -216,6 +217,14 @@ static int erase_uids(struct store *s, const struct text_array *uids, int64_t *r
     return r;
 }
 
+// What the router has in memory of it, which would otherwise be written anew.
+static void erase_router(struct call *call, const char *workspace) {
+    struct model_judged judged;
+    model_whys_drop(call->services->whys, workspace);
+    if (!workspace)
+        (void)model_whys_judge(call->services->whys, "", MODEL_OPINION_ERASE, &judged, NULL);
+}
+
 static int run_erase(struct call *call, const void *input, struct answer *answer, struct err *err) {
     const struct erase_input *in = input;
     struct store_info info;
@@ -237,6 +246,7 @@ static int run_erase(struct call *call, const void *input, struct answer *answer
             in->workspace.data ? mem_strndup(in->workspace.data, in->workspace.len) : NULL;
         if (in->workspace.data && !workspace)
             return err_set(err, ERR_NOMEM, "out of memory");
+        erase_router(call, workspace);
         count = store_erase(s, NULL, 0, workspace, err);
     }
     if (r == 0 && count < 0)

@@ -18,13 +18,29 @@ const struct field why_fields[] = {
     {0},
 };
 
+static struct store *store_of(struct call *call, struct err *err) {
+    return call->services->store(call->services, err);
+}
+
+// The running engine's, or what the store has of those before.
+static int find(struct call *call, const char *id, json_t **ret, struct err *err) {
+    struct err why = {0};
+    int r = model_whys_one(call->services->whys, id, ret, &why);
+    struct store *s = r == ERR_NOT_FOUND ? store_of(call, err) : NULL;
+    if (s)
+        return model_whys_past(call->services->whys, s, id, ret, err);
+    return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
+}
+
 int models_why(struct call *call, const void *input, struct answer *answer, struct err *err) {
     const struct why_input *in = input;
     char id[41];
     json_t *one = NULL;
     int r = models_copy("id", in->id, id, sizeof id, err);
     if (r == 0)
-        r = model_whys_one(call->services->whys, id, &one, err);
+        r = find(call, id, &one, err);
+    if (r == 0)
+        (void)json_object_del(one, "answer_key"); // ours
     return r < 0 ? r : admin_answer(answer, one, err);
 }
 
@@ -45,14 +61,39 @@ static int write_nothing(struct db *db, void *ctx, struct buf *result, struct er
 
 // Also when no request has made the router read it yet.
 static int forget_kept(struct call *call, struct err *err) {
-    struct store *s = call->services->store(call->services, err);
+    struct store *s = store_of(call, err);
     return s ? store_write(s, NULL, write_nothing, NULL, NULL, NULL, err) : ERR_IO;
 }
 
 // An answer that is bad is not given again.
 static int drop_kept(struct call *call, const uint8_t *key, struct err *err) {
-    struct store *s = call->services->store(call->services, err);
+    struct store *s = store_of(call, err);
     return s ? answers_forget(s, key, err) : ERR_IO;
+}
+
+// What an engine before this one sent: the words that could be learned from went with it, but a
+// bad answer that is kept can be dropped all the same.
+static int judge_past(struct call *call, const char *id, enum model_opinion verdict,
+                      struct model_judged *ret, struct err *err) {
+    json_t *past = NULL;
+    struct store *s = store_of(call, err);
+    int r = s ? model_whys_past(call->services->whys, s, id, &past, err) : ERR_IO;
+    if (r < 0)
+        return r;
+    ret->drop = verdict == MODEL_OPINION_BAD && model_whys_past_key(past, ret->key);
+    if (!ret->drop)
+        r = err_set(err, ERR_INVAL,
+                    "that request was sent before the engine was started anew: nothing is left of "
+                    "it that could be learned from");
+    json_decref(past);
+    return r;
+}
+
+// So that what was said of it is not lost with the engine.
+static void save(struct call *call) {
+    struct store *s = store_of(call, NULL);
+    if (s)
+        (void)model_whys_save(call->services->whys, s, NULL);
 }
 
 int models_why_judge(struct call *call, const void *input, struct answer *answer, struct err *err) {
@@ -70,8 +111,16 @@ int models_why_judge(struct call *call, const void *input, struct answer *answer
         r = err_set(err, ERR_INVAL, "verdict: expected good, bad or forget");
     if (r == 0 && verdict == MODEL_OPINION_FORGET)
         r = forget_kept(call, err);
-    if (r == 0)
-        r = model_whys_judge(call->services->whys, id, verdict, &judged, err);
+    struct err why = {0};
+    if (r == 0) {
+        r = model_whys_judge(call->services->whys, id, verdict, &judged, &why);
+        if (r == ERR_NOT_FOUND)
+            r = judge_past(call, id, verdict, &judged, err);
+        else if (r < 0)
+            (void)err_set(err, r, "%s", err_text(&why));
+        else
+            save(call);
+    }
     if (r == 0 && judged.drop)
         r = drop_kept(call, judged.key, err);
     return r < 0 ? r
@@ -84,6 +133,12 @@ int models_why_judge(struct call *call, const void *input, struct answer *answer
 int models_why_list(struct call *call, const void *input, struct answer *answer, struct err *err) {
     const struct why_input *in = input;
     size_t limit = in->limit ? (size_t)in->limit : LIST_DEFAULT;
-    return admin_answer(
-        answer, json_pack("{so}", "requests", model_whys_list(call->services->whys, limit)), err);
+    json_t *list = model_whys_list(call->services->whys, limit);
+    struct store *s = list ? store_of(call, err) : NULL;
+    int r = s ? model_whys_past_list(call->services->whys, s, limit, list, err) : ERR_IO;
+    if (r < 0) {
+        json_decref(list);
+        return err && err->code ? r : err_set(err, ERR_NOMEM, "out of memory");
+    }
+    return admin_answer(answer, json_pack("{so}", "requests", list), err);
 }

@@ -38,6 +38,8 @@ static void put_head(const json_t *w) {
     cli_models_when(cli_models_number(w, "time_ms"), true, when);
     cli_out("%s  %s  ", cli_models_word(w, "id"), when);
     cli_models_put(cli_models_word(w, "purpose"));
+    if (json_is_true(json_object_get(w, "past")))
+        cli_out(" (before the engine was started anew)");
     cli_out("\nasked for ");
     cli_models_put(*asked ? asked : "no model by name");
     if (cli_models_number(w, "kept_ms")) {
@@ -134,7 +136,7 @@ static int show_list(const struct cli_line *line) {
                 cli_models_number(w, "kept_ms") ? "from the cache" : cli_models_word(w, "reason"));
     }
     if (!json_array_size(json_object_get(found, "requests")))
-        cli_note("this engine has sent no request to a model yet");
+        cli_note("no request was sent to a model yet");
     json_decref(found);
     return CLI_OK;
 }

@@ -517,7 +517,7 @@ bool models_keep_answers(const struct models *m) {
 }
 
 size_t models_running(const struct models *m) {
-    return m ? m->run_count + m->end_count + (m->settling ? 1 : 0) : 0;
+    return m ? m->run_count + m->end_count + (m->settling || m->whys_saving ? 1 : 0) : 0;
 }
 
 void models_stop(struct models *m) {
@@ -527,7 +527,8 @@ void models_stop(struct models *m) {
     model_learning_end(m);
     env_timer_cancel(loop_env(m->loop), m->settle_timer);
     env_timer_cancel(loop_env(m->loop), m->keep_timer);
-    m->settle_timer = m->keep_timer = NULL;
+    env_timer_cancel(loop_env(m->loop), m->whys_timer);
+    m->settle_timer = m->keep_timer = m->whys_timer = NULL;
     for (struct model_run *run = m->runs, *next; run; run = next) {
         next = run->next;
         model_cancel(run);
@@ -542,6 +543,7 @@ void models_done(struct models *m) {
     model_learning_end(m); // it has not begun to run, otherwise models_stop() did
     model_settle_rest(m);
     model_keep_rest(m);
+    model_whys_rest(m);
     model_lessons_done(m);
     for (size_t i = 0; i < MODEL_PLANS_MAX; i++)
         model_plan_unref(m->plans[i]);

@@ -120,6 +120,7 @@ static void note(struct model_run *run) {
                           .stage = MODEL_WHY_KEPT,
                           .kept_ms = a->kept_ms,
                           .kept = true,
+                          .workspace = run->workspace,
                           .chosen = MODEL_WHY_SHOWN_MAX,
                           .tries = 1};
     (void)snprintf(w.purpose, sizeof w.purpose, "%s", run->purpose);

@@ -24,6 +24,7 @@ enum {
     MODEL_TRIED_MAX = 16,    // models that one request is tried with
     MODEL_SETTLE_MAX = 1024, // ends that wait to be written
     MODEL_KEEP_MS = 5000,    // what the router knows is written so long after it changed
+    MODEL_WHYS_MS = 500,     // … so long, its choices: at most MODEL_WHYS_MAX at a time
     MODEL_SETTLE_MS = 200,   // … so long, to be written together
     MODEL_LEASES_MAX = 32,
     MODEL_PURSES_MAX = 64, // workspaces whose money is watched at a time
@@ -199,6 +200,9 @@ struct models {
     struct model_lesson *lessons; // MODEL_LESSONS_MAX, from the first one on
     struct env_timer *keep_timer;
     bool kept, keeping; // what was kept has been read; is being written
+    bool forgotten;     // what was learned is not to be taken from there any more
+    struct env_timer *whys_timer;
+    bool whys_saving, whys_again; // a worker does; there is more since
     uint64_t kept_changes, kept_outcomes;
     int64_t exact_bytes, exact_age_ms; // of kept answers; 0 bytes: none are
     unsigned exact_writing;            // being written
@@ -418,6 +422,8 @@ void model_keep_take(struct models *m, const struct model_kept *k); // the first
 void model_keep_soon(struct models *m);
 void model_keep_rest(struct models *m);     // without the pool, which is gone
 void model_kept_done(struct model_kept *k); // accepts NULL
+void model_whys_soon(struct models *m);     // one has ended: into the store, behind the answers
+void model_whys_rest(struct models *m);     // without the pool
 
 // models_price.c
 // The list of prices with the user's own (`dirs` NULL: without). A file with a mistake is told of

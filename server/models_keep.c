@@ -53,7 +53,8 @@ void model_keep_take(struct models *m, const struct model_kept *k) {
     if (k->ledger.len && route_ledger_read(m->ledger, k->ledger.data, k->ledger.len, &err) < 0)
         log_line(LOG_WARN, "models", "%s: begun anew", err_text(&err));
     m->kept_changes = route_ledger_changes(m->ledger);
-    if (!k->learned.len)
+    // Forgotten while this was being read: it may be from before.
+    if (!k->learned.len || m->forgotten)
         return;
     int r = m->predictor ? 0 : route_predictor_new(&m->predictor, &err);
     if (r == 0)
@@ -148,4 +149,42 @@ void model_keep_rest(struct models *m) {
     if (s)
         (void)store_write(s, NULL, write_both, k, NULL, NULL, NULL);
     model_kept_done(k);
+}
+
+// --- the choices
+
+static void whys_run(void *ctx, struct job *job) {
+    struct models *m = ctx;
+    struct err err = {0};
+    struct store *s = m->services->store(m->services, &err);
+    (void)job;
+    if (!s || model_whys_save(m->services->whys, s, &err) < 0)
+        log_line(LOG_WARN, "models", "why was not written: %s", err_text(&err));
+}
+
+static void whys_done(void *ctx, bool cancelled) {
+    struct models *m = ctx;
+    (void)cancelled;
+    m->whys_saving = false;
+    if (m->whys_again)
+        model_whys_soon(m);
+}
+
+static void on_whys_time(void *ctx) {
+    struct models *m = ctx;
+    m->whys_timer = NULL;
+    m->whys_again = false;
+    m->whys_saving = pool_submit(m->pool, POOL_NORMAL, whys_run, whys_done, m, NULL) == 0;
+}
+
+void model_whys_soon(struct models *m) {
+    m->whys_again = true;
+    if (!m->whys_timer && !m->whys_saving && !m->stopped)
+        m->whys_timer = env_timer_start(loop_env(m->loop), MODEL_WHYS_MS, on_whys_time, m);
+}
+
+void model_whys_rest(struct models *m) {
+    struct store *s = m->whys_again ? m->services->store(m->services, NULL) : NULL;
+    if (s)
+        (void)model_whys_save(m->services->whys, s, NULL);
 }

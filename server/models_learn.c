@@ -134,6 +134,7 @@ void model_lesson_edit(const struct model_ballot *b, enum model_edit edit) {
     if (why) {
         why->edit = edit;
         model_whys_leave(m->services->whys);
+        model_whys_soon(m);
     }
     model_keep_soon(m);
 }
@@ -147,6 +148,7 @@ static void forget(struct models *m) {
     }
     route_predictor_free(m->predictor);
     m->predictor = blank;
+    m->forgotten = true;
     for (size_t i = 0; m->lessons && i < MODEL_LESSONS_MAX; i++)
         m->lessons[i].verdict = MODEL_OPINION_NONE; // nothing of it is to be taken back
     m->kept_outcomes = UINT64_MAX;                  // to be written
@@ -156,7 +158,9 @@ static void forget(struct models *m) {
 static void on_letter(void *ctx, void *message) {
     struct models *m = ctx;
     struct model_opinion_letter *v = message;
-    if (v->verdict == MODEL_OPINION_FORGET)
+    if (v->verdict == MODEL_OPINION_ERASE)
+        model_lessons_done(m);
+    if (v->verdict >= MODEL_OPINION_FORGET)
         forget(m);
     else
         learn(m, v);

@@ -42,6 +42,7 @@ static void note_new(const struct model_ballot *b, const struct route_choice *c)
                           .prompt = b->need.prompt_tokens,
                           .stable = run->stable,
                           .candidates = b->count,
+                          .workspace = run->workspace,
                           .chosen = MODEL_WHY_SHOWN_MAX};
     size_t order[ROUTE_CANDIDATES_MAX];
     (void)route_choice_order(c, order);
@@ -98,4 +99,5 @@ void model_note_end(struct model_run *run, enum route_fault fault, bool cancelle
     w->fault = fault;
     w->took_ms = model_now_ms() - w->at_ms;
     model_whys_leave(run->m->services->whys);
+    model_whys_soon(run->m);
 }

@@ -1,6 +1,7 @@
 // "Why this backend?": the latest choices of the router, one for each request, with what was known
-// of each candidate and how it went. Names and figures, no content; in memory only, the oldest one
-// makes room. Written by the main loop, read by workers: behind a lock of its own.
+// of each candidate and how it went. Names and figures, no content; in memory the oldest one makes
+// room, and behind the answers they go into the store, where they outlive the engine. Written by
+// the main loop, read by workers: behind a lock of its own.
 #pragma once
 
 #include "core/route/route_choose.h"
@@ -10,6 +11,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct store;
 
 enum {
     MODEL_WHYS_MAX = 128,
@@ -26,7 +29,8 @@ enum model_opinion {
     MODEL_OPINION_NONE,
     MODEL_OPINION_GOOD,
     MODEL_OPINION_BAD,
-    MODEL_OPINION_FORGET // all that was learned
+    MODEL_OPINION_FORGET, // all that was learned
+    MODEL_OPINION_ERASE   // that, and what could still be learned from
 };
 enum model_why_state { MODEL_WHY_OPEN, MODEL_WHY_OK, MODEL_WHY_FAILED, MODEL_WHY_CANCELLED };
 
@@ -65,6 +69,8 @@ struct model_why {
     size_t tries;
     struct model_why_try tried[MODEL_WHY_TRIES_MAX];
     int64_t input, cached, written, output, cost; // as billed; millionths of a dollar
+    char *workspace; // absolute path, NULL none; a copy of its own once it was added
+    bool unsaved;    // there is something that the store does not have
 };
 
 struct model_whys;
@@ -97,7 +103,26 @@ struct model_opinion_letter {
 };
 void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_WHY_ID_BYTES]);
 
+// What the store does not have yet of those that have ended, into it: on a worker, or at the end.
+// ERR_* (then it is lost there): no store, or what it says.
+int model_whys_save(struct model_whys *w, struct store *s, struct err *err);
+// Those of a workspace (NULL: all) are no more, and what was about to be saved is not: before they
+// are erased in the store. Any thread.
+void model_whys_drop(struct model_whys *w, const char *workspace);
+
 // As JSON: one by its id ("" the last one), NULL with ERR_NOT_FOUND; or a line for each of the
 // latest.
 int model_whys_one(struct model_whys *w, const char *id, json_t **ret, struct err *err);
 json_t *model_whys_list(struct model_whys *w, size_t limit); // NULL: out of memory
+
+// --- of engines that have ended (server/models_why_past.c), on a worker
+// As the two above; what the running engine still has is left out of the list.
+int model_whys_past(struct model_whys *w, struct store *s, const char *id, json_t **ret,
+                    struct err *err);
+int model_whys_past_list(struct model_whys *w, struct store *s, size_t limit, json_t *list,
+                         struct err *err);
+// A bad answer that is kept: by the key of one that is past. false: it has none.
+bool model_whys_past_key(const json_t *past, uint8_t ret[ANSWER_KEY_BYTES]);
+
+// What server/models_why*.c share.
+json_t *model_why_json(const struct model_whys *w, const struct model_why *why); // NULL: no memory

@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "core/store/audit.h"
 #include "core/store/consent.h"
+#include "core/store/judgements.h"
 #include "core/store/store_impl.h"
 #include "core/store/usage.h"
 
@@ -21,15 +22,18 @@ static int run_each(struct db *db, const char *const *statements, const char *wo
 static const char *const of_workspace[] = {
     "DELETE FROM usage WHERE workspace = ?1",
     "DELETE FROM budget WHERE workspace = ?1",
+    "DELETE FROM judgement WHERE workspace = ?1",
     "DELETE FROM consent WHERE scope = ?1",
     "DELETE FROM audit_private WHERE place = (SELECT id FROM audit_place WHERE path = ?1)",
     "DELETE FROM audit_place WHERE path = ?1",
     NULL,
 };
 static const char *const everything[] = {
-    "DELETE FROM usage",       "DELETE FROM consent", "DELETE FROM audit_private",
-    "DELETE FROM audit_place", "DELETE FROM backend", "DELETE FROM backend_model",
-    "DELETE FROM blob",        "DELETE FROM budget",  NULL,
+    "DELETE FROM usage",         "DELETE FROM consent",
+    "DELETE FROM audit_private", "DELETE FROM audit_place",
+    "DELETE FROM backend",       "DELETE FROM backend_model",
+    "DELETE FROM blob",          "DELETE FROM budget",
+    "DELETE FROM judgement",     NULL,
 };
 
 int models_erase(struct db *db, const char *workspace, int64_t *erased, struct err *err) {
@@ -54,6 +58,8 @@ static int tidy_in(struct db *db, void *ctx, struct buf *result, struct err *err
     int r = usage_tidy(db, t->now_ms, err);
     if (r == 0)
         r = consent_tidy(db, t->now_ms, err);
+    if (r == 0)
+        r = judgements_tidy(db, t->now_ms, err);
     if (r == 0)
         r = audit_tidy(db, AUDIT_ENTRIES_MAX, err);
     t->more = r > 0;
