@@ -16,9 +16,12 @@ LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/workspace": ("core/base", "core/loop", "core/crypto", "core/db", "core/code", "core/store"),
     "core/agents": ("core/base", "core/workspace", "core/code", "core/store", "core/db"),
     "core/models": ("core/base", "core/loop", "core/route"),
+    "core/privacy": ("core/base", "core/crypto"),
     "protocol": ("core/base",),
+    "federation": ("core/base", "core/loop", "core/crypto", "core/privacy", "core/db", "protocol"),
     "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code",
-               "core/workspace", "core/agents", "core/models", "core/route", "protocol"),
+               "core/workspace", "core/agents", "core/models", "core/route", "core/privacy", "protocol",
+               "federation"),
 }
 # What a client spawns: it must start in a millisecond, so it may not even name the engine's layers.
 FRONT = re.compile(r"^server/(main|cli|attach|frontend)\w*\.c$")
@@ -26,9 +29,12 @@ FRONT_NOT = re.compile(r"^server/cli_face\.c$")
 FRONT_USES = ("core/base", "core/loop", "protocol")
 FOREIGN = {  # header → where it may be included
     "uv.h": ("core/loop/", "tests/unit/loop/"),
-    "sqlite3.h": ("core/db/", "core/store/", "tests/unit/db/", "tests/unit/store/", "tests/faults/", "tests/bench/"),
-    "sodium.h": ("core/code/", "core/crypto/", "core/db/", "core/store/", "server/", "tests/"),
-    "openssl/": ("core/crypto/", "tests/unit/crypto/"),
+    "sqlite3.h": ("core/db/", "core/store/", "federation/", "tests/unit/db/", "tests/unit/store/", "tests/faults/", "tests/bench/"),
+    "sodium.h": ("core/code/", "core/crypto/", "core/privacy/", "federation/", "core/db/", "core/store/", "server/", "tests/"),
+    "avahi-client/": ("federation/",),
+    "avahi-common/": ("federation/",),
+    "zstd.h": ("federation/", "tests/"),
+    "openssl/": ("core/crypto/", "federation/", "tests/unit/federation/", "tests/unit/crypto/"),
     "tree_sitter/": ("core/code/", "tests/bench/", "tests/trees/", "tests/unit/code/"),
     "cmocka.h": ("tests/",),
 }

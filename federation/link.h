@@ -1,0 +1,75 @@
+// One session with one other engine: a connection, its channel, and on it JSON-RPC 2.0 messages and
+// blobs in length-prefixed frames. Knows nothing of who may what: the node decides that when the
+// link is up, by its peer's key. One owner thread; does its I/O through `struct net`.
+//
+// A frame, big-endian:  u32 length of what follows, LINK_FRAME_BYTES_MAX at most
+//                       u8  kind: 1 JSON-RPC message, 2 blob, 3 ping, 4 pong
+//                       u8  flags: bit 0 body is zstd (its decompressed size is bounded, too)
+//                       kind 2: u32 stream, chosen by who sends the request that it belongs to
+//                       body
+// Limits hold before memory is asked for. Before `up` nothing but the handshake is read.
+#pragma once
+
+#include "core/base/env.h"
+#include "federation/channel.h"
+#include "federation/net.h"
+#include "protocol/rpc.h"
+
+enum {
+    LINK_FRAME_BYTES_MAX = 1024 * 1024,
+    LINK_PLAIN_BYTES_MAX = 4 * 1024 * 1024, // of a decompressed body
+    LINK_STRANGER_BYTES_MAX = 16 * 1024,    // of a frame from a key that is no friend's
+    LINK_HANDSHAKE_MS = 5 * 1000,
+    LINK_PING_MS = 30 * 1000, // silence after which it asks; and twice that, after which it ends
+    LINK_SHORT_PING_MS = 250  // link_probe: the network has changed
+};
+
+struct link;
+struct link_events {
+    void (*up)(void *ctx, struct link *l); // channel ready; link_peer answers
+    // A blob of a stream, in order. Borrowed. A negative return ends the link.
+    int (*blob)(void *ctx, struct link *l, uint32_t stream, const uint8_t *bytes, size_t n);
+    void (*drained)(void *ctx, struct link *l); // room again for blobs
+    // Gone; freed after the call. Calls under way have been answered ERR_CLOSED.
+    void (*down)(void *ctx, struct link *l, const struct err *err);
+};
+struct link_config {
+    struct env *env;
+    struct net *net;
+    const struct channel_maker *channels;
+    const struct rpc_method *methods; // their ctx is the one of link_set_methods_ctx, else the link
+    const struct link_events *events;
+    void *ctx;
+};
+
+// An outgoing one to a known key, or to whoever answers there (expect NULL: pairing).
+int link_connect(const struct link_config *config, const struct net_addr *to, const uint8_t *expect,
+                 struct link **ret, struct err *err);
+int link_accept(const struct link_config *config, struct net_conn *c, struct link **ret,
+                struct err *err);                 // takes the connection, also on failure
+void link_close(struct link *l, const char *why); // `down` does not run; accepts NULL
+bool link_outgoing(const struct link *l);
+const uint8_t *link_peer(const struct link *l);    // CHANNEL_KEY_BYTES
+const uint8_t *link_binding(const struct link *l); // CHANNEL_BINDING_BYTES
+void link_set_ctx(struct link *l, void *ctx);      // of the events and of the methods
+void *link_ctx(const struct link *l);
+// Until told otherwise a link is a stranger's: small frames, few of them.
+void link_trust(struct link *l);
+// Bytes a second that are read and sent at most; 0: no cap. Applies from now on.
+void link_limit(struct link *l, uint64_t in_per_s, uint64_t out_per_s);
+void link_probe(struct link *l); // asks for a sign of life at once
+
+// As rpc_call, rpc_notify, on this link.
+int64_t link_call(struct link *l, const char *method, json_t *params, uint64_t deadline_ms,
+                  rpc_answer_fn *fn, void *ctx, struct err *err);
+int link_notify(struct link *l, const char *method, json_t *params);
+struct rpc *link_rpc(struct link *l);
+// ERR_BUSY: queue full, wait for `drained`. ERR_CLOSED, ERR_LIMIT (over a frame).
+int link_blob(struct link *l, uint32_t stream, const void *bytes, size_t n);
+
+struct link_info {
+    uint64_t opened_ms, heard_ms; // mono
+    uint64_t bytes_in, bytes_out, frames_in, frames_out;
+    uint32_t round_trip_us; // last ping; 0: none yet
+};
+void link_info(const struct link *l, struct link_info *ret);
