@@ -59,6 +59,8 @@ static json_t *value_of(const struct conf *conf, const struct conf_option *o) {
         return json_boolean(conf_bool(conf, o->key));
     if (o->type == CONF_INT)
         return json_integer(conf_int(conf, o->key));
+    if (o->type == CONF_LIST)
+        return json_loads(conf_string(conf, o->key), 0, NULL);
     return json_string(conf_string(conf, o->key));
 }
 

@@ -59,6 +59,8 @@ int conf_refuse(const struct conf_option *o, struct err *err) {
             n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", o->values[i]);
         return err_set(err, ERR_INVAL, "expected one of %s", known);
     }
+    case CONF_LIST:
+        return err_set(err, ERR_INVAL, "expected a list");
     case CONF_STRING:
         break;
     }
@@ -83,6 +85,7 @@ static bool parse_number(const struct conf_option *o, const char *text, int64_t 
                 return true;
         return false;
     case CONF_STRING:
+    case CONF_LIST:
         *ret = 0;
         return true;
     }
@@ -94,6 +97,9 @@ static int value_parse(const struct conf_option *o, const char *text, const char
     struct value v = {.set = true};
     if (!parse_number(o, text, &v.number))
         return conf_refuse(o, err);
+    int r = o->valid && strcmp(text, o->fallback) != 0 ? o->valid(text, err) : 0;
+    if (r < 0)
+        return r;
     v.text = o->type == CONF_BOOL  ? mem_strdup(v.number ? "true" : "false")
              : o->type == CONF_INT ? mem_format("%lld", (long long)v.number)
                                    : mem_strdup(text);
@@ -197,6 +203,12 @@ int conf_set(struct conf *c, const char *key, const char *value, enum conf_origi
         return err_set(err, ERR_NOT_FOUND, "%.64s: no such setting", key);
     size_t i = (size_t)(o - conf_options);
     struct value v;
+    if (o->users_own && origin != CONF_USER)
+        return err_set(
+            err, ERR_PERM,
+            "%s: only your own settings (paired config path) may say this; it is ignored "
+            "here",
+            key);
     int r = value_parse(o, value, where, &v, err);
     if (r < 0)
         return err_context(err, r, "%s", key);
@@ -274,7 +286,17 @@ int conf_load_environment(struct conf *c, char *const *environ_list, struct err 
 
 // --- schema ------------------------------------------------------------------------------------
 
+static json_t *list_schema(const struct conf_option *o) {
+    json_t *s = o->schema();
+    if (s && json_object_set_new(s, "description", json_string(o->help)) == 0)
+        return s;
+    json_decref(s);
+    return NULL;
+}
+
 static json_t *option_schema(const struct conf_option *o) {
+    if (o->type == CONF_LIST)
+        return list_schema(o);
     const char *type = o->type == CONF_BOOL  ? "boolean"
                        : o->type == CONF_INT ? "integer"
                                              : "string";

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum conf_type { CONF_BOOL, CONF_INT, CONF_STRING, CONF_ENUM };
+enum conf_type { CONF_BOOL, CONF_INT, CONF_STRING, CONF_ENUM, CONF_LIST };
 enum conf_origin {
     CONF_DEFAULT,
     CONF_USER,
@@ -29,11 +29,15 @@ struct conf_option {
     const char *fallback; // default as text
     int64_t min, max;     // CONF_INT
     const char *const
-        *values;      // CONF_ENUM, NULL-terminated; ordered loose → tight when `workspace` is set
-    bool workspace;   // a workspace file may set it, and only to something tighter (higher index /
-                      // true / smaller)
-    const char *unit; // "minutes", "bytes" or NULL
-    const char *help; // one sentence
+        *values;    // CONF_ENUM, NULL-terminated; ordered loose → tight when `workspace` is set
+    bool workspace; // a workspace file may set it, and only to something tighter (higher index /
+                    // true / smaller)
+    bool users_own; // only the user's own file may set it: not a workspace, an editor (whose
+                    // settings a folder may bring along), the environment, a flag
+    int (*valid)(const char *value, struct err *err); // CONF_LIST: of JSON text
+    json_t *(*schema)(void);                          // CONF_LIST: JSON Schema of its value, new
+    const char *unit;                                 // "minutes", "bytes" or NULL
+    const char *help;                                 // one sentence
 };
 extern const struct conf_option conf_options[];       // ends with key == NULL
 const struct conf_option *conf_find(const char *key); // NULL: no such setting
@@ -60,8 +64,9 @@ int conf_set(struct conf *c, const char *key, const char *value, enum conf_origi
 
 bool conf_bool(const struct conf *c, const char *key);
 int64_t conf_int(const struct conf *c, const char *key);
-const char *conf_string(const struct conf *c,
-                        const char *key); // also the chosen word of an enum; borrowed
+const char *
+conf_string(const struct conf *c,
+            const char *key); // also the chosen word of an enum, the JSON of a list; borrowed
 enum conf_origin conf_origin_of(const struct conf *c, const char *key, const char **ret_where);
 
 // Writes one key into the user's file, keeping its other content, atomically. value NULL removes

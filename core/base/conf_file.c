@@ -143,7 +143,11 @@ static bool is_group(const char *key) {
     return false;
 }
 
-static bool scalar_text(const json_t *v, char out[32], const char **ret) {
+static bool scalar_text(const json_t *v, char out[32], struct buf *list, const char **ret) {
+    if (json_is_array(v)) {
+        *ret = buf_put_json(list, v, JSON_COMPACT) == 0 ? list->data : NULL;
+        return *ret != NULL;
+    }
     if (json_is_string(v)) {
         *ret = json_string_value(v);
         return true;
@@ -168,6 +172,8 @@ static bool type_fits(const struct conf_option *o, const json_t *v) {
     case CONF_STRING:
     case CONF_ENUM:
         return json_is_string(v);
+    case CONF_LIST:
+        return json_is_array(v);
     }
     return false;
 }
@@ -183,13 +189,18 @@ static int take(struct walk *w, const char *key, const json_t *v, size_t depth) 
         return 0;
     }
     char number[32];
+    AUTO_BUF list = BUF_INIT(FILE_BYTES_MAX);
     const char *value = "";
     struct err why = {0};
     char where[SHOWN_PATH_BYTES + 1 + 16];
     (void)snprintf(where, sizeof where, "%s:%d", path_shown(w->path), line);
     int r;
-    if (type_fits(o, v) && scalar_text(v, number, &value))
+    if (o->users_own && w->origin != CONF_USER) // whatever it says
+        r = conf_set(w->conf, key, "", w->origin, where, &why);
+    else if (type_fits(o, v) && scalar_text(v, number, &list, &value))
         r = conf_set(w->conf, key, value, w->origin, where, &why);
+    else if (list.failed)
+        r = ERR_NOMEM;
     else
         r = err_context(&why, conf_refuse(o, &why), "%s", key);
     if (r == ERR_NOMEM)
@@ -245,6 +256,8 @@ static json_t *typed_value(const struct conf_option *o, const char *text) {
         return json_boolean(strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
     case CONF_INT:
         return json_integer(strtoll(text, NULL, 10));
+    case CONF_LIST:
+        return json_loads(text, 0, NULL);
     case CONF_STRING:
     case CONF_ENUM:
         break;

@@ -1,5 +1,7 @@
 #include "core/base/conf.h"
 
+#include "core/base/conf_checks.h"
+
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 // From loose to tight, as a workspace's file may only go.
 static const char *const policies[] = {"best", "balanced", "cheapest", "local-only", NULL};
@@ -164,6 +166,16 @@ const struct conf_option conf_options[] = {
      .max = 1000000,
      .unit = "dollars",
      .help = "No paid request is made when so much was spent in a month (UTC); 0 sets no limit."},
+    {.key = "models.checks",
+     .type = CONF_LIST,
+     .fallback = "[]",
+     .users_own = true,
+     .valid = conf_checks_valid,
+     .schema = conf_checks_schema,
+     .help = "Commands of your own (build, test, lint) that judge a patch which a model made "
+             "(paired ask --patch), each for the folders that it names: [{\"name\", \"command\": "
+             "[program, arguments], \"in\": folder}]. They run on a copy, and are yours: what a "
+             "model or a repository wrote is run by them."},
     {.key = "ask.model",
      .type = CONF_BOOL,
      .fallback = "true",
