@@ -74,7 +74,8 @@ static const struct tool tools[] = {
          "fix, scaffold_test, patterns, backlog, milestone, changelog, digest, flow, forecast, "
          "blockers, retro, a11y, strings, cli_ux, flows.",
      .search_hint = "status, plan, accessibility, tests",
-     .views = {"ask"}},
+     .views = {"ask"},
+     .leave_out = {"patch"}},
 };
 
 static struct capability rows[ROWS_MAX + 1];

@@ -38,6 +38,7 @@ static const struct {
     {"store.backups", doctor_backups},
     {"models.backends", doctor_backends},
     {"models.grants", doctor_grants},
+    {"models.checks", doctor_model_checks},
     {"system.descriptors", doctor_descriptors},
     {"system.memlock", doctor_memlock},
     {"system.cores", doctor_cores},

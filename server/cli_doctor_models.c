@@ -1,10 +1,13 @@
 // Checks of the model backends: keys that are not where they should be, grants that ended by
 // themselves. Nothing is asked of a backend.
+#include "core/base/conf_checks.h"
+#include "core/base/mem.h"
 #include "server/cli_doctor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ASK_DEADLINE_MS = 10 * 1000, NAMES_BYTES_MAX = 256 };
 
@@ -85,4 +88,46 @@ void doctor_grants(struct doctor *d) {
     if (!expired)
         doctor_put(d, DOCTOR_OK, NULL, "%zu", standing);
     json_decref(found);
+}
+
+// A program by its bare name, where a command would find it.
+static bool in_path(const char *name) {
+    const char *path = getenv("PATH");
+    for (const char *at = path ? path : ""; *at;) {
+        size_t n = strcspn(at, ":");
+        AUTO_FREE char *file = mem_format("%.*s/%s", (int)n, at, name);
+        if (n && at[0] == '/' && file && access(file, X_OK) == 0)
+            return true;
+        at += n + (at[n] == ':');
+    }
+    return false;
+}
+
+// One that is named relative to the folder is in no place that could be looked at from here.
+void doctor_model_checks(struct doctor *d) {
+    struct conf_checks *checks = NULL;
+    struct err err = {0};
+    size_t missing = 0;
+    const char *value = d->config.conf ? conf_string(d->config.conf, "models.checks") : "[]";
+    if (conf_checks_new(value, &checks, &err) < 0) {
+        doctor_put(d, DOCTOR_FAIL, "Correct it: paired config set models.checks.", "%s",
+                   err_text(&err));
+        return;
+    }
+    for (size_t i = 0; i < checks->count; i++) {
+        const char *program = checks->items[i].command[0];
+        bool there = program[0] == '/'              ? access(program, X_OK) == 0
+                     : strchr(program, '/') != NULL ? true
+                                                    : in_path(program);
+        if (there)
+            continue;
+        missing++;
+        doctor_put(d, DOCTOR_WARN,
+                   "Install it, or correct the command: paired config set models.checks. The "
+                   "engine keeps the PATH that it was started with (paired stop).",
+                   "%s: there is no program %s", checks->items[i].name, program);
+    }
+    if (!missing)
+        doctor_put(d, DOCTOR_OK, NULL, "%zu", checks->count);
+    conf_checks_free(checks);
 }

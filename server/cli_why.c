@@ -91,6 +91,25 @@ static void put_tries(const json_t *w) {
     cli_out("\n");
 }
 
+static void put_checks(const json_t *w) {
+    size_t i;
+    json_t *c;
+    if (!cli_models_number(w, "cascade"))
+        return;
+    cli_out("stage %lld of a patch", cli_models_number(w, "cascade"));
+    json_array_foreach(json_object_get(w, "checks"), i, c) {
+        cli_out("%s ", i ? "," : ":");
+        cli_models_put(cli_models_word(c, "name"));
+        cli_out(" %s", cli_models_word(c, "result"));
+        if (*cli_models_word(c, "note")) {
+            cli_out(" (");
+            cli_models_put(cli_models_word(c, "note"));
+            cli_out(")");
+        }
+    }
+    cli_out("\n");
+}
+
 static int show_one(const struct cli_line *line) {
     json_t *found = NULL, *c;
     size_t i;
@@ -107,6 +126,7 @@ static int show_one(const struct cli_line *line) {
     if (cli_models_number(found, "not_shown"))
         cli_out("  and %lld more\n", cli_models_number(found, "not_shown"));
     put_tries(found);
+    put_checks(found);
     json_decref(found);
     return CLI_OK;
 }

@@ -3,12 +3,14 @@
 #include "core/base/mem.h"
 #include "server/attach.h"
 #include "server/cli.h"
+#include "server/cli_supervise.h"
 #include "server/engine.h"
 #include "server/frontend.h"
 #include "server/frontend_load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,6 +72,8 @@ int main(int argc, char **argv) {
     // Started by a client that says nothing about itself: what it sends will tell.
     if (argc == 1 && !isatty(STDIN_FILENO))
         return frontend_run(&(struct frontend_config){.role = "mcp", .detect = true, .argv = argv});
+    if (argc > 1 && strcmp(argv[1], CLI_SUPERVISE) == 0)
+        return cli_supervise(argc, argv);
     struct cli_line line;
     int exit_code = CLI_FAILED;
     if (!cli_parse(argc, argv, &line, &exit_code))

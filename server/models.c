@@ -406,6 +406,7 @@ static int copy_keys(struct model_run *run, const struct model_keys *keys) {
 static int copy_ask(struct model_run *run, const struct model_ask *ask) {
     run->family = ask->family;
     run->keys = ask->keys;
+    run->cascade = ask->cascade;
     if (ask->keys && ask->copy_keys && copy_keys(run, ask->keys) < 0)
         return ERR_NOMEM;
     (void)snprintf(run->purpose, sizeof run->purpose, "%s", ask->purpose);

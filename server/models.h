@@ -55,6 +55,15 @@ enum model_cache {     // of answers (models.cache), where it is on
     MODEL_CACHE_NO,    // not for this one
     MODEL_CACHE_USE    // for this one, whatever its temperature
 };
+// A task whose answers are checked, and go to another model when they fail (server/team_patch.c).
+enum { MODEL_STAGES_MAX = 4 };
+struct model_cascade {
+    unsigned stage;          // from 1; 0: it is none
+    double accepts, rejects; // of the checks together
+    uint32_t arm;            // that has answered in this stage already, 0 none: it goes on
+    uint32_t failed[MODEL_STAGES_MAX];
+    size_t failed_count;
+};
 struct model_ask {
     enum model_cache cache;
     enum wire_family family; // of the body, and of the answer
@@ -72,6 +81,7 @@ struct model_ask {
     bool copy_keys;                                // … or is copied
     struct http_header forward[MODEL_FORWARD_MAX]; // copied
     size_t forward_count;
+    struct model_cascade cascade;
 };
 
 struct model_result {

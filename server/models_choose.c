@@ -3,6 +3,7 @@
 // judgement of them. A model that a program asks for by its name is what it gets where a backend
 // has it, as far as models.substitute says so.
 #include "core/base/mem.h"
+#include "core/route/route_cascade.h"
 #include "server/models_impl.h"
 
 #include <math.h>
@@ -240,12 +241,72 @@ static uint32_t roll(struct models *m) {
     return (uint32_t)(m->dice >> 32);
 }
 
+// --- a task whose answers are checked
+
+// Whose answers to it failed is not asked again, nor who is less likely to be right; unless nobody
+// else is left.
+static void refute(struct model_ballot *f) {
+    const struct model_cascade *k = &f->run->cascade;
+    double best = -1;
+    size_t left = 0;
+    for (size_t i = 0; i < f->count; i++)
+        for (size_t n = 0; n < k->failed_count; n++)
+            if (f->of[i].backend == k->failed[n]) {
+                f->of[i].refuted = true;
+                best = f->of[i].p_ok > best ? f->of[i].p_ok : best;
+            }
+    for (size_t i = 0; i < f->count; i++) {
+        f->of[i].refuted |= f->of[i].p_ok < best;
+        left += !f->of[i].refuted;
+    }
+    for (size_t i = 0; i < f->count && !left; i++)
+        f->of[i].refuted = false;
+}
+
+static void put_first(struct route_choice *c, size_t at, enum route_reason reason) {
+    for (size_t i = 0; i < c->fallbacks; i++)
+        if (c->fallback[i] == (int)at) {
+            c->fallback[i] = c->chosen;
+            c->reason[c->chosen] = ROUTE_REASON_DEARER;
+            c->chosen = (int)at;
+            c->reason[at] = reason;
+        }
+}
+
+// Within a stage who has begun goes on; a new one begins with the first of the order that costs
+// least to a solved task.
+static void in_order(struct model_ballot *f, struct route_choice *c) {
+    const struct model_cascade *k = &f->run->cascade;
+    struct route_step steps[ROUTE_FIRST_MAX];
+    size_t at[ROUTE_FIRST_MAX], n = 0;
+    if (!k->stage || c->chosen < 0)
+        return;
+    for (size_t i = 0; k->arm && i < f->count; i++)
+        if (f->of[i].backend == k->arm) {
+            put_first(c, i, ROUTE_REASON_STICKY);
+            return;
+        }
+    if (f->policy.mode != ROUTE_MODE_BALANCED || !f->looked)
+        return;
+    for (size_t i = 0; i <= c->fallbacks && n < ROUTE_FIRST_MAX; i++, n++) {
+        at[n] = (size_t)(i ? c->fallback[i - 1] : c->chosen);
+        steps[n] = (struct route_step){c->usd[at[n]], f->of[at[n]].p_ok};
+    }
+    int first = route_cascade_first(steps, n, MODEL_STAGES_MAX + 1 - k->stage, k->accepts,
+                                    k->rejects, f->policy.value_usd);
+    if (first > 0)
+        put_first(c, at[first], ROUTE_REASON_CHOSEN);
+}
+
 static void decide(struct model_ballot *f, bool exact, struct route_choice *ret) {
     struct models *m = f->run->m;
     f->need = (struct route_need){.origin = ROUTE_ORIGIN_CHAT};
     look(f);
     expect_sizes(f);
     describe(f);
+    refute(f);
+    f->need.accepts = f->run->cascade.accepts;
+    f->need.rejects = f->run->cascade.rejects;
     f->policy = f->run->plan->policy;
     model_budget_policy(f->run, &f->policy);
     if (!f->looked)
@@ -256,6 +317,7 @@ static void decide(struct model_ballot *f, bool exact, struct route_choice *ret)
     f->need.dice[1] = roll(m);
     if (route_choose(&f->policy, &f->need, f->of, f->count, ret, NULL) < 0)
         *ret = (struct route_choice){.chosen = -1, .ready = -1};
+    in_order(f, ret);
 }
 
 // --- when none of them can be used

@@ -278,7 +278,8 @@ struct model_run {
     bool looked;
     bool same_model;            // … as was asked for, this time
     enum model_why_stage stage; // of the choice
-    bool masked;                // secrets, in the body
+    struct model_cascade cascade;
+    bool masked; // secrets, in the body
     struct model_exact exact;
     enum wire_stop stop; // why the answer ended
     uint64_t why;        // number of the note about its choice; 0 none

@@ -43,6 +43,7 @@ static void note_new(const struct model_ballot *b, const struct route_choice *c)
                           .stable = run->stable,
                           .candidates = b->count,
                           .workspace = run->workspace,
+                          .cascade = run->cascade.stage,
                           .chosen = MODEL_WHY_SHOWN_MAX};
     size_t order[ROUTE_CANDIDATES_MAX];
     (void)route_choice_order(c, order);

@@ -234,6 +234,18 @@ static json_t *tries_json(const struct model_why *why) {
     return list;
 }
 
+static json_t *checks_json(const struct model_why *why) {
+    static const char *const results[] = {"passed", "failed", "not run"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < why->check_count; i++) {
+        const struct model_why_check *c = &why->checks[i];
+        (void)json_array_append_new(list, json_pack("{ss ss ss sI}", "name", c->name, "result",
+                                                    results[c->result], "note", c->note, "ms",
+                                                    (json_int_t)c->ms));
+    }
+    return list;
+}
+
 static json_t *brief_json(const struct model_whys *w, const struct model_why *why) {
     char id[MODEL_WHY_ID_BYTES];
     const struct model_why_try *last =
@@ -266,6 +278,10 @@ json_t *model_why_json(const struct model_whys *w, const struct model_why *why) 
         (json_int_t)(why->candidates - why->shown), "candidates", candidates, "tokens", "input",
         (json_int_t)why->input, "cached", (json_int_t)why->cached, "cache_write",
         (json_int_t)why->written, "output", (json_int_t)why->output);
+    if (more && why->cascade) {
+        (void)json_object_set_new(more, "cascade", json_integer(why->cascade));
+        (void)json_object_set_new(more, "checks", checks_json(why));
+    }
     if (!one || !more || json_object_update_missing(one, more) < 0) {
         json_decref(one);
         one = NULL;
@@ -283,6 +299,22 @@ static uint64_t number_of(const struct model_whys *w, const char *id) {
     bool kept = sscanf(id, "%8x-%9u-cache%n", &base, &number, &n) == 2 && n && !id[n];
     return (kept || sscanf(id, "%8x-%9u%c", &base, &number, &end) == 2) && base == w->base ? number
                                                                                            : 0;
+}
+
+bool model_whys_checked(struct model_whys *w, const char *id, const struct model_why_check *checks,
+                        size_t n) {
+    (void)pthread_mutex_lock(&w->lock);
+    uint64_t number = number_of(w, id);
+    struct model_why *why = w->all && number ? &w->all[number % MODEL_WHYS_MAX] : NULL;
+    bool there = why && why->number == number;
+    for (size_t i = 0; there && i < n && i < MODEL_WHY_CHECKS_MAX; i++) {
+        why->checks[i] = checks[i];
+        why->check_count = i + 1;
+    }
+    if (there)
+        why->unsaved = true;
+    (void)pthread_mutex_unlock(&w->lock);
+    return there;
 }
 
 int model_whys_one(struct model_whys *w, const char *id, json_t **ret, struct err *err) {

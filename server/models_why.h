@@ -18,6 +18,7 @@ enum {
     MODEL_WHYS_MAX = 128,
     MODEL_WHY_SHOWN_MAX = 6, // candidates of one that are kept, the best ones
     MODEL_WHY_TRIES_MAX = 4, // attempts of one that are kept
+    MODEL_WHY_CHECKS_MAX = 18,
     MODEL_WHY_ID_BYTES = 32, // "1f3a9c0e-17", terminated; "…-cache" of a kept answer
     MODEL_WHY_NAME_BYTES = 96
 };
@@ -69,6 +70,13 @@ struct model_why {
     size_t tries;
     struct model_why_try tried[MODEL_WHY_TRIES_MAX];
     int64_t input, cached, written, output, cost; // as billed; millionths of a dollar
+    unsigned cascade; // stage of a task whose answers are checked, from 1; 0: it is none
+    struct model_why_check {
+        char name[32], note[160];
+        int result; // enum proof_result
+        int64_t ms;
+    } checks[MODEL_WHY_CHECKS_MAX]; // of its answer
+    size_t check_count;
     char *workspace; // absolute path, NULL none; a copy of its own once it was added
     bool unsaved;    // there is something that the store does not have
 };
@@ -79,6 +87,9 @@ void model_whys_free(struct model_whys *w);                   // accepts NULL
 
 // Takes a copy; gives its number, 0 when there is no memory for any.
 uint64_t model_whys_add(struct model_whys *w, const struct model_why *why);
+// What the checks said of the answer of one: any thread. false: it is gone.
+bool model_whys_checked(struct model_whys *w, const char *id, const struct model_why_check *checks,
+                        size_t n);
 // The entry under the lock, until model_whys_leave(); NULL (and nothing to leave) when it is gone.
 struct model_why *model_whys_enter(struct model_whys *w, uint64_t number);
 void model_whys_leave(struct model_whys *w);

@@ -63,6 +63,7 @@ static int answer_plainly(struct call *call, const void *input, capability_fn *p
 static void team_drop(void *state) {
     struct team *t = state;
     team_reply_done(&t->reply);
+    team_patch_free(t->patch);
     team_seen_done(&t->seen);
     model_keys_done(&t->keys);
     buf_done(&t->body);
@@ -186,22 +187,28 @@ static json_t *answer_json(const struct team *t, const struct team_verdict *v, c
 
 // The model's last words, checked. `stopped` NULL: it ended by itself.
 static int finish(struct team *t, const char *stopped, struct answer *answer, struct err *err) {
-    const struct buf *said = &t->reply.text;
+    const struct buf *said = t->patch ? team_patch_prose(t) : &t->reply.text;
     struct team_verdict v;
     AUTO_BUF checks = BUF_INIT(ANSWER_BYTES_MAX);
+    AUTO_BUF patch = BUF_INIT(4 * ANSWER_BYTES_MAX);
     int r = team_verdict_make(said->data ? said->data : "", said->len, &t->seen, &v);
     if (r == 0) {
         if (stopped)
             (void)buf_printf(&checks, "\nStopped before the end: %s.\n", stopped);
         put_checks(&v, &checks);
+        if (t->patch)
+            team_patch_put(t, &checks, &patch);
         put_bill(t, &checks);
         buf_done(&answer->text);
         (void)buf_append(&answer->text, v.text.data ? v.text.data : "", v.text.len);
         if (v.text.len && v.text.data[v.text.len - 1] != '\n')
             (void)buf_putc(&answer->text, '\n');
         (void)buf_append(&answer->text, checks.data, checks.len);
+        (void)buf_append(&answer->text, patch.data ? patch.data : "", patch.len);
         answer->structured = answer_json(t, &v, stopped, &checks);
-        r = answer->structured && !checks.failed ? 0 : ERR_NOMEM;
+        if (t->patch && answer->structured)
+            team_patch_json(t, answer->structured);
+        r = answer->structured && !checks.failed && !patch.failed ? 0 : ERR_NOMEM;
         if (r == 0)
             team_talk_keep(t, answer->text.data, answer->text.len);
     }
@@ -276,12 +283,13 @@ static int run_calls(struct team *t, struct err *err) {
 // CALL_WAIT; 0 with *ret_why: the budget does not allow it.
 static int next_turn(struct team *t, char why[TEAM_WHY_BYTES], const char **ret_why,
                      struct err *err) {
-    int r = team_talk_body(t, TEAM_ANSWER_TOKENS, &t->body, err);
+    int64_t tokens = t->patch ? TEAM_PATCH_TOKENS : TEAM_ANSWER_TOKENS;
+    int r = team_talk_body(t, tokens, &t->body, err);
     if (r < 0)
         return r;
     int64_t coming =
         (int64_t)tokens_estimate(t->body.data, t->body.len) / (t->budget.turns ? 10 : 1) +
-        TEAM_ANSWER_TOKENS / 4;
+        tokens / 4;
     *ret_why = team_budget_against(&t->budget, coming, env_now_mono_ns(), why);
     if (*ret_why) {
         buf_done(&t->body);
@@ -314,8 +322,8 @@ static int give_up(struct team *t, const void *input, capability_fn *plain, cons
                    struct answer *answer, struct err *err) {
     if (t->budget.turns == 0 && !t->reply.text.len)
         return answer_plainly(t->call, input, plain, why, answer, err);
-    if (t->reply.text.len) {
-        int r = t->reply.whole ? 0 : team_talk_reply(t, NULL, err);
+    if (t->reply.text.len || t->patch) {
+        int r = t->reply.whole || !t->reply.text.len ? 0 : team_talk_reply(t, NULL, err);
         return r < 0 ? r : finish(t, why, answer, err);
     }
     int r = answer_plainly(t->call, input, plain, why, answer, err);
@@ -347,7 +355,13 @@ static int go_on(struct team *t, const void *input, capability_fn *plain, struct
             return give_up(t, input, plain, "the model's answer was empty", answer, err);
         bool calls = t->reply.call_count > 0;
         r = take_reply(t, err);
-        if (r == 0 && !calls)
+        bool more = false;
+        if (r == 0 && !calls && t->patch) {
+            r = team_patch_judge(t, err);
+            more = r > 0;
+            r = r > 0 ? 0 : r;
+        }
+        if (r == 0 && !calls && !more)
             return finish(
                 t,
                 t->reply.stop == WIRE_STOP_LENGTH ? "the answer reached its greatest length" : NULL,
@@ -373,6 +387,9 @@ int team_ask(struct call *call, const void *input, capability_fn *plain, struct 
     if (!question || !*question || json_object_get(call->arguments, "do") ||
         json_object_get(call->arguments, "cursor") || !call->caller->workspace)
         return plain(call, input, answer, err);
+    if (json_is_true(json_object_get(call->arguments, "patch")) &&
+        strcmp(call->caller->face, "cli") != 0) // it runs the user's commands
+        return err_set(err, ERR_PERM, "patch: for the command line only: paired ask --patch");
     struct model_keys keys = {0};
     char why[400];
     int r = strcmp(call->caller->face, "cli") == 0
@@ -389,6 +406,8 @@ int team_ask(struct call *call, const void *input, capability_fn *plain, struct 
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     t->keys = keys;
-    r = begin(t, err);
+    r = json_is_true(json_object_get(call->arguments, "patch")) ? team_patch_new(t, err) : 0;
+    if (r == 0)
+        r = begin(t, err);
     return r < 0 ? r : go_on(t, input, plain, answer, err);
 }

@@ -26,6 +26,8 @@ struct team_reply { // of the model, filled on the loop
     char message[400]; // why it is not whole
 };
 
+struct team_patch; // server/team_patch.c
+
 struct team { // one question
     struct call *call;
     const char *purpose, *asker; // for the audit, and for the figures
@@ -43,7 +45,9 @@ struct team { // one question
     struct team_budget budget;
     int64_t calls; // of tools
     struct wire_usage usage;
-    char backend[65], model[129];
+    char backend[65], model[129], route[32];
+    struct team_patch *patch; // NULL: words are asked for
+    struct model_cascade cascade;
     json_t *tools; // [{"name", "arguments"}], in order
     double ticks;  // of progress
     bool run_over; // a reply is there to be read
@@ -81,6 +85,22 @@ int team_talk_reply(struct team *t, json_t *results, struct err *err);
 int team_talk_body(struct team *t, int64_t max_tokens, struct buf *ret, struct err *err);
 // Into the store; what goes wrong is no reason to lose the answer.
 void team_talk_keep(struct team *t, const char *said, size_t n);
+
+int team_talk_more(struct team *t, const char *text, size_t n, struct err *err); // the user's turn
+
+// team_patch.c: on a worker
+enum { TEAM_PATCH_TOKENS = 8000 }; // of an answer
+extern const char team_patch_rules[];
+int team_patch_new(struct team *t, struct err *err);
+void team_patch_free(struct team_patch *p); // accepts NULL
+// The reply's patch is judged. 1: another model is to be asked, and the conversation says what
+// failed; 0: that is the answer. ERR_CANCELLED, ERR_NOMEM.
+int team_patch_judge(struct team *t, struct err *err);
+// What was said beside the patch, for its places to be checked.
+const struct buf *team_patch_prose(const struct team *t);
+// What the checks said, stage by stage, and the patch, which comes last in an answer.
+void team_patch_put(const struct team *t, struct buf *checks, struct buf *patch);
+void team_patch_json(const struct team *t, json_t *answer);
 
 // team_wait.c: on the loop
 void team_wait_begin(void *state, struct call *call);

@@ -80,6 +80,13 @@ int team_talk_reply(struct team *t, json_t *results, struct err *err) {
     return failed ? no_memory(err) : 0;
 }
 
+int team_talk_more(struct team *t, const char *text, size_t n, struct err *err) {
+    json_t *content = json_array();
+    (void)json_array_append_new(content, text_block(text, n));
+    bool whole = json_array_size(content) == 1;
+    return add_message(t, "user", content) < 0 || !whole ? no_memory(err) : 0;
+}
+
 // --- the body ------------------------------------------------------------------------------------
 
 // What never changes comes first: tools, system, map; then the conversation; then what is of this
@@ -96,6 +103,8 @@ int team_talk_body(struct team *t, int64_t max_tokens, struct buf *ret, struct e
     if (t->agent->persona[0])
         (void)buf_printf(&system, "%s\n\n", t->agent->persona);
     (void)buf_puts(&system, rules);
+    if (t->patch)
+        (void)buf_puts(&system, team_patch_rules);
     json_t *request = json_pack(
         "{s:o, s:[o, {s:s, s:O}], s:o, s:I, s:b}", "tools", team_tools_json(t->agent), "system",
         text_block(system.failed ? "" : system.data, system.failed ? 0 : system.len), "type",

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/utf.h"
 #include "server/gateway.h"
+#include "server/models_impl.h"
 #include "server/team_impl.h"
 
 #include <stdio.h>
@@ -118,6 +119,9 @@ static void on_done(void *ctx, const struct model_result *result) {
     if (result->backend[0]) {
         (void)snprintf(t->backend, sizeof t->backend, "%s", result->backend);
         (void)snprintf(t->model, sizeof t->model, "%s", result->model);
+        (void)snprintf(t->route, sizeof t->route, "%s", result->route);
+        if (t->cascade.stage)
+            t->cascade.arm = model_arm_id(result->backend, result->model);
     }
     go_on(t);
 }
@@ -143,7 +147,8 @@ static int ask(struct team *t, struct err *err) {
                             .agent = t->asker ? t->asker : t->agent->name,
                             .session = t->id,
                             .keys = t->keys.count ? &t->keys : NULL,
-                            .copy_keys = true};
+                            .copy_keys = true,
+                            .cascade = t->cascade};
     int r = m ? models_ask(m, &ask, &events, t, &t->run, err) : err->code;
     t->body = ask.body; // what was not taken
     return r;

@@ -15,6 +15,7 @@ struct ask_input {
     struct text question, what, session;
     json_t *with;
     int agent;
+    bool patch;
     uint64_t present;
 };
 enum { ASK_AGENT = 1 };
@@ -44,6 +45,10 @@ static const struct field ask_fields[] = {
      .offset = offsetof(struct ask_input, session),
      .description = "conversation to continue",
      .max = NAME_BYTES_MAX},
+    {.name = "patch", // of a model: server/team_patch.c; the command line alone
+     .type = FIELD_BOOL,
+     .offset = offsetof(struct ask_input, patch),
+     .description = "a model proposes a patch, which is checked and shown, not applied"},
     AGENT_PAGE_FIELDS,
     {0},
 };

@@ -224,10 +224,21 @@ static int drain(struct child *c, struct err *err) {
     return r < 0 ? r : 0;
 }
 
+static void ask_to_end(struct child *c) {
+    uint64_t until = env_now_mono_ns() + (uint64_t)c->spec->grace_ms * NS_PER_MS;
+    struct pollfd watched = {c->pidfd, POLLIN, 0};
+    if (c->spec->grace_ms == 0 || c->pidfd < 0 || kill(c->pid, SIGTERM) < 0)
+        return;
+    for (uint64_t now; (now = env_now_mono_ns()) < until;)
+        if (poll(&watched, 1, (int)((until - now) / NS_PER_MS + 1)) != -1 || errno != EINTR)
+            return;
+}
+
 // The leader is reaped last: until then its number, and so the group's, cannot become another's.
 static void finish(struct child *c) {
     if (c->pid <= 0)
         return;
+    ask_to_end(c);
     (void)kill(-c->pid, SIGKILL);
     (void)kill(c->pid, SIGKILL);
     int status = 0;

@@ -34,9 +34,12 @@ struct child_spec {
     size_t input_bytes;
     child_output_fn *output; // NULL: dropped
     void *output_ctx;
-    uint64_t output_bytes_max;    // of stdout; more is ERR_LIMIT. 0: no limit but the caller's
-    uint64_t data_bytes_max;      // RLIMIT_DATA; 0: as ours
-    unsigned ms;                  // deadline from now; 0: none
+    uint64_t output_bytes_max; // of stdout; more is ERR_LIMIT. 0: no limit but the caller's
+    uint64_t data_bytes_max;   // RLIMIT_DATA; 0: as ours
+    unsigned ms;               // deadline from now; 0: none
+    // A program that has to put things in order first (one that supervises others) is told to end
+    // (SIGTERM) so long before it is killed; 0: killed at once.
+    unsigned grace_ms;
     bool (*cancelled)(void *ctx); // may be NULL
     void *cancelled_ctx;
 };

@@ -16,6 +16,55 @@ struct route_expected route_cascade_expect(const struct route_step *steps, size_
     return e;
 }
 
+static double to_solve(const struct route_step *steps, const size_t *order, size_t n,
+                       double accepts, double rejects, double value_usd) {
+    struct route_step in_turn[ROUTE_STAGES_MAX];
+    for (size_t i = 0; i < n; i++)
+        in_turn[i] = steps[order[i]];
+    struct route_expected e = route_cascade_expect(in_turn, n, accepts, rejects);
+    return e.usd + (1 - e.solved) * value_usd;
+}
+
+// Whether order[n - 1] is new among those before it.
+static bool is_new(const size_t *order, size_t n) {
+    for (size_t i = 0; i + 1 < n; i++)
+        if (order[i] == order[n - 1])
+            return false;
+    return true;
+}
+
+int route_cascade_first(const struct route_step *steps, size_t n, size_t stages, double accepts,
+                        double rejects, double value_usd) {
+    size_t order[ROUTE_STAGES_MAX] = {0}, depth = 1;
+    double least = INFINITY;
+    int first = -1;
+    n = n < ROUTE_FIRST_MAX ? n : ROUTE_FIRST_MAX;
+    stages = stages < ROUTE_STAGES_MAX ? stages : ROUTE_STAGES_MAX;
+    if (n == 0 || stages == 0)
+        return -1;
+    while (depth > 0) { // depth first through all orders
+        if (order[depth - 1] >= n) {
+            if (--depth)
+                order[depth - 1]++;
+            continue;
+        }
+        if (!is_new(order, depth)) {
+            order[depth - 1]++;
+            continue;
+        }
+        double usd = to_solve(steps, order, depth, accepts, rejects, value_usd);
+        if (usd < least - 1e-12) {
+            least = usd;
+            first = (int)order[0];
+        }
+        if (depth < stages)
+            order[depth++] = 0;
+        else
+            order[depth - 1]++;
+    }
+    return first;
+}
+
 int route_cascade_next(double posterior, const struct route_step *steps, size_t n, double accepts,
                        double rejects, double value_usd) {
     int best = -1;

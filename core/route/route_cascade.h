@@ -33,6 +33,14 @@ struct route_expected route_cascade_expect(const struct route_step *steps, size_
 int route_cascade_next(double posterior, const struct route_step *steps, size_t n, double accepts,
                        double rejects, double value_usd);
 
+// Which one to ask first of a task whose answers are checked: the beginning of the order of at most
+// `stages` different steps that costs least to a solved task, what an unsolved one is worth
+// counted as `value_usd`. Exact over all orders of the ROUTE_FIRST_MAX first steps; ties go to the
+// earlier one. -1: there is none.
+enum { ROUTE_FIRST_MAX = 8 };
+int route_cascade_first(const struct route_step *steps, size_t n, size_t stages, double accepts,
+                        double rejects, double value_usd);
+
 // --- learning the order
 // ---------------------------------------------------------------------------- Past outcomes: for
 // each task and model whether it was solved and what it cost. Borrows.

@@ -51,6 +51,32 @@ double route_check_rejects(const struct route_check *c) {
     return share(c->wrong_failed, c->wrong_passed);
 }
 
+// What at least one of several does, of which the smaller ones mostly repeat the larger.
+static double joined(double *shares, size_t n) {
+    double none = 1, weight = 1;
+    for (size_t i = 1; i < n; i++) // the largest first
+        for (size_t k = i; k > 0 && shares[k] > shares[k - 1]; k--) {
+            double larger = shares[k];
+            shares[k] = shares[k - 1];
+            shares[k - 1] = larger;
+        }
+    for (size_t i = 0; i < n; i++, weight /= 2)
+        none *= 1 - weight * shares[i];
+    return 1 - none;
+}
+
+void route_check_joint(const struct route_check *checks, size_t n, double *ret_accepts,
+                       double *ret_rejects) {
+    double refuses_right[VERDICTS_MAX], refuses_wrong[VERDICTS_MAX];
+    n = n < VERDICTS_MAX ? n : VERDICTS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        refuses_right[i] = 1 - route_check_accepts(&checks[i]);
+        refuses_wrong[i] = route_check_rejects(&checks[i]);
+    }
+    *ret_accepts = n ? 1 - joined(refuses_right, n) : 0;
+    *ret_rejects = n ? joined(refuses_wrong, n) : 0;
+}
+
 static double evidence(const struct route_verdict *v) {
     double right = route_check_accepts(v->check), wrong = 1 - route_check_rejects(v->check);
     return v->passed ? log(right / wrong) : log((1 - right) / (1 - wrong));

@@ -29,6 +29,12 @@ void route_check_observe(struct route_check *c, bool passed, bool right);
 double route_check_accepts(const struct route_check *c); // share of right answers that pass
 double route_check_rejects(const struct route_check *c); // share of wrong answers that fail
 
+// All of them as one check that passes when each does, as to what is right and what is wrong: of
+// wrong answers the strongest one refuses its share in full, each further one half of what the one
+// before it adds (they repeat each other in part), and so of right ones. 0 checks: 0 and 0.
+void route_check_joint(const struct route_check *checks, size_t n, double *ret_accepts,
+                       double *ret_rejects);
+
 struct route_verdict {
     const struct route_check *check; // borrows
     bool passed;

@@ -58,6 +58,8 @@ static enum route_reason forbidden(const struct pick *k, size_t i) {
         return ROUTE_REASON_NOT_LOCAL;
     if (!a->granted)
         return ROUTE_REASON_NOT_GRANTED;
+    if (a->refuted)
+        return ROUTE_REASON_REFUTED;
     if (a->model->context > 0 && need->prompt_tokens + answer > a->model->context)
         return ROUTE_REASON_TOO_SMALL;
     if (need->tools && !a->model->tools)

@@ -50,6 +50,7 @@ struct route_candidate {
     const char *name;                // of the model, as the backend calls it; borrows
     const struct route_model *model; // borrows
     bool local, granted;             // does not leave the machine; may be used for this workspace
+    bool refuted; // an answer to this task, of it or of a likelier one, failed the checks
     struct route_standing standing;
     double p_ok;                 // from core/route/route_predict.h
     struct route_usage expected; // from route_cache_expect
@@ -75,6 +76,7 @@ enum route_reason {
     ROUTE_REASON_SPENT,
     ROUTE_REASON_PROBED, // another request is finding out whether it is back
     ROUTE_REASON_BROKEN, // its breaker is open
+    ROUTE_REASON_REFUTED,
     ROUTE_REASONS
 };
 const char *route_reason_text(enum route_reason r); // for a user; never NULL

@@ -24,6 +24,7 @@ const char *route_reason_text(enum route_reason r) {
         [ROUTE_REASON_SPENT] = "its quota is used up",
         [ROUTE_REASON_PROBED] = "another request is finding out whether it is back",
         [ROUTE_REASON_BROKEN] = "it failed several times in a row",
+        [ROUTE_REASON_REFUTED] = "an answer of it, or of a likelier one, failed the checks",
     };
     return (unsigned)r < ROUTE_REASONS ? texts[r] : "unknown";
 }

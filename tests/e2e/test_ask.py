@@ -488,4 +488,5 @@ def test_one_question_with_very_much_to_read_is_kept_all_the_same():
         assert len(m.requests[-1]["body"]) < 100 * 1024
 
 
-p.main(globals())
+if __name__ == "__main__":
+    p.main(globals())

@@ -300,6 +300,36 @@ def effect_complete_model(w):
     assert grey(w, m) == "grams / 454;"
 
 
+def effect_models_checks(w):
+    """One that is refused, and one that judges."""
+    folder = os.path.join(w.dir, "work")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "a.txt"), "w") as f:
+        f.write("one\n")
+    patch = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n```\n"
+    m = Model(lambda n, r: (patch, []))
+    run(w, "backends", "add", "b", "--family", "anthropic", "--url", m.url, "--key-stdin", "--model", "m", input=b"sk-x\n")
+    env = dict(w.env, PAIRED_WORKSPACE=folder)
+    assert subprocess.run([PAIRED, "consent", "grant", "b", "--yes"], env=env, cwd=folder).returncode == 0
+
+    def names():
+        r = subprocess.run([PAIRED, "ask", "--patch", "--json", "two, please"], env=env, cwd=folder, stdout=subprocess.PIPE)
+        return [(c["name"], c["result"]) for c in json.loads(r.stdout)["stages"][0]["checks"]]
+    assert names() == [("patch", "passed"), ("parse", "passed")]
+    assert "as JSON" in run(w, "config", "set", "models.checks", "make", code=1)[1]
+    check = {"name": "two", "command": ["grep", "-qx", "two", "a.txt"], "in": folder}
+    set_and_restart(w, "models.checks", json.dumps([check]))
+    assert names()[2:] == [("two", "passed")]
+
+    def doctor():
+        r = subprocess.run([PAIRED, "doctor", "--json"], env=w.env, stdout=subprocess.PIPE)
+        return [c for c in json.loads(r.stdout)["checks"] if c["id"] == "models.checks"]
+    assert [c["result"] for c in doctor()] == ["ok"]
+    set_and_restart(w, "models.checks", json.dumps([dict(check, command=["no-such-tool-here"])]))
+    assert "no-such-tool-here" in doctor()[0]["found"] and names()[2:] == [("two", "not run")]
+    m.close()
+
+
 def effect_complete_ms(w):
     set_and_restart(w, "complete.model", "small")
     set_and_restart(w, "complete.ms", "100")

@@ -133,11 +133,82 @@ static void the_learned_order_is_the_best_of_all_orders(void **state) {
     }
 }
 
+static void the_first_of_the_cheapest_order_is_asked(void **state) {
+    (void)state;
+    const struct route_step steps[] = {{.001, .5}, {.01, .7}, {.1, .9}, {2, .99}};
+    // A perfect check: whoever is cheap may try. None to speak of: the one who is right goes first.
+    assert_int_equal(route_cascade_first(steps, 4, 4, .999, .999, 1), 0);
+    assert_int_equal(route_cascade_first(steps, 4, 4, .999, .001, 1), 2);
+    assert_int_equal(route_cascade_first(steps, 4, 1, .999, .999, 1), 2); // nobody comes behind
+    assert_int_equal(route_cascade_first(steps, 4, 4, .9, .9, .0001), 0);
+    assert_int_equal(route_cascade_first(steps, 4, 4, .9, .9, 10000), 3);
+    assert_int_equal(route_cascade_first(steps, 1, 4, .9, .9, 1), 0);
+    assert_int_equal(route_cascade_first(steps, 0, 4, .9, .9, 1), -1);
+    assert_int_equal(route_cascade_first(steps, 4, 0, .9, .9, 1), -1);
+    const struct route_step same[] = {{.01, .5}, {.01, .5}};
+    assert_int_equal(route_cascade_first(same, 2, 4, .9, .9, 1), 0);
+    // Against every order of three of five by brute force.
+    struct route_step any[5];
+    uint32_t seed = 12345;
+    for (int round = 0; round < 200; round++) {
+        double least = 1e9;
+        for (size_t i = 0; i < 5; i++) {
+            seed = seed * 1664525U + 1013904223U;
+            any[i].usd = (double)(seed >> 16) / 65536 * .2;
+            seed = seed * 1664525U + 1013904223U;
+            any[i].p_ok = (double)(seed >> 16) / 65536;
+        }
+        int first = route_cascade_first(any, 5, 3, .9, .6, 1);
+        double of_first = 1e9;
+        for (int a = 0; a < 5; a++)
+            for (int b = -1; b < 5; b++)
+                for (int c = -1; c < 5; c++) {
+                    if (a == b || a == c || (b == c && b >= 0) || (b < 0 && c >= 0))
+                        continue;
+                    struct route_step in[3] = {any[a]};
+                    size_t n = 1;
+                    if (b >= 0)
+                        in[n++] = any[b];
+                    if (c >= 0)
+                        in[n++] = any[c];
+                    struct route_expected e = route_cascade_expect(in, n, .9, .6);
+                    double usd = e.usd + (1 - e.solved);
+                    least = usd < least ? usd : least;
+                    of_first = a == first && usd < of_first ? usd : of_first;
+                }
+        assert_float_equal(of_first, least, 1e-9);
+    }
+}
+
+static void several_checks_are_one(void **state) {
+    (void)state;
+    double accepts = 1, rejects = 1, one_accepts, one_rejects;
+    route_check_joint(NULL, 0, &accepts, &rejects);
+    assert_float_equal(accepts, 0, 1e-12);
+    assert_float_equal(rejects, 0, 1e-12);
+    const struct route_check all[] = {route_check_prior(ROUTE_CHECK_BUILD),
+                                      route_check_prior(ROUTE_CHECK_TEST),
+                                      route_check_prior(ROUTE_CHECK_LINT)};
+    route_check_joint(&all[1], 1, &one_accepts, &one_rejects);
+    assert_float_equal(one_accepts, route_check_accepts(&all[1]), 1e-12);
+    assert_float_equal(one_rejects, route_check_rejects(&all[1]), 1e-12);
+    route_check_joint(all, 3, &accepts, &rejects);
+    assert_true(accepts < one_accepts && accepts > one_accepts - .2);
+    assert_true(rejects > one_rejects && rejects < 1);
+    const struct route_check other[] = {all[2], all[0], all[1]}; // in whatever order
+    double a, r;
+    route_check_joint(other, 3, &a, &r);
+    assert_float_equal(a, accepts, 1e-12);
+    assert_float_equal(r, rejects, 1e-12);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_checks_rates_are_learned_from_the_truth),
         cmocka_unit_test(verdicts_move_what_is_believed),
         cmocka_unit_test(the_next_step_is_taken_only_when_it_pays),
+        cmocka_unit_test(the_first_of_the_cheapest_order_is_asked),
+        cmocka_unit_test(several_checks_are_one),
         cmocka_unit_test(expectation_and_dice_agree),
         cmocka_unit_test(the_learned_order_is_the_best_of_all_orders),
     };

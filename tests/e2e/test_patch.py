@@ -1,0 +1,274 @@
+"""A patch from a model: judged on a copy by paired's own checks and the user's commands, sent on to the next model when it
+fails, shown and never applied. What the commands may do, and what must not become a command."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import process_lib as p
+from model_script import Model
+from test_ask import TILL, USER, Shop
+from test_gateway import QUOTA
+
+TASK = "total_of must count 1 for each price"
+GOOD = """\
+It adds one more for each price (src/till.c:6).
+
+```diff
+--- a/src/till.c
++++ b/src/till.c
+@@ -40,3 +40,3 @@
+     int total = 0;
+     for (int i = 0; i < n; i++)
+-        total += prices[i];
++        total += prices[i] + 1;
+     return total;
+```
+"""
+NO_PLACE = GOOD.replace("int total = 0", "long total = 0")
+NO_PARSE = GOOD.replace("prices[i] + 1;", "prices[i] + ) {;")
+WORSE = GOOD.replace("prices[i] + 1", "prices[i] + 2")
+PRICES = ("cheap=gpt-5-nano", "middle=claude-haiku-4-5", "big=claude-opus-4-5")
+
+
+def says(*answers):
+    return lambda n, _request: (answers[min(n, len(answers)) - 1], [])
+
+
+def check(name, *command, **more):
+    return dict({"name": name, "command": list(command), "in": "*"}, **more)
+
+
+def grep(text, name="test", **more):
+    return check(name, "grep", "-q", text, "src/till.c", **more)
+
+
+class Desk(Shop):
+    """Models from cheap to dear, one backend each, and the user's checks."""
+
+    def __init__(self, scripts, checks=(), settings=(), family="anthropic", files=(), plans=(), names=PRICES):
+        models = [Model(s, plan=plans[i] if i < len(plans) else ()) for i, s in enumerate(scripts)]
+        self.scratch = None
+        super().__init__([], settings=(("models.explore_percent", "0"),) + tuple(settings), files=files)
+        self.models = models
+        for i, m in enumerate(models):
+            self.paired("backends", "add", "b%d" % i, "--family", family, "--url", m.url, "--key-stdin", "--model",
+                        names[i], input=b"sk-test-key\n")
+            self.paired("consent", "grant", "b%d" % i, "--yes")
+        if checks:
+            self.checks(*checks)
+
+    def checks(self, *checks):
+        self.paired("config", "set", "models.checks", json.dumps(checks))
+        self.paired("stop")
+
+    def patch(self, *argv, **options):
+        return json.loads(self.paired("ask", "--patch", "--json", *(argv or (TASK,)), **options))
+
+    def text(self, path="src/till.c"):
+        with open(os.path.join(self.folder, path)) as f:
+            return f.read()
+
+    def copies(self):
+        path = os.path.join(self.world.profile, "cache", "checks")
+        return os.listdir(path) if os.path.isdir(path) else []
+
+    def counts(self):
+        return [len(m.requests) for m in self.models]
+
+
+def results(stage):
+    return {c["name"]: c["result"] for c in stage["checks"]}
+
+
+def test_a_patch_is_made_whole_shown_and_not_applied():
+    with Desk([says(GOOD)]) as d:
+        a = d.patch()
+        assert a["passed"] is True and results(a["stages"][0]) == {"patch": "passed", "parse": "passed"}, a
+        assert "@@ -3,6 +3,6 @@" in a["patch"] and a["answer"].strip() == "It adds one more for each price (src/till.c:6).", a
+        assert d.text() == TILL
+        shown = d.paired("ask", "--patch", TASK)
+        assert "Stage 1, b0 (cheap)" in shown and "for git apply" in shown and "```" not in shown, shown
+        r = subprocess.run(["git", "apply"], input=shown.encode(), cwd=d.folder, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        assert r.returncode == 0, (r.stdout, shown)
+        assert "prices[i] + 1" in d.text()
+        entries = json.loads(d.paired("audit", "list", "--json"))["entries"]
+        assert {e["purpose"] for e in entries if e["event"] == "send"} == {"ask"}, entries
+
+
+def test_a_patch_that_fails_goes_to_the_next_model_with_what_failed():
+    with Desk([says(NO_PLACE, WORSE), says(NO_PARSE, WORSE), says(GOOD)], checks=[grep("prices.i. . 1;")], settings=(("models.value_cents", "1"),)) as d:
+        a = d.patch()
+        assert a["passed"] is True and d.counts() == [1, 1, 1], (a["stages"], d.counts())
+        assert [s["model"] for s in a["stages"]] == ["cheap", "middle", "big"], a["stages"]
+        assert [results(s) for s in a["stages"]] == [
+            {"patch": "failed", "test": "not run"}, {"patch": "passed", "parse": "failed", "test": "not run"},
+            {"patch": "passed", "parse": "passed", "test": "passed"}], a["stages"]
+        assert a["stages"][0]["cost_usd"] < a["stages"][2]["cost_usd"]
+        second, third = [json.dumps(m.bodies()[0]["messages"]) for m in d.models[1:]]
+        assert "its lines are not in the file" in second and "does not parse any more" in third
+        assert "prices[i] + 1" in a["patch"] and "long total" not in a["patch"]
+        for number, stage in enumerate(a["stages"], 1):
+            w = json.loads(d.paired("why", stage["why"], "--json"))
+            assert w["cascade"] == number and w["tries"][0]["model"] == stage["model"], w
+            assert {c["name"]: c["result"] for c in w["checks"]} == results(stage), w
+        assert "stage 3 of a patch: patch passed" in d.paired("why"), d.paired("why")
+        assert "failed the checks" in d.paired("why", a["stages"][2]["why"])
+        d.paired("stop")
+        assert json.loads(d.paired("why", a["stages"][1]["why"], "--json"))["checks"][1]["result"] == "failed"
+        assert d.text() == TILL and d.copies() == []
+
+
+def test_the_users_commands_see_the_patch_in_a_copy():
+    look = ("import os,sys\n"
+            "assert '+ 1;' in open('src/till.c').read() and os.path.exists('src/main.c')\n"
+            "assert not os.path.exists('.git') and not os.path.exists('secret.env')\n"
+            "assert os.stat('run.sh').st_mode & 0o100 and os.stat('.').st_mode & 0o77 == 0\n"
+            "open('src/till.c', 'w').write('overwritten'); open('made', 'w').write('x')\n"
+            "print(sorted(os.environ), os.environ['TMPDIR'], os.getcwd())\n")
+    with Desk([says(GOOD)], checks=[check("build", sys.executable, "-c", look, environment=["LANG", "MY_KEY", "OTHER"]),
+                                    check("lint", "test", "-e", "made")],
+              files={"run.sh": "#!/bin/sh\n", "secret.env": "A=1", ".gitignore": "secret.env\n"}.items()) as d:
+        subprocess.run(["git", "init", "-q", "."], cwd=d.folder, check=True)
+        os.chmod(os.path.join(d.folder, "run.sh"), 0o755)
+        a = d.patch(env={"MY_KEY": "sk-secret", "OTHER": "o", "ANTHROPIC_API_KEY": "sk-2"})
+        assert a["passed"], a["stages"]
+        said = a["stages"][0]["checks"][2]["output"]
+        assert "'PATH'" in said and "_KEY" not in said and "PAIRED" not in said, said
+        assert d.folder not in said.split("]")[1], said
+        assert d.text() == TILL and not os.path.exists(os.path.join(d.folder, "made")) and d.copies() == []
+
+
+def test_what_fails_everywhere_is_said():
+    with Desk([says(WORSE), says(WORSE)], checks=[grep("prices.i. . 1;")]) as d:
+        a = d.patch()
+        assert a["passed"] is False and a["stages"][-1]["checks"][-1]["note"] == "exit status 1", a
+        assert 2 <= len(a["stages"]) <= 4 and "prices[i] + 2" in a["patch"]
+        assert "No patch passed every check" in d.paired("ask", "--patch", TASK)
+    with Desk([says("I do not know.")]) as d:
+        a = d.patch()
+        assert a["passed"] is False and "patch" not in a and len(a["stages"]) == 2, a  # one more try, and no third
+        assert "holds no patch" in a["stages"][0]["checks"][0]["note"]
+
+
+def test_commands_that_cannot_run_hang_flood_or_fork_are_ended():
+    leave = ("import os,sys,time\n"
+             "for i in range(3):\n"
+             "    if os.fork() == 0:\n"
+             "        os.setsid()\n"
+             "        if os.fork() == 0:\n"
+             "            open(os.environ['CHECKED_WORKSPACE'] + '/pid.%d' % i, 'w').write(str(os.getpid()))\n"
+             "            time.sleep(600)\n"
+             "        os._exit(0)\n"
+             "while len([n for n in os.listdir(os.environ['CHECKED_WORKSPACE']) if n.startswith('pid')]) < 3: time.sleep(.01)\n")
+    with Desk([says(GOOD)]) as d:
+        for name, command, result, words in (
+                ("gone", ["/nonexistent/tool"], "not run", "No such file"),
+                ("hang", ["sleep", "600"], "failed", "stopped after 1 seconds"),
+                ("flood", ["yes"], "failed", "printed more than 64 MB"),
+                ("killed", ["sh", "-c", "kill -9 $$"], "failed", "ended by signal 9"),
+                ("leave", [sys.executable, "-c", leave], "passed", "")):
+            d.checks(check(name, *command, seconds=1 if name == "hang" else 60))
+            a = d.patch()
+            last = a["stages"][0]["checks"][-1]
+            assert (last["name"], last["result"]) == (name, result) and words in last["note"], last
+            assert len(last["output"]) < 20000 and d.copies() == [], last
+        pids = [int(d.text("pid.%d" % i)) for i in range(3)]
+        p.wait_until(lambda: not any(os.path.exists("/proc/%d" % n) for n in pids), 20, "those that left the group to end")
+
+
+def slow(d):
+    return check("slow", sys.executable, "-c",
+                 "import os,time\nopen(os.environ['CHECKED_WORKSPACE'] + '/begun', 'w').write(str(os.getpid()))\ntime.sleep(600)")
+
+
+def begun(d):
+    path = os.path.join(d.folder, "begun")
+    p.wait_until(lambda: os.path.exists(path) and open(path).read(), 60, "the command")
+    return int(open(path).read())
+
+
+def test_who_asks_leaves_and_the_command_ends():
+    for how in (signal.SIGINT, signal.SIGKILL):
+        with Desk([says(GOOD)]) as d:
+            d.checks(slow(d))
+            asker = subprocess.Popen([p.PAIRED, "ask", "--patch", TASK], env=d.world.env, cwd=d.folder,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            pid = begun(d)
+            asker.send_signal(how)
+            asker.communicate(timeout=60)
+            p.wait_until(lambda: not os.path.exists("/proc/%d" % pid), 30, "the command to end")
+            p.wait_until(lambda: d.copies() == [], 30, "the copy to go")
+            assert d.text() == TILL
+
+
+def test_the_engine_is_killed_and_the_command_ends():
+    with Desk([says(GOOD)]) as d:
+        d.checks(slow(d))
+        asker = subprocess.Popen([p.PAIRED, "ask", "--patch", TASK], env=d.world.env, cwd=d.folder,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        pid = begun(d)
+        os.kill(d.world.engine_pid(), signal.SIGKILL)
+        p.wait_until(lambda: not os.path.exists("/proc/%d" % pid), 30, "the command to end")
+        asker.kill()
+        asker.communicate(timeout=60)
+        d.checks(grep("prices"))
+        assert d.patch()["passed"] and d.copies() == []  # what the killed one left is gone, too
+
+
+def test_a_folder_never_names_a_command():
+    evil = json.dumps({"models": {"checks": [check("evil", "touch", "/tmp/paired-check-was-here")]}})
+    with Desk([says(GOOD)], files={".paired/config.json": evil, ".vscode/settings.json": evil}.items()) as d:
+        assert "evil" not in json.dumps(d.patch())
+        shown = subprocess.run([p.PAIRED, "config", "check"], env=d.world.env, cwd=d.folder, stdout=subprocess.PIPE)
+        assert b"models.checks: only your own settings" in shown.stdout, shown
+        assert d.paired("config", "get", "models.checks").strip() == "[]"
+        env = {"PAIRED_MODELS_CHECKS": json.dumps([check("evil", "touch", "/tmp/paired-check-was-here")])}
+        assert d.paired("config", "get", "models.checks", env=env).strip() == "[]"
+        assert not os.path.exists("/tmp/paired-check-was-here")
+        d.checks(dict(grep("prices"), **{"in": "/somewhere/else"}))
+        assert "test" not in results(d.patch()["stages"][0])
+        d.checks(dict(grep("prices"), **{"in": os.path.dirname(os.path.realpath(d.folder)) + "/*"}))
+        assert results(d.patch()["stages"][0])["test"] == "passed"
+
+
+def test_paths_of_a_patch_stay_in_the_folder():
+    def patch(path, add=False):
+        old = "/dev/null" if add else "a/" + path
+        return "```diff\n--- %s\n+++ b/%s\n@@ -1 +1 @@\n%s+x\n```\n" % (old, path, "" if add else "-A=1\n")
+    cases = [patch("../out.c", True), patch("/etc/x", True), patch(".git/hooks/pre-commit", True), patch("link/x", True),
+             patch("secret.env"), patch("src/till.c", True), patch("file.link")]
+    for bad in cases:
+        with Desk([says(bad)], checks=[check("all", "true")],
+                  files={"secret.env": "A=1\n", ".gitignore": "secret.env\n"}.items()) as d:
+            subprocess.run(["git", "init", "-q", "."], cwd=d.folder, check=True)
+            os.symlink("/tmp", os.path.join(d.folder, "link"))
+            os.symlink("secret.env", os.path.join(d.folder, "file.link"))
+            a = d.patch()
+            assert a["passed"] is False and "patch" not in a, (bad, a)
+            assert a["stages"][0]["checks"][0]["result"] == "failed", (bad, a)
+
+
+def test_only_the_command_line_asks_for_one_and_without_a_model_it_says_so():
+    with Desk([says(GOOD)]) as d:
+        r = d.mcp().tool("ask", {"question": TASK, "patch": True})
+        assert "patch" in json.dumps(r) and r["result"]["isError"], r
+        assert d.counts() == [0]
+    with Desk([]) as d:
+        assert "no model backend" in d.patch()["without_model"]
+
+
+def test_budgets_end_the_stages():
+    with Desk([says(WORSE), says(WORSE)], checks=[grep("prices.i. . 1;")], settings=(("ask.turns", "1"),)) as d:
+        a = d.patch()
+        assert sum(d.counts()) == 1 and "ask.turns" in a["stopped"] and a["passed"] is False and a["patch"], a
+    with Desk([says(GOOD), says(GOOD)], plans=([(429, *QUOTA[1:])] if isinstance(QUOTA, tuple) else [QUOTA], [])) as d:
+        a = d.patch()  # a backend that fails is no stage
+        assert a["passed"] and len(a["stages"]) == 1 and a["stages"][0]["model"] == "middle", a
+
+
+if __name__ == "__main__":
+    p.main(globals())
