@@ -163,7 +163,8 @@ void link_life_soon(struct link *l, uint64_t ms) {
 void link_probe(struct link *l) {
     if (l->closed || !l->up)
         return;
-    l->probe_ms = link_now_ms(l);
+    uint64_t now = link_now_ms(l);
+    l->probe_ms = now ? now : 1;
     ask(l);
     link_life_soon(l, LINK_SHORT_PING_MS);
 }
@@ -323,7 +324,6 @@ static int make(const struct link_config *config, bool outgoing, const uint8_t *
     l->outgoing = outgoing;
     l->frames_left = LINK_STRANGER_FRAMES_BURST;
     l->info.opened_ms = link_now_ms(l);
-    l->out.max = NET_QUEUE_BYTES_MAX;
     frame_limits(&l->reader, LINK_STRANGER_BYTES_MAX, LINK_STRANGER_BYTES_MAX);
     l->life = env_timer_start(config->env, LINK_HANDSHAKE_MS, on_life, l);
     int code = l->life ? config->channels->make(config->channels->self, outgoing, expect,

@@ -146,11 +146,9 @@ static void release_queue(struct link *l) {
         }
         return;
     }
-    size_t max = l->out.max;
     if (l->out.cap > KEEP_BYTES)
         buf_done(&l->out);
     buf_clear(&l->out);
-    l->out.max = max;
     l->out_at = 0;
 }
 
@@ -178,6 +176,10 @@ void link_pump(struct link *l) {
 }
 
 static int put_queued(struct link *l, const struct frame *f) {
+    if (waiting(l) + f->bytes + FRAME_HEAD_BYTES_MAX > NET_QUEUE_BYTES_MAX) {
+        link_break(l, ERR_LIMIT, "the other side does not read what is sent to it");
+        return ERR_CLOSED;
+    }
     int code = frame_put(&l->out, f, LINK_FRAME_BYTES_MAX, LINK_PLAIN_BYTES_MAX);
     if (code == 0)
         wait_for_caps(l);
@@ -232,9 +234,7 @@ static int put_error_answer(struct link *l, const char *json, size_t n) {
 void link_rpc_send(void *ctx, const char *json, size_t n, uint64_t seq) {
     struct link *l = ctx;
     int code = link_put(l, FRAME_MESSAGE, 0, json, n);
-    if (code == ERR_LIMIT && l->out.len - l->out_at + n >= NET_QUEUE_BYTES_MAX && l->out.len) {
-        link_break(l, ERR_LIMIT, "the other side does not read what is sent to it");
-    } else if (code == ERR_LIMIT) {
+    if (code == ERR_LIMIT) {
         l->refused = true;
         code = seq ? put_error_answer(l, json, n) : 0;
     }
@@ -244,8 +244,8 @@ void link_rpc_send(void *ctx, const char *json, size_t n, uint64_t seq) {
 }
 
 static bool too_large(const json_t *params) {
-    return params &&
-           json_dumpb(params, NULL, 0, JSON_COMPACT) > LINK_FRAME_BYTES_MAX - MESSAGE_ROOM;
+    return params && json_dumpb(params, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) >
+                         LINK_FRAME_BYTES_MAX - MESSAGE_ROOM;
 }
 
 int64_t link_call(struct link *l, const char *method, json_t *params, uint64_t deadline_ms,
