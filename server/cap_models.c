@@ -460,6 +460,8 @@ const struct capability capabilities_models[] = {
         struct why_input, models_why),
     ROW("why list", "The router's latest choices", CAP_READ_ONLY | CAP_LOCAL, why_fields,
         struct why_input, models_why_list),
+    ROW("why checks", "How far the checks of patches are trusted", CAP_READ_ONLY, NULL, char,
+        models_why_checks),
     ROW("why judge", "What the user says of an answer, for the router to learn from", 0,
         judge_fields, struct judge_input, models_why_judge),
     {0},

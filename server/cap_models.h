@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/fields.h"
+#include "core/route/route_check.h"
 #include "core/store/consent.h"
 #include "server/dispatch.h"
 #include "server/models.h"
@@ -79,3 +80,10 @@ struct judge_input {
 };
 extern const struct field why_fields[], judge_fields[];
 capability_fn models_why, models_why_list, models_why_judge;
+
+// cap_models_checks.c
+capability_fn models_why_checks;
+enum route_check_kind models_check_kind(const char *kind);
+// What the user says of the answer of a judgement that the store has: *ret_checks that judged it.
+int models_checks_learn(struct call *call, const char *id, const char *verdict, size_t *ret_checks,
+                        struct err *err);

@@ -1,9 +1,12 @@
 // "Why this backend?" for the command line: the router's latest choices.
 #include "core/store/blobs.h"
+#include "core/store/check_rates.h"
+#include "core/store/judgements.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
 #include "server/models_why.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LIST_DEFAULT = 20 };
@@ -56,7 +59,8 @@ const struct field judge_fields[] = {
 static int write_nothing(struct db *db, void *ctx, struct buf *result, struct err *err) {
     (void)ctx;
     (void)result;
-    return blob_put(db, MODEL_LEARNED_BLOB, NULL, 0, 0, err);
+    int r = blob_put(db, MODEL_LEARNED_BLOB, NULL, 0, 0, err);
+    return r < 0 ? r : check_rates_forget(db, err);
 }
 
 // Also when no request has made the router read it yet.
@@ -71,8 +75,29 @@ static int drop_kept(struct call *call, const uint8_t *key, struct err *err) {
     return s ? answers_forget(s, key, err) : ERR_IO;
 }
 
-// What an engine before this one sent: the words that could be learned from went with it, but a
-// bad answer that is kept can be dropped all the same.
+static int write_verdict(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    const struct judgement *j = ctx;
+    (void)result;
+    return judgement_put(db, j, err);
+}
+
+// What was said of one that only the store has.
+static int keep_verdict(struct store *s, json_t *past, const char *verdict,
+                        struct model_judged *ret, struct err *err) {
+    AUTO_BUF value = BUF_INIT(JUDGEMENT_BYTES_MAX);
+    const char *id = json_string_value(json_object_get(past, "id"));
+    (void)snprintf(ret->id, sizeof ret->id, "%s", id ? id : "");
+    (void)json_object_del(past, "past");
+    if (json_object_set_new(past, "verdict", json_string(verdict)) < 0 ||
+        buf_put_json(&value, past, JSON_COMPACT) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    // Only the value of one that is there changes.
+    const struct judgement j = {ret->id, 0, "", value.data, value.len};
+    return store_write(s, NULL, write_verdict, (void *)(uintptr_t)&j, NULL, NULL, err);
+}
+
+// What an engine before this one sent: the words that could be learned from went with it, but what
+// the checks said of it is there, and a bad answer that is kept can be dropped all the same.
 static int judge_past(struct call *call, const char *id, enum model_opinion verdict,
                       struct model_judged *ret, struct err *err) {
     json_t *past = NULL;
@@ -81,7 +106,11 @@ static int judge_past(struct call *call, const char *id, enum model_opinion verd
     if (r < 0)
         return r;
     ret->drop = verdict == MODEL_OPINION_BAD && model_whys_past_key(past, ret->key);
-    if (!ret->drop)
+    const char *model = json_string_value(json_object_get(past, "model"));
+    (void)snprintf(ret->model, sizeof ret->model, "%s", model ? model : "");
+    if (json_array_size(json_object_get(past, "checks")))
+        r = keep_verdict(s, past, verdict == MODEL_OPINION_GOOD ? "good" : "bad", ret, err);
+    else if (!ret->drop)
         r = err_set(err, ERR_INVAL,
                     "that request was sent before the engine was started anew: nothing is left of "
                     "it that could be learned from");
@@ -121,12 +150,16 @@ int models_why_judge(struct call *call, const void *input, struct answer *answer
         else
             save(call);
     }
+    size_t checks = 0;
+    if (r == 0 && judged.id[0])
+        r = models_checks_learn(call, judged.id, said, &checks, err);
     if (r == 0 && judged.drop)
         r = drop_kept(call, judged.key, err);
     return r < 0 ? r
                  : admin_answer(answer,
-                                json_pack("{ss ss sb sb}", "verdict", said, "model", judged.model,
-                                          "learned", judged.learned, "dropped", judged.drop),
+                                json_pack("{ss ss sb sb sI}", "verdict", said, "model",
+                                          judged.model, "learned", judged.learned, "dropped",
+                                          judged.drop, "checks", (json_int_t)checks),
                                 err);
 }
 
@@ -134,11 +167,13 @@ int models_why_list(struct call *call, const void *input, struct answer *answer,
     const struct why_input *in = input;
     size_t limit = in->limit ? (size_t)in->limit : LIST_DEFAULT;
     json_t *list = model_whys_list(call->services->whys, limit);
-    struct store *s = list ? store_of(call, err) : NULL;
-    int r = s ? model_whys_past_list(call->services->whys, s, limit, list, err) : ERR_IO;
+    struct store *s = list ? store_of(call, NULL) : NULL; // locked: what is in memory
+    int r = s ? model_whys_past_list(call->services->whys, s, limit, list, err) : 0;
+    if (!list)
+        return err_set(err, ERR_NOMEM, "out of memory");
     if (r < 0) {
         json_decref(list);
-        return err && err->code ? r : err_set(err, ERR_NOMEM, "out of memory");
+        return r;
     }
     return admin_answer(answer, json_pack("{so}", "requests", list), err);
 }

@@ -147,8 +147,9 @@ static const struct cli_option usage_options[] = {
 static const struct cli_option why_options[] = {
     {"good", 0, NULL, "Say that its answer was right: the router learns from it."},
     {"bad", 0, NULL, "Say that its answer was wrong, or take back that it was right."},
-    {"forget", 0, NULL, "Forget all that the router has learned from answers."},
+    {"forget", 0, NULL, "Forget all that the router has learned from answers, and of checks."},
     {"list", 0, NULL, "The latest choices, a line for each."},
+    {"checks", 0, NULL, "How far the checks of patches are trusted, and how models did."},
     {"limit", 0, "N", "With --list: at most so many (20)."},
     {0},
 };
@@ -456,7 +457,7 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .help = "Show how the router chose the backend of a request, the last one or ID.",
      .details = "The gateway's answers carry the id in the header x-paired-route. The latest 128 "
-                "requests of the running engine are known, without their content.",
+                "requests are known, without their content.",
      .options = why_options,
      .examples = "  paired why\n  paired why 1f3a9c0e-17 --json\n  paired why --bad\n"
                  "  paired why --list\n"},

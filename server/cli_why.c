@@ -161,6 +161,42 @@ static int show_list(const struct cli_line *line) {
     return CLI_OK;
 }
 
+static void put_check(const json_t *c) {
+    size_t i;
+    json_t *m;
+    cli_models_put(cli_models_word(c, "name"));
+    cli_out(" in ");
+    cli_models_put(cli_models_word(c, "workspace"));
+    cli_out(": ran %lld times, passed %lld; you judged %.0f right and %.0f wrong\n",
+            cli_models_number(c, "runs"), cli_models_number(c, "passes"), figure(c, "right"),
+            figure(c, "wrong"));
+    cli_out("  believed to pass %.0f %% of wrong answers, to fail %.0f %% of right ones\n",
+            100 * figure(c, "false_pass"), 100 * figure(c, "false_fail"));
+    json_array_foreach(json_object_get(c, "models"), i, m) {
+        cli_out("  ");
+        cli_models_put(cli_models_word(m, "model"));
+        cli_out(": passed %lld of %lld; %.0f right, %.0f wrong\n", cli_models_number(m, "passes"),
+                cli_models_number(m, "runs"), figure(m, "right"), figure(m, "wrong"));
+    }
+}
+
+static int show_checks(const struct cli_line *line) {
+    json_t *found = NULL, *c;
+    size_t i;
+    int code = cli_models_call(line, "why checks", json_object(), &found);
+    if (code >= 0)
+        return code;
+    if (line->json) {
+        cli_out_json(found);
+        return CLI_OK;
+    }
+    json_array_foreach(json_object_get(found, "checks"), i, c) put_check(c);
+    if (!json_array_size(json_object_get(found, "checks")))
+        cli_note("no patch was checked yet: paired ask --patch");
+    json_decref(found);
+    return CLI_OK;
+}
+
 static const char *verdict_of(const struct cli_line *line) {
     static const char *const verdicts[] = {"good", "bad", "forget"};
     for (size_t i = 0; i < COUNT_OF(verdicts); i++)
@@ -181,12 +217,15 @@ static int judge(const struct cli_line *line, const char *verdict) {
         return CLI_OK;
     }
     if (strcmp(verdict, "forget") == 0) {
-        cli_out("What the router had learned from answers is forgotten.\n");
+        cli_out("What the router had learned from answers, and of checks, is forgotten.\n");
     } else if (json_is_true(json_object_get(found, "learned"))) {
         cli_out("The router learns that ");
         cli_models_put(cli_models_word(found, "model"));
         cli_out(" was %s there.\n", strcmp(verdict, "good") == 0 ? "right" : "wrong");
     }
+    if (cli_models_number(found, "checks"))
+        cli_out("So do the %lld checks that judged its patch.\n",
+                cli_models_number(found, "checks"));
     if (json_is_true(json_object_get(found, "dropped")))
         cli_out("The answer is not given again: the same request asks a backend.\n");
     json_decref(found);
@@ -196,9 +235,11 @@ static int judge(const struct cli_line *line, const char *verdict) {
 int cli_run_why(const struct cli_line *line) {
     const char *verdict = verdict_of(line);
     if (cli_given(line, "good") + cli_given(line, "bad") + cli_given(line, "forget") +
-            cli_given(line, "list") >
+            cli_given(line, "list") + cli_given(line, "checks") >
         1)
-        return cli_error("--good, --bad, --forget, --list: one of them"), CLI_USAGE;
+        return cli_error("--good, --bad, --forget, --list, --checks: one of them"), CLI_USAGE;
+    if (cli_given(line, "checks"))
+        return show_checks(line);
     if (verdict)
         return judge(line, verdict);
     if (!cli_given(line, "list"))

@@ -239,9 +239,9 @@ static json_t *checks_json(const struct model_why *why) {
     json_t *list = json_array();
     for (size_t i = 0; i < why->check_count; i++) {
         const struct model_why_check *c = &why->checks[i];
-        (void)json_array_append_new(list, json_pack("{ss ss ss sI}", "name", c->name, "result",
-                                                    results[c->result], "note", c->note, "ms",
-                                                    (json_int_t)c->ms));
+        (void)json_array_append_new(list, json_pack("{ss ss ss ss sI}", "name", c->name, "kind",
+                                                    c->kind, "result", results[c->result], "note",
+                                                    c->note, "ms", (json_int_t)c->ms));
     }
     return list;
 }
@@ -337,6 +337,11 @@ static int judge(struct model_whys *w, struct model_why *why, enum model_opinion
                  struct err *err) {
     if (why && (why->status != MODEL_WHY_OK || !why->tries))
         return err_set(err, ERR_INVAL, "that request has no whole answer to be judged");
+    if (why && !why->looked && why->check_count) { // the checks learn from it all the same
+        why->verdict = verdict;
+        why->unsaved = true;
+        return 0;
+    }
     if (why && !why->looked)
         return err_set(err, ERR_INVAL,
                        why->kept_ms
@@ -384,6 +389,10 @@ int model_whys_judge(struct model_whys *w, const char *id, enum model_opinion ve
             why->verdict = verdict;
             why->unsaved = true;
         }
+        if (r == 0 && why && !why->looked)
+            ret->learned = false;
+        if (r == 0 && why)
+            model_whys_id(w, number, ret->id);
         if (r == 0 && why)
             (void)snprintf(ret->model, sizeof ret->model, "%s", why->tried[why->tries - 1].model);
     }

@@ -72,7 +72,7 @@ struct model_why {
     int64_t input, cached, written, output, cost; // as billed; millionths of a dollar
     unsigned cascade; // stage of a task whose answers are checked, from 1; 0: it is none
     struct model_why_check {
-        char name[32], note[160];
+        char name[32], note[160], kind[8];
         int result; // enum proof_result
         int64_t ms;
     } checks[MODEL_WHY_CHECKS_MAX]; // of its answer
@@ -98,6 +98,7 @@ void model_whys_leave(struct model_whys *w);
 // no choice between models, so that nothing can be learned of it (that a kept answer is bad can be
 // said all the same); ERR_BUSY.
 struct model_judged {
+    char id[MODEL_WHY_ID_BYTES];      // "" with FORGET
     char model[MODEL_WHY_NAME_BYTES]; // "" with FORGET
     bool learned;
     bool drop; // a bad answer that is kept: the caller throws the one of this key away

@@ -5,6 +5,8 @@
 #include "core/base/env.h"
 #include "core/base/mem.h"
 #include "core/store/backends.h"
+#include "core/store/check_rates.h"
+#include "server/cap_models.h"
 #include "server/models_impl.h"
 #include "server/proof.h"
 #include "server/team_impl.h"
@@ -51,33 +53,59 @@ void team_patch_free(struct team_patch *p) {
 
 // --- before the first stage
 
-static int read_backends(struct team *t, struct team_patch *p, struct err *err) {
+struct trust {
+    const char *names[PROOF_CHECKS_MAX];
+    struct route_check of[PROOF_CHECKS_MAX];
+    size_t count;
+};
+
+static int add_rate(void *ctx, const struct check_rate *r, struct err *err) {
+    struct trust *t = ctx;
+    (void)err;
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->names[i], r->name) == 0) {
+            t->of[i].right_passed += r->right_passed;
+            t->of[i].right_failed += r->right_failed;
+            t->of[i].wrong_passed += r->wrong_passed;
+            t->of[i].wrong_failed += r->wrong_failed;
+        }
+    return 0;
+}
+
+static void trust(struct trust *t, const char *name, enum route_check_kind kind) {
+    t->names[t->count] = name;
+    t->of[t->count++] = route_check_prior(kind);
+}
+
+// How far the checks are trusted: what is thought of their kinds, and what verdicts have shown.
+static int expect(struct team *t, struct db *db, struct err *err) {
+    struct trust known = {.count = 0};
+    const struct conf_checks *checks = t->patch->checks;
+    trust(&known, "patch", ROUTE_CHECK_PATCH);
+    trust(&known, "parse", ROUTE_CHECK_LINT);
+    for (size_t i = 0; i < checks->count; i++)
+        if (conf_check_is_for(&checks->items[i], t->call->caller->workspace))
+            trust(&known, checks->items[i].name, models_check_kind(checks->items[i].kind));
+    int r = check_rates_each(db, t->call->caller->workspace, add_rate, &known, err);
+    route_check_joint(known.of, known.count, &t->cascade.accepts, &t->cascade.rejects);
+    return r;
+}
+
+static int read_store(struct team *t, struct team_patch *p, struct err *err) {
     struct db *db;
     struct store *s = t->call->services->store(t->call->services, err);
     int r = s ? store_reader_get(s, &db, err) : ERR_IO;
     if (r < 0)
         return r;
     r = backend_list(db, &p->backends, err);
+    if (r == 0)
+        r = expect(t, db, err);
     store_reader_put(s, db);
     size_t n = 0;
     for (size_t i = 0; r == 0 && i < p->backends.count && n < SECRETS_MAX; i++)
         if (p->backends.items[i].key_env[0])
             p->secrets[n++] = p->backends.items[i].key_env;
     return r;
-}
-
-// What is thought of the checks before anything is known of an answer.
-static void expect(struct team *t) {
-    struct route_check all[PROOF_CHECKS_MAX];
-    size_t n = 0;
-    const struct conf_checks *checks = t->patch->checks;
-    all[n++] = route_check_prior(ROUTE_CHECK_PATCH);
-    for (size_t i = 0; i < checks->count; i++)
-        if (conf_check_is_for(&checks->items[i], t->call->caller->workspace))
-            all[n++] = route_check_prior(checks->items[i].kind[0] == 'b'   ? ROUTE_CHECK_BUILD
-                                         : checks->items[i].kind[0] == 't' ? ROUTE_CHECK_TEST
-                                                                           : ROUTE_CHECK_LINT);
-    route_check_joint(all, n, &t->cascade.accepts, &t->cascade.rejects);
 }
 
 int team_patch_new(struct team *t, struct err *err) {
@@ -87,11 +115,10 @@ int team_patch_new(struct team *t, struct err *err) {
     t->patch = p;
     int r = conf_checks_new(conf_string(t->call->services->conf, "models.checks"), &p->checks, err);
     if (r == 0)
-        r = read_backends(t, p, err);
+        r = read_store(t, p, err);
     if (r < 0)
         return r;
     t->cascade.stage = 1;
-    expect(t);
     return 0;
 }
 
@@ -134,18 +161,44 @@ static int prove(struct team *t, struct stage *s, struct err *err) {
     return r;
 }
 
+struct ran {
+    const char *workspace;
+    const struct stage *stage;
+    int64_t now_ms;
+};
+
+static int write_ran(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    const struct ran *ran = ctx;
+    const struct proof *p = &ran->stage->proof;
+    int r = 0;
+    (void)result;
+    for (size_t i = 0; r >= 0 && i < p->count; i++) {
+        const struct check_rate rate = {.workspace = ran->workspace,
+                                        .name = p->of[i].name,
+                                        .model = ran->stage->model,
+                                        .kind = route_check_name(p->of[i].kind)};
+        if (p->of[i].result != PROOF_NOT_RUN)
+            r = check_rates_ran(db, &rate, p->of[i].result == PROOF_PASSED, ran->now_ms, err);
+    }
+    return r < 0 ? r : 0;
+}
+
 static void note(struct team *t, const struct stage *s) {
     struct model_why_check checks[PROOF_CHECKS_MAX];
     for (size_t i = 0; i < s->proof.count; i++) {
         const struct proof_outcome *o = &s->proof.of[i];
         checks[i] = (struct model_why_check){.result = (int)o->result, .ms = o->ms};
         (void)snprintf(checks[i].name, sizeof checks[i].name, "%s", o->name);
+        (void)snprintf(checks[i].kind, sizeof checks[i].kind, "%s", route_check_name(o->kind));
         (void)snprintf(checks[i].note, sizeof checks[i].note, "%.159s", o->note);
     }
     (void)model_whys_checked(t->call->services->whys, s->route, checks, s->proof.count);
     struct store *store = t->call->services->store(t->call->services, NULL);
-    if (store)
+    const struct ran ran = {t->call->caller->workspace, s, t->call->now_ms};
+    if (store) {
         (void)model_whys_save(t->call->services->whys, store, NULL);
+        (void)store_write(store, NULL, write_ran, (void *)(uintptr_t)&ran, NULL, NULL, NULL);
+    }
 }
 
 // What failed, as data for who is asked next.

@@ -72,3 +72,21 @@ int judgements_each(struct db *db, const char *without, judgement_fn *fn, void *
     db_rows_close(rows);
     return r < 0 ? r : 0;
 }
+
+int judgement_counted(struct db *db, const char *id, struct buf *ret, struct err *err) {
+    const struct db_value of = db_text(id);
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db, "SELECT counted FROM judgement WHERE id = ?1", &of, 1, &rows, err);
+    if (r == 0 && (r = db_rows_next(rows, err)) > 0) {
+        const char *word = db_col_text(rows, 0, NULL);
+        if (buf_puts(ret, word ? word : "") < 0)
+            r = err_set(err, ERR_NOMEM, "out of memory");
+    }
+    db_rows_close(rows);
+    return r;
+}
+
+int judgement_count(struct db *db, const char *id, const char *verdict, struct err *err) {
+    const struct db_value row[] = {db_text(id), db_text(verdict)};
+    return db_run(db, "UPDATE judgement SET counted = ?2 WHERE id = ?1", row, 2, err);
+}

@@ -31,6 +31,9 @@ int judgements_tidy(struct db *db, int64_t now_ms, struct err *err); // … and 
 // NULL): 1 found, 0 none.
 int judgement_get(struct db *db, const char *id, struct buf *ret, struct buf *ret_workspace,
                   struct err *err);
+// Which verdict on it the rates of checks have counted ("" none): appended; 1 found, 0 none.
+int judgement_counted(struct db *db, const char *id, struct buf *ret, struct err *err);
+int judgement_count(struct db *db, const char *id, const char *verdict, struct err *err);
 // The newest first, without those whose id begins with `without` ("": all). Borrowed during the
 // call; a return other than 0 stops it, a negative one is the result.
 typedef int judgement_fn(void *ctx, const struct judgement *j, struct err *err);

@@ -23,17 +23,24 @@ static const char *const of_workspace[] = {
     "DELETE FROM usage WHERE workspace = ?1",
     "DELETE FROM budget WHERE workspace = ?1",
     "DELETE FROM judgement WHERE workspace = ?1",
+    "DELETE FROM check_rate WHERE workspace = ?1",
     "DELETE FROM consent WHERE scope = ?1",
     "DELETE FROM audit_private WHERE place = (SELECT id FROM audit_place WHERE path = ?1)",
     "DELETE FROM audit_place WHERE path = ?1",
     NULL,
 };
 static const char *const everything[] = {
-    "DELETE FROM usage",         "DELETE FROM consent",
-    "DELETE FROM audit_private", "DELETE FROM audit_place",
-    "DELETE FROM backend",       "DELETE FROM backend_model",
-    "DELETE FROM blob",          "DELETE FROM budget",
-    "DELETE FROM judgement",     NULL,
+    "DELETE FROM usage",
+    "DELETE FROM consent",
+    "DELETE FROM audit_private",
+    "DELETE FROM audit_place",
+    "DELETE FROM backend",
+    "DELETE FROM backend_model",
+    "DELETE FROM blob",
+    "DELETE FROM budget",
+    "DELETE FROM judgement",
+    "DELETE FROM check_rate",
+    NULL,
 };
 
 int models_erase(struct db *db, const char *workspace, int64_t *erased, struct err *err) {

@@ -261,6 +261,55 @@ def test_only_the_command_line_asks_for_one_and_without_a_model_it_says_so():
         assert "no model backend" in d.patch()["without_model"]
 
 
+def test_what_the_user_says_teaches_the_checks():
+    def rates(d):
+        return {c["name"]: c for c in json.loads(d.paired("why", "--checks", "--json"))["checks"]}
+    with Desk([says(WORSE), says(GOOD)], checks=[grep("prices.i. . 1;")], settings=(("models.value_cents", "1"),)) as d:
+        assert "no patch was checked yet" in d.paired("why", "--checks") or rates(d) == {}
+        a = d.patch()
+        assert [s["passed"] for s in a["stages"]] == [False, True], a["stages"]
+        first, second = [s["why"] for s in a["stages"]]
+        r = rates(d)
+        assert (r["test"]["runs"], r["test"]["passes"], r["patch"]["passes"]) == (2, 1, 2), r
+        assert {m["model"]: m["passes"] for m in r["test"]["models"]} == {"cheap": 0, "middle": 1}, r
+        before = r["test"]["false_pass"], r["test"]["false_fail"]
+        assert "So do the 3 checks" in d.paired("why", second, "--bad")
+        d.paired("why", second, "--bad")  # said twice is said once
+        r = rates(d)
+        assert (r["test"]["right"], r["test"]["wrong"]) == (0, 1) and r["test"]["false_pass"] > before[0], (r, before)
+        d.paired("why", second, "--good")  # taken back
+        r = rates(d)
+        assert (r["test"]["right"], r["test"]["wrong"]) == (1, 0) and r["test"]["false_fail"] < before[1], (r, before)
+        d.paired("stop")  # also what an engine before this one has sent
+        assert json.loads(d.paired("why", first, "--good", "--json"))["checks"] == 3
+        r = rates(d)
+        assert (r["test"]["right"], r["test"]["wrong"]) == (2, 0) and r["test"]["false_fail"] > before[1], (r, before)
+        assert json.loads(d.paired("why", first, "--json"))["verdict"] == "good"
+        assert "believed to pass" in d.paired("why", "--checks")
+        d.paired("why", "--forget")
+        assert rates(d) == {} and json.loads(d.paired("why", first, "--bad", "--json"))["checks"] == 3
+        assert rates(d)["test"]["wrong"] == 1
+        d.paired("erase", "--workspace", ".", "--yes")
+        assert rates(d) == {}
+
+
+def test_a_check_that_lets_all_pass_makes_the_strong_one_go_first():
+    """Verdicts on answers that passed: the check is trusted less, the cheap model is thought less of, and both send the
+    task to the strong one."""
+    with Desk([says(WORSE), says(GOOD)], checks=[grep("prices")], names=("cheap=gpt-5-nano", "big=claude-opus-4-5"),
+              settings=(("models.value_cents", "3"),)) as d:
+        a = d.patch()
+        assert [s["model"] for s in a["stages"]] == ["cheap"], a["stages"]
+        asked = ["cheap"]
+        for _ in range(25):
+            d.paired("why", "--bad")
+            asked.append(d.patch()["stages"][0]["model"])
+            if asked[-1] == "big":
+                break
+        assert asked[-1] == "big", asked
+        p.report("after %d wrong answers that passed the strong model goes first" % (len(asked) - 1))
+
+
 def test_budgets_end_the_stages():
     with Desk([says(WORSE), says(WORSE)], checks=[grep("prices.i. . 1;")], settings=(("ask.turns", "1"),)) as d:
         a = d.patch()
