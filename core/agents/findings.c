@@ -16,7 +16,8 @@ const struct rule review_complexity = {
     "Take a part of it into a function of its own, or return early.",
     SEVERITY_NOTE,
     95,
-    true};
+    true,
+    false};
 const struct rule review_copied = {
     "copied-code",
     "sherlock",
@@ -24,7 +25,8 @@ const struct rule review_copied = {
     "Two copies have to be mended twice, and one of them will be forgotten.",
     "Call what is there, or take the common part out.",
     SEVERITY_NOTE,
-    95,
+    70,
+    true,
     true};
 const struct rule review_secret = {
     "secret",
@@ -34,6 +36,7 @@ const struct rule review_secret = {
     "Take it out, make a new one, and read it from the environment or a secret store.",
     SEVERITY_ERROR,
     95,
+    false,
     false};
 const struct rule review_dead_export = {"dead-export",
                                         "sherlock",
@@ -43,7 +46,8 @@ const struct rule review_dead_export = {"dead-export",
                                         "forgotten.",
                                         "Remove it, or make it private.",
                                         SEVERITY_NOTE,
-                                        80,
+                                        50,
+                                        true,
                                         true};
 
 const struct rule *review_rule_find(const char *id, size_t n) {
@@ -185,6 +189,7 @@ int findings_add(struct findings *f, const struct finding *x, const char *path, 
                            .fix_start = x->fix_start,
                            .fix_end = x->fix_end,
                            .confidence = x->confidence ? x->confidence : x->rule->confidence,
+                           .quiet = x->quiet || x->rule->quiet,
                            .print = print};
     f->count++;
     return r->path && r->message && (r->fix || !x->has_fix)
@@ -269,6 +274,17 @@ void findings_leave_habits(struct findings *f, const struct rule *rule, uint32_t
         else
             f->list[kept++] = f->list[i];
     f->count = leave ? kept : f->count;
+}
+
+void findings_leave_quiet(struct findings *f) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->list[i].quiet)
+            release(&f->list[i]);
+        else
+            f->list[kept++] = f->list[i];
+    f->quiet += f->count - kept;
+    f->count = kept;
 }
 
 void findings_join(struct findings *f, const struct rule *rule) {

@@ -24,12 +24,14 @@ struct reported {
     uint32_t fix_start, fix_end; // bytes that `fix` replaces; both 0 where that is not known
     uint8_t confidence;
     uint64_t print; // stable name: rule, path and the line's text, whatever its number
+    bool quiet;     // said when asked only (struct rule)
     bool hot;       // in a file that changes much and is complex
 };
 struct findings {
     struct reported *list;
     uint32_t count, capacity;
     uint32_t known, muted, ignored; // left out: was there before, by mute, by a comment
+    uint32_t quiet;                 // and those that nobody asked for
     bool cut;
 };
 void findings_done(struct findings *f); // accepts a zeroed one
@@ -47,6 +49,8 @@ void findings_join(struct findings *f, const struct rule *rule);
 // Takes out those of a rule whose lines are said to stand at that many places: a frame that the
 // project writes again and again on purpose, no copy that slipped in.
 void findings_leave_habits(struct findings *f, const struct rule *rule, uint32_t places);
+// Takes out the quiet ones.
+void findings_leave_quiet(struct findings *f);
 // Severity, confidence, then place; equal ones once.
 void findings_sort(struct findings *f);
 

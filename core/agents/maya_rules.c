@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MAYA(id, title, why, fix)                                                                  \
-    { id, "maya", title, why, fix, SEVERITY_WARNING, 90, false }
+    { id, "maya", title, why, fix, SEVERITY_WARNING, 90, false, false }
 
 static const struct rule rules[] = {
     MAYA("aria-unknown", "no such ARIA attribute",

@@ -4,6 +4,7 @@
 #include "core/agents/agents.h"
 #include "core/agents/findings.h"
 #include "core/agents/news.h"
+#include "core/agents/taken.h"
 #include "core/base/wire.h"
 #include "core/code/syntax.h"
 #include "core/workspace/diff.h"
@@ -95,6 +96,7 @@ struct review_text {
     const struct diff *diff; // NULL: the whole text is looked at
     const struct diff_file *file;
     bool test;
+    bool taken; // over whole from another project: errors alone are told of
 };
 struct reviewer { // one thread's
     struct syntax *syntax;
@@ -106,6 +108,7 @@ struct reviewer { // one thread's
     struct syntax_kept **kept;   // of the text before the last edit; NULL: none is kept
     struct derived *derived;     // what is known of contents; NULL: all is worked out
     struct news_removed removed; // by the change, of who judges; news_removed_done
+    struct taken taken;          // of who judges
 };
 int review_text(struct reviewer *rv, const struct review_text *x, struct err *err);
 // The same in two steps: the first by any thread with a reviewer of its own (its findings are not
@@ -158,7 +161,9 @@ int copies_find(const struct snapshot *s, struct derived *known, const struct di
                 struct news_removed *removed, const char *under, struct findings *out,
                 struct err *err);
 
-// Takes out what the user muted and what the baseline knows; orders; writes items (or SARIF).
-// `keep`: keeps them as the baseline, and takes the old one for none.
+// Takes out what the user muted and what the baseline knows, and of a change what is quiet (unless
+// asked for); orders; writes items (or SARIF). PUT_BASELINE keeps them as the baseline, and takes
+// the old one for none.
+enum put_what { PUT_CHANGE, PUT_TREE, PUT_BASELINE };
 int sherlock_put(struct agent_call *call, struct findings *f, const struct review_input *in,
-                 bool keep, struct report *r, struct err *err);
+                 enum put_what what, struct report *r, struct err *err);

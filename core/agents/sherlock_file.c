@@ -203,7 +203,9 @@ static int add(struct reviewer *rv, const struct review_text *x, const struct fi
         rv->findings->ignored++;
         return 0;
     }
-    return findings_add(rv->findings, f, x->path, print, err);
+    struct finding said = *f;
+    said.quiet |= x->taken && f->rule->severity != SEVERITY_ERROR;
+    return findings_add(rv->findings, &said, x->path, print, err);
 }
 
 // What stands on touched lines and was not there before the change.

@@ -29,7 +29,9 @@ static void mark_hot(struct agent_call *call, struct findings *f) {
     json_decref(arguments);
 }
 
-static bool rule_wanted(const struct review_input *in, const struct reported *x) {
+static bool is_wanted(const struct review_input *in, const struct reported *x) {
+    if (x->confidence < in->confidence)
+        return false;
     for (size_t i = 0; i < in->rules.count; i++)
         if (text_is(in->rules.items[i], x->rule->id))
             return true;
@@ -89,15 +91,18 @@ static void put_left_out(const struct findings *f, struct report *r) {
         report_note(r, "%u muted", f->muted);
     if (f->known)
         report_note(r, "%u known by the baseline", f->known);
+    if (f->quiet)
+        report_note(r, "%u less certain left out: a confidence of 1 shows them", f->quiet);
     if (f->cut)
         report_note(r, "more than %d findings: the rest is left out", FINDINGS_MAX);
 }
 
 int sherlock_put(struct agent_call *call, struct findings *f, const struct review_input *in,
-                 bool keep, struct report *r, struct err *err) {
+                 enum put_what what, struct report *r, struct err *err) {
+    bool keep = what == PUT_BASELINE;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < f->count; i++)
-        if (rule_wanted(in, &f->list[i])) {
+        if (is_wanted(in, &f->list[i])) {
             struct reported x = f->list[kept];
             f->list[kept++] = f->list[i];
             f->list[i] = x; // what is not wanted ends up behind, still owned
@@ -107,6 +112,9 @@ int sherlock_put(struct agent_call *call, struct findings *f, const struct revie
     wanted.count = kept;
     apply_memory(call, &wanted, keep, r);
     findings_join(&wanted, &review_copied);
+    // Who names a rule, or how sure it has to be, has said what is wanted.
+    if (what == PUT_CHANGE && !in->confidence && !in->rules.count)
+        findings_leave_quiet(&wanted);
     mark_hot(call, &wanted);
     findings_sort(&wanted);
     // Give back what was left behind, and what is still there.

@@ -6,6 +6,7 @@
 #include "core/agents/symbols.h"
 #include "core/base/crew.h"
 #include "core/base/mem.h"
+#include "core/code/checks.h"
 #include "core/workspace/derived.h"
 #include "core/workspace/index.h"
 #include "core/workspace/workspace.h"
@@ -207,7 +208,8 @@ static unsigned need(void *ctx, uint32_t i, const struct change_text *t) {
                                    .old_id = by_text ? NULL : t->old_id,
                                    .diff = c->diff,
                                    .file = f,
-                                   .test = file && (file->flags & FILE_TEST)};
+                                   .test = (file && (file->flags & FILE_TEST)) ||
+                                           checks_is_material(f->new_path)};
     int r = review_known(&w->worker[0], &w->x[i], &w->read[i], &w->failed[i]);
     return r < 0 ? CHANGE_NOW | CHANGE_OLD : (unsigned)r;
 }
@@ -241,9 +243,11 @@ static int judge(struct window *w, uint32_t i, struct reviewer *rv, struct repor
         report_note(report, "%s: vendored or generated, not reviewed", f->new_path);
         return 0;
     }
-    int r = review_judge(rv, &w->x[i], w->read[i], err);
+    struct review_text *x = &w->x[i];
+    x->taken = x->text && taken_over(&rv->taken, c->snapshot, c->diff, f, x->text, x->bytes);
+    int r = review_judge(rv, x, w->read[i], err);
     if (r == 0 && c->side == GIT_WORK_TREE && c->git)
-        r = dead_exports(c->snapshot, &w->x[i], rv->findings, err);
+        r = dead_exports(c->snapshot, x, rv->findings, err);
     return r;
 }
 
@@ -318,7 +322,7 @@ static int review_all(struct agent_call *call, struct change *c, const struct re
         r = copies_find(c->snapshot, rv->derived, c->diff, &rv->removed, NULL, rv->findings, err);
     findings_leave_habits(rv->findings, &review_copied, HABIT_PLACES);
     if (r == 0)
-        r = sherlock_put(call, rv->findings, in, false, report, err);
+        r = sherlock_put(call, rv->findings, in, PUT_CHANGE, report, err);
     if (r < 0 || in->format == REVIEW_SARIF) // that stands alone
         return r;
     report_title(report, "%s: %u file%s, +%u -%u lines, %u function%s looked at: %u finding%s",
@@ -435,7 +439,7 @@ static int whole_tree(struct agent_call *call, const struct review_input *in, bo
     if (r == 0)
         r = copies_find(s, workspace_derived(call->ws), NULL, NULL, under, &found, err);
     if (r == 0)
-        r = sherlock_put(call, &found, in, keep, report, err);
+        r = sherlock_put(call, &found, in, keep ? PUT_BASELINE : PUT_TREE, report, err);
     if (r == 0 && in->format != REVIEW_SARIF) {
         report_title(report, "%u files: %u finding%s", t.files, found.count,
                      found.count == 1 ? "" : "s");

@@ -207,7 +207,7 @@ static bool is_test_path(const char *path) {
 
 // What tests read is no code that anybody maintains, and wrong on purpose as often as not; nor is
 // what stands among the resources of anything but the program itself (src/it/resources).
-static bool is_material(const char *path) {
+bool checks_is_material(const char *path) {
     bool tests = false, sources = false, beside = false;
     for (const char *part = path;;) {
         size_t n = strcspn(part, "/");
@@ -244,7 +244,7 @@ int checks_run(const struct syntax *s, const char *path, finding_fn *on_finding,
                        .path = path,
                        .test = is_test_path(path),
                        .budget = 1000000 + 40 * (int64_t)s->count};
-    if (!s->count || is_material(path) || is_generated(s))
+    if (!s->count || checks_is_material(path) || is_generated(s))
         return 0;
     fill(&d, s->lang);
     find_errors(&c);

@@ -7,6 +7,8 @@
 #include "core/code/finding.h"
 #include "core/code/syntax.h"
 
+// Samples of defects, inputs of tests: a path of those, of which nothing is said.
+bool checks_is_material(const char *path);
 // Findings in order of position, then rule. What on_finding returned, or ERR_NOMEM.
 int checks_run(const struct syntax *s, const char *path, finding_fn *on_finding, void *ctx,
                struct err *err);

@@ -17,6 +17,9 @@ struct rule {
     enum severity severity;
     uint8_t confidence; // percent: precision it is held to
     bool review_only;   // reported on changed lines only: a whole tree would drown in it
+    // A review of a change says it when asked only: of what was judged by hand on commits that
+    // nothing was tuned on, fewer than 95 in 100 were right (docs/CHECKS.md).
+    bool quiet;
 };
 enum { RULES_MAX = 256 };
 const struct rule *rules_at(size_t i); // NULL past the end; sorted by id
@@ -29,6 +32,7 @@ struct finding {
     uint32_t start, end;                     // bytes in the file
     uint32_t line, end_line;                 // from 1
     uint8_t confidence;                      // percent; 0 = the rule's
+    bool quiet;                              // as the rule's, whatever that says
     char message[FINDING_MESSAGE_BYTES_MAX]; // says what is here; UTF-8; never a secret's value
     // A certain repair: replace [fix_start, fix_end) by fix_text. Only where it is valid by itself.
     bool has_fix;

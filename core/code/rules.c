@@ -9,7 +9,7 @@
 #define NOTE SEVERITY_NOTE
 #define FAIL SEVERITY_ERROR
 #define SHERLOCK(id, title, why, fix, severity, confidence, review_only)                           \
-    { id, "sherlock", title, why, fix, severity, confidence, review_only }
+    { id, "sherlock", title, why, fix, severity, confidence, review_only, false }
 
 static const struct rule rules[] = {
     SHERLOCK("assert-tuple", "assert on a tuple",

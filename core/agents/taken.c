@@ -1,0 +1,197 @@
+#include "core/agents/taken.h"
+
+#include "core/base/buf.h"
+#include "core/base/mem.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum {
+    HEAD_BYTES = 4096, // where a file says whose it is
+    LICENCE_BYTES = 64 * 1024,
+    FILES_READ_MAX = 150,
+    HEADS_MIN = 5,           // fewer say nothing about a habit
+    USUAL_PERCENT = 5,       // of the heads: a holder of so many is one of this repository
+    ONE_HOLDER_PERCENT = 50, // else everybody signs for himself here, and another name is no sign
+    NAMES_MAX = 16           // words of one head
+};
+
+struct names {
+    char text[NAMES_MAX][sizeof((struct taken_word *)NULL)->text];
+    uint32_t count;
+};
+
+// --- who is named ------------------------------------------------------------------------------
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
+// Words that stand in everybody's line.
+static bool says_nothing(const char *word) {
+    static const char *const words[] = {
+        "all",    "and",       "authors",     "author",       "company",    "contributors",
+        "corp",   "copyright", "corporation", "developers",   "foundation", "for",
+        "gmbh",   "group",     "inc",         "limited",      "llc",        "ltd",
+        "others", "present",   "project",     "reserved",     "rights",     "software",
+        "team",   "the",       "university",  "www",          "com",        "org",
+        "net",    "http",      "https",       "technologies", "systems"};
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(words[i], word) == 0)
+            return true;
+    return false;
+}
+
+static void add_name(struct names *n, const char *word, size_t bytes) {
+    if (n->count == NAMES_MAX || bytes < 3)
+        return;
+    char *to = n->text[n->count];
+    size_t k = 0;
+    for (; k < bytes && k + 1 < sizeof n->text[0]; k++)
+        to[k] = word[k] >= 'A' && word[k] <= 'Z' ? (char)(word[k] + ('a' - 'A')) : word[k];
+    to[k] = '\0';
+    n->count += !says_nothing(to);
+}
+
+// Behind "copyright": a year, (c) or © say that a name follows; "copyright notice" has none.
+static void read_holder(const char *at, const char *end, struct names *ret) {
+    static const char sign[] = "\xc2\xa9"; // ©
+    bool dated = false;
+    while (at < end) {
+        if (*at >= '0' && *at <= '9')
+            dated = true;
+        else if (end - at >= 3 && strncasecmp(at, "(c)", 3) == 0)
+            dated = true, at += 2;
+        else if (end - at >= 2 && memcmp(at, sign, 2) == 0)
+            dated = true, at++;
+        else if (is_letter(*at))
+            break;
+        at++;
+    }
+    while (dated && at < end) {
+        const char *word = at;
+        while (at < end && is_letter(*at))
+            at++;
+        add_name(ret, word, (size_t)(at - word));
+        while (at < end && !is_letter(*at)) {
+            if (*at == '<' || *at == '(') // the address
+                return;
+            at++;
+        }
+    }
+}
+
+static void read_names(const char *text, size_t bytes, struct names *ret) {
+    static const char word[] = "copyright";
+    const size_t n = sizeof word - 1;
+    *ret = (struct names){.count = 0};
+    for (const char *at = text, *end = text + bytes; at + n < end; at++) {
+        if ((*at | 0x20) != 'c' || strncasecmp(at, word, n) != 0)
+            continue;
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        read_holder(at + n, eol ? eol : end, ret);
+        at += n - 1;
+    }
+}
+
+// --- who is usual here -------------------------------------------------------------------------
+
+static void note_names(struct taken *t, const struct names *n, bool licence) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        uint32_t k = 0;
+        while (k < t->word_count && strcmp(t->words[k].text, n->text[i]) != 0)
+            k++;
+        if (k == TAKEN_WORDS_MAX)
+            continue;
+        if (k == t->word_count) {
+            memcpy(t->words[k].text, n->text[i], sizeof t->words[k].text);
+            t->word_count++;
+        }
+        t->words[k].licence |= licence;
+        t->words[k].files += !licence;
+    }
+    t->licensed |= licence && n->count;
+    t->files += !licence && n->count;
+}
+
+static bool is_licence(const char *path) {
+    static const char *const names[] = {"LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"};
+    for (size_t i = 0; i < COUNT_OF(names) && !strchr(path, '/'); i++)
+        if (strncasecmp(path, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static void note_file(struct taken *t, const struct snapshot *s, uint32_t file, bool licence,
+                      struct buf *text) {
+    struct names n;
+    size_t most = licence ? LICENCE_BYTES : HEAD_BYTES;
+    buf_clear(text);
+    if (snapshot_text(s, file, text, NULL) < 0 || !text->len)
+        return;
+    read_names(text->data, text->len < most ? text->len : most, &n);
+    note_names(t, &n, licence);
+}
+
+static void make(struct taken *t, const struct snapshot *s, const struct diff *d) {
+    const uint16_t others = FILE_VENDORED | FILE_GENERATED | FILE_BINARY | FILE_TOO_LARGE |
+                            FILE_UNREADABLE | FILE_SYMLINK | FILE_SUBMODULE;
+    AUTO_BUF text = BUF_INIT(INDEX_FILE_BYTES_MAX);
+    uint32_t count = snapshot_count(s), step = count / FILES_READ_MAX + 1;
+    t->made = true;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct snapshot_file *f = snapshot_file(s, i);
+        if (is_licence(f->path) && !(f->flags & FILE_BINARY))
+            note_file(t, s, i, true, &text);
+        else if (i % step == 0 && !(f->flags & others) && language_is_code(f->lang) &&
+                 !diff_find(d, f->path))
+            note_file(t, s, i, false, &text);
+    }
+}
+
+static bool is_usual(const struct taken *t, const char *word) {
+    for (uint32_t i = 0; i < t->word_count; i++)
+        if (strcmp(t->words[i].text, word) == 0)
+            return t->words[i].licence ||
+                   (t->words[i].files > 1 && t->words[i].files * 100 >= t->files * USUAL_PERCENT);
+    return false;
+}
+
+static bool is_anybodys(const struct taken *t) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < t->word_count; i++)
+        most = t->words[i].files > most ? t->words[i].files : most;
+    return t->files >= HEADS_MIN && most * 100 < t->files * ONE_HOLDER_PERCENT;
+}
+
+static bool is_anothers(const struct taken *t, const struct names *n) {
+    if ((!t->licensed && t->files < HEADS_MIN) || is_anybodys(t))
+        return false;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (is_usual(t, n->text[i]))
+            return false;
+    return n->count > 0;
+}
+
+// Folders where projects keep what is not quite theirs.
+static bool is_aside(const char *path) {
+    for (const char *part = path, *slash; (slash = strchr(part, '/')); part = slash + 1)
+        if (strncmp(part, "contrib/", 8) == 0 || strncmp(part, "extern/", 7) == 0)
+            return true;
+    return false;
+}
+
+bool taken_over(struct taken *t, const struct snapshot *s, const struct diff *d,
+                const struct diff_file *f, const char *text, size_t bytes) {
+    struct names n;
+    if (f->added >= TAKEN_LINES_MIN)
+        return true;
+    if (f->old_path || !f->new_path)
+        return false;
+    if (f->added >= TAKEN_ASIDE_LINES_MIN && is_aside(f->new_path))
+        return true;
+    read_names(text, bytes < HEAD_BYTES ? bytes : HEAD_BYTES, &n);
+    if (n.count && !t->made)
+        make(t, s, d);
+    return is_anothers(t, &n);
+}

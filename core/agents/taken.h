@@ -1,0 +1,30 @@
+// Files of a change that were taken over whole from another project: nobody here wrote them in this
+// change, so what is unusual in them is nobody's news. By two signs, neither of which is a word of
+// the change's author: so many lines added at once, or (new files only) a head that names another
+// holder of the rights than this repository's licence and files do. One owner, one thread.
+#pragma once
+
+#include "core/workspace/diff.h"
+#include "core/workspace/index.h"
+
+enum {
+    TAKEN_LINES_MIN = 1000,     // added to one file by one change
+    TAKEN_ASIDE_LINES_MIN = 300 // the same of a new file below contrib/ or extern/
+};
+
+struct taken_word {
+    char text[32]; // of a holder's name, in small letters
+    uint32_t files;
+    bool licence; // it stands in the repository's own
+};
+enum { TAKEN_WORDS_MAX = 160 };
+struct taken { // who holds the rights here; zeroed at first, nothing to free
+    struct taken_word words[TAKEN_WORDS_MAX];
+    uint32_t word_count, files; // files whose head names anybody
+    bool made, licensed;
+};
+
+// `text`: of the file as it is after the change. Reads up to 150 files of `s` when it is first
+// asked about a new file that names a holder.
+bool taken_over(struct taken *t, const struct snapshot *s, const struct diff *d,
+                const struct diff_file *f, const char *text, size_t bytes);
