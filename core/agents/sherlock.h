@@ -154,6 +154,10 @@ struct side_cursor {
 void side_begin(const struct buf *side, struct side_cursor *ret);
 bool side_next(struct side_cursor *c);
 
+// Does the line stand in tests that share a file with what they test: below #ifdef X_TEST of C,
+// #[cfg(test)] of Rust?
+bool text_in_tests(enum lang lang, const char *text, size_t bytes, uint32_t line);
+
 // Copied code of the tree (sherlock_copies.c): of the change `d` (`removed` is what it took away),
 // or (both NULL) below `under`. Left out: tests, declarations of C, and what differs in most lines.
 struct derived;

@@ -215,13 +215,28 @@ static bool is_list(const char *text, size_t bytes) {
     return entries * 2 >= lines;
 }
 
+static bool in_tests(enum lang lang, const char *text, size_t before) {
+    if (lang == LANG_C || lang == LANG_CPP)
+        return in_c_tests(text, before);
+    return lang == LANG_RUST && memmem(text, before, "#[cfg(test)]", 12);
+}
+
+bool text_in_tests(enum lang lang, const char *text, size_t bytes, uint32_t line) {
+    const char *at = text, *end = text + bytes;
+    for (; line > 1 && at < end; line--) {
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        at = eol ? eol + 1 : end;
+    }
+    return at > text && in_tests(lang, text, (size_t)(at - text));
+}
+
 // Declarations of C without a body, which a header and its source have to repeat; tests of Rust,
 // which stand in the file that they test, as some of C do.
 static bool is_never(enum lang lang, const struct buf *text, const char *from, size_t bytes) {
     size_t before = bytes ? (size_t)(from - text->data) : 0;
-    if (lang == LANG_C || lang == LANG_CPP)
-        return !memchr(from, '{', bytes) || (before && in_c_tests(text->data, before));
-    return lang == LANG_RUST && before && memmem(text->data, before, "#[cfg(test)]", 12);
+    if ((lang == LANG_C || lang == LANG_CPP) && !memchr(from, '{', bytes))
+        return true;
+    return before && in_tests(lang, text->data, before);
 }
 
 static int read_end(struct copies *c, uint32_t source, uint32_t line, uint32_t end_line,

@@ -11,8 +11,9 @@
 
 enum {
     OLD_PRINTS_MAX = 20000,
-    PENDING_MAX = 4000, // findings of one file
-    KNOWN_PERCENT = 50  // of a function that was there under another name
+    PENDING_MAX = 4000,      // findings of one file
+    KNOWN_PERCENT = 25,      // of a function that was there under another name
+    SAID_CONFIDENCE_MIN = 75 // of a finding that knows its own, to be told of unasked
 };
 
 struct review_read {
@@ -204,7 +205,8 @@ static int add(struct reviewer *rv, const struct review_text *x, const struct fi
         return 0;
     }
     struct finding said = *f;
-    said.quiet |= x->taken && f->rule->severity != SEVERITY_ERROR;
+    said.quiet = (x->taken && f->rule->severity != SEVERITY_ERROR) ||
+                 (f->confidence && f->confidence < SAID_CONFIDENCE_MIN);
     return findings_add(rv->findings, &said, x->path, print, err);
 }
 
@@ -231,9 +233,20 @@ static int came_along(struct reviewer *rv, const struct review_text *x,
     return r < 0 ? r : known >= KNOWN_PERCENT;
 }
 
-static int add_harder(struct reviewer *rv, const struct review_text *x,
-                      const struct news_function *now, const struct news_function *before,
-                      struct err *err) {
+// Its head was edited, and others of its name stand in the file: which of them it was is a guess.
+static bool is_doubtful(const struct review_text *x, const struct review_read *c,
+                        const struct news_function *now) {
+    uint32_t before = 0, after = 0;
+    for (uint32_t i = 0; i < c->before_count; i++)
+        before += strcmp(c->before[i].name, now->name) == 0;
+    for (uint32_t i = 0; i < c->now_count; i++)
+        after += strcmp(c->now[i].name, now->name) == 0;
+    return (before > 1 || after > 1) && touched(x, now->line, now->line);
+}
+
+static int add_harder(struct reviewer *rv, const struct review_text *x, const struct review_read *c,
+                      const struct news_function *now, struct err *err) {
+    const struct news_function *before = now->before < 0 ? NULL : &c->before[now->before];
     struct finding f = {.rule = &review_complexity, .line = now->line, .end_line = now->line};
     const char *name = now->name[0] ? now->name : "(anonymous)";
     bool renamed = before && strcmp(before->name, now->name) != 0;
@@ -245,7 +258,8 @@ static int add_harder(struct reviewer *rv, const struct review_text *x,
         (void)snprintf(f.message, sizeof f.message, "%s: cognitive complexity %u → %u", name,
                        before->cognitive, now->cognitive);
     uint64_t print = finding_print(f.rule, x->path, x->text, x->bytes, f.line);
-    int along = before && !renamed ? 0 : came_along(rv, x, now, err);
+    bool doubted = !before || renamed || is_doubtful(x, c, now);
+    int along = doubted ? came_along(rv, x, now, err) : 0;
     return along ? (along < 0 ? along : 0) : add(rv, x, &f, print, !before, err);
 }
 
@@ -255,8 +269,8 @@ static int compare(struct reviewer *rv, const struct review_text *x, struct revi
     for (uint32_t i = 0; r == 0 && i < c->now_count; i++) {
         const struct news_function *now = &c->now[i];
         rv->functions += now->touched;
-        if (now->harder)
-            r = add_harder(rv, x, now, now->before < 0 ? NULL : &c->before[now->before], err);
+        if (now->harder && !text_in_tests(x->lang, x->text, x->bytes, now->line))
+            r = add_harder(rv, x, c, now, err);
     }
     return r;
 }

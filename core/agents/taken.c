@@ -164,13 +164,15 @@ static bool is_anybodys(const struct taken *t) {
     return t->files >= HEADS_MIN && most * 100 < t->files * ONE_HOLDER_PERCENT;
 }
 
-static bool is_anothers(const struct taken *t, const struct names *n) {
-    if ((!t->licensed && t->files < HEADS_MIN) || is_anybodys(t))
-        return false;
+enum whose { NOBODY_SAYS, OURS, ANOTHERS };
+
+static enum whose whose_is(const struct taken *t, const struct names *n) {
     for (uint32_t i = 0; i < n->count; i++)
         if (is_usual(t, n->text[i]))
-            return false;
-    return n->count > 0;
+            return OURS;
+    if (!n->count || (!t->licensed && t->files < HEADS_MIN) || is_anybodys(t))
+        return NOBODY_SAYS;
+    return ANOTHERS;
 }
 
 // Folders where projects keep what is not quite theirs.
@@ -184,14 +186,13 @@ static bool is_aside(const char *path) {
 bool taken_over(struct taken *t, const struct snapshot *s, const struct diff *d,
                 const struct diff_file *f, const char *text, size_t bytes) {
     struct names n;
-    if (f->added >= TAKEN_LINES_MIN)
-        return true;
     if (f->old_path || !f->new_path)
         return false;
-    if (f->added >= TAKEN_ASIDE_LINES_MIN && is_aside(f->new_path))
-        return true;
     read_names(text, bytes < HEAD_BYTES ? bytes : HEAD_BYTES, &n);
     if (n.count && !t->made)
         make(t, s, d);
-    return is_anothers(t, &n);
+    enum whose whose = whose_is(t, &n);
+    if (whose != NOBODY_SAYS)
+        return whose == ANOTHERS;
+    return f->added >= (is_aside(f->new_path) ? TAKEN_ASIDE_LINES_MIN : TAKEN_LINES_MIN);
 }

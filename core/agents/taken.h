@@ -1,14 +1,15 @@
 // Files of a change that were taken over whole from another project: nobody here wrote them in this
-// change, so what is unusual in them is nobody's news. By two signs, neither of which is a word of
-// the change's author: so many lines added at once, or (new files only) a head that names another
-// holder of the rights than this repository's licence and files do. One owner, one thread.
+// change, so what is unusual in them is nobody's news. By signs that are no word of the change's
+// author: a new file whose head names another holder of the rights than this repository's licence
+// and files do, or one that names nobody and is too long to have been written at once. One owner,
+// one thread.
 #pragma once
 
 #include "core/workspace/diff.h"
 #include "core/workspace/index.h"
 
 enum {
-    TAKEN_LINES_MIN = 1000,     // added to one file by one change
+    TAKEN_LINES_MIN = 1000,     // of a new file
     TAKEN_ASIDE_LINES_MIN = 300 // the same of a new file below contrib/ or extern/
 };
 
