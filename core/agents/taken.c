@@ -53,31 +53,28 @@ static void add_name(struct names *n, const char *word, size_t bytes) {
     n->count += !says_nothing(to);
 }
 
-// Behind "copyright": a year, (c) or © say that a name follows; "copyright notice" has none.
+// Somewhere behind "copyright", a year, (c) or © says that a name is there, too; "copyright notice"
+// has none.
+static bool is_dated(const char *at, const char *end) {
+    for (; at + 1 < end; at++)
+        if ((at[0] >= '0' && at[0] <= '9') || memcmp(at, "\xc2\xa9", 2) == 0 ||
+            (end - at >= 3 && strncasecmp(at, "(c)", 3) == 0))
+            return true;
+    return false;
+}
+
 static void read_holder(const char *at, const char *end, struct names *ret) {
-    static const char sign[] = "\xc2\xa9"; // ©
-    bool dated = false;
+    uint32_t before = ret->count;
+    if (!is_dated(at, end))
+        return;
     while (at < end) {
-        if (*at >= '0' && *at <= '9')
-            dated = true;
-        else if (end - at >= 3 && strncasecmp(at, "(c)", 3) == 0)
-            dated = true, at += 2;
-        else if (end - at >= 2 && memcmp(at, sign, 2) == 0)
-            dated = true, at++;
-        else if (is_letter(*at))
-            break;
-        at++;
-    }
-    while (dated && at < end) {
         const char *word = at;
         while (at < end && is_letter(*at))
             at++;
-        add_name(ret, word, (size_t)(at - word));
-        while (at < end && !is_letter(*at)) {
-            if (*at == '<' || *at == '(') // the address
-                return;
-            at++;
-        }
+        add_name(ret, word, (size_t)(at - word)); // (c) and © are too short for one
+        for (; at < end && !is_letter(*at); at++)
+            if ((*at == '<' || *at == '(') && ret->count > before)
+                return; // the address
     }
 }
 

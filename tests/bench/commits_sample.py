@@ -15,7 +15,8 @@ A verdict is "true" (a maintainer could want the change), "false" (the statement
 "debatable" (true, but they may well not care), with a reason.
 
 again: the same commits once more; which judged findings are still made, which are gone, which are new.
-totals: by rule, and the share of commits with a finding; fails with a verdict missing, or more wrong than asked.
+totals: by rule, and the share of commits with a finding; fails with a verdict missing, or more wrong than asked. Of several tables
+also the rules over all of them: the share that was not wrong, and what it is at least with 90 % (Wilson's bound, one-sided).
 """
 import argparse
 import collections
@@ -202,6 +203,24 @@ def again(args):
     return 0
 
 
+def at_least(right, n, z=1.2816):
+    """Wilson's lower bound of a share, one-sided, 90 %."""
+    p = right / n
+    return max(0.0, (p + z * z / (2 * n) - z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5) / (1 + z * z / n))
+
+
+def pool(tables):
+    by_rule = collections.defaultdict(collections.Counter)
+    for row in (row for table in tables for row in read_table(table) if row[2] != "-"):
+        by_rule[row[3]][row[4]] += 1
+        by_rule["all"][row[4]] += 1
+    print("All tables:\n\n| rule | findings | wrong | precision | at least |\n|---|---|---|---|---|")
+    for rule, n in sorted(by_rule.items(), key=lambda x: (x[0] == "all", -sum(x[1].values()), x[0])):
+        count = sum(n.values())
+        print("| %s | %d | %d | %.2f | %.2f |" % ("`%s`" % rule if rule != "all" else rule, count, n["false"], 1 - n["false"] / count,
+                                                  at_least(count - n["false"], count)))
+
+
 def totals(args):
     bad = False
     for table in args.tables:
@@ -224,6 +243,8 @@ def totals(args):
         for r in unjudged:
             print("not judged: %s" % " ".join(r))
         bad |= bool(unjudged) or wrong > args.wrong
+    if len(args.tables) > 1:
+        pool(args.tables)
     return int(bad)
 
 

@@ -91,12 +91,12 @@ def check_silence(w, root):
     assert run(w, root, "baseline").returncode == 0
     after = json.loads(run(w, root, "review-tree", "--json").stdout)
     assert after["total"] == 0 and any("known by the baseline" in n for n in after["notes"]), after
-    finding = json.loads(run(w, root, "review", "--json").stdout)["items"][0]
+    finding = json.loads(run(w, root, "review", "--json", "--confidence", "1").stdout)["items"][0]
     assert run(w, root, "mute", finding["rule"], "--reason", "seen").returncode == 0
-    left = json.loads(run(w, root, "review", "--json").stdout)
+    left = json.loads(run(w, root, "review", "--json", "--confidence", "1").stdout)
     assert all(i["rule"] != finding["rule"] for i in left["items"]), left
     assert run(w, root, "mute", finding["rule"], "--remove").returncode == 0
-    assert json.loads(run(w, root, "review", "--json").stdout)["total"] > left["total"]
+    assert json.loads(run(w, root, "review", "--json", "--confidence", "1").stdout)["total"] > left["total"]
 
 
 def test_kept_answers_follow_the_files():

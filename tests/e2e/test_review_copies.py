@@ -14,8 +14,8 @@ def write(root, files):
             f.write(text)
 
 
-def review(before, after):
-    """Rules and places of what is said when `after` is written over the committed `before`."""
+def answer(before, after, *options):
+    """What is said when `after` is written over the committed `before`."""
     with World() as w:
         root = os.path.join(w.dir, "project")
         write(root, before)
@@ -23,10 +23,15 @@ def review(before, after):
         for argv in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a"]):
             subprocess.run(["git", *argv], cwd=root, env=env, check=True)
         write(root, after)
-        r = subprocess.run([PAIRED, "review", "--json", "--budget", "20000"], env=env, cwd=root, stdin=subprocess.DEVNULL,
+        r = subprocess.run([PAIRED, "review", "--json", "--budget", "20000", *options], env=env, cwd=root, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         assert r.returncode == 0, r.stderr
-        return [(i["rule"], i["path"], i["line"]) for i in json.loads(r.stdout)["items"]]
+        return json.loads(r.stdout)
+
+
+def review(before, after, *options):
+    """Rules and places of all of it, the less certain as well."""
+    return [(i["rule"], i["path"], i["line"]) for i in answer(before, after, *(options or ["--confidence", "1"]))["items"]]
 
 
 # Thirteen statements, about 100 tokens.
@@ -36,6 +41,45 @@ C = "static int %s(struct reader *input, int right)\n{\n" + BODY + "    return r
 
 def test_a_copy_is_told_of():
     assert [x[:2] for x in review({"src/a.c": C % "first"}, {"src/b.c": "// second\n" + C % "second"})] == [("copied-code", "src/b.c")]
+
+
+def test_the_less_certain_is_said_when_asked():
+    before, after = {"src/a.c": C % "first"}, {"src/b.c": "// second\n" + C % "second"}
+    said = answer(before, after)
+    assert said["items"] == [] and any("1 less certain left out" in n for n in said["notes"]), said
+    assert [x[:2] for x in review(before, after, "--rules", "copied-code")] == [("copied-code", "src/b.c")]
+    assert review(before, after, "--confidence", "90") == []
+    todo = review(before, {"src/c.c": "// TODO: count them\nint x;\n"}, "--budget", "20000")
+    assert todo == [("todo-comment", "src/c.c", 1)]
+
+
+def test_what_was_taken_over_whole_is_not_held_against_the_change():
+    def told(path, text, licence="Copyright (c) 2020 Jane Roe\n"):
+        files = {"src/m%d.c" % i: "/* Copyright (c) 2020-2024, Jane Roe <jane@example.org> */\nint x%d;\n" % i for i in range(6)}
+        files["LICENSE"] = licence
+        some = review(files, {path: text}, "--budget", "20000")
+        assert review(files, {path: text}) == [("todo-comment", path, 2)]
+        return some == [("todo-comment", path, 2)]
+    todo = "\n// TODO: count them\n"
+    lines = "".join("int y%d;\n" % i for i in range(1000))
+    assert told("src/b.c", todo + lines[:4000]) and not told("src/b.c", todo + lines)
+    # Whose it is says more than how long it is.
+    assert told("src/b.c", "// Copyright Jane Roe. 2024 - present" + todo + lines)
+    assert told("src/b.c", "// Copyright (c) The Jane Roe Authors" + todo + lines)
+    assert not told("src/b.c", "// Copyright \u00a9 2011 Hans Huber" + todo)
+    assert not told("src/b.c", "// Copyright (C) 2011-2012 by Hans Huber (hans@example.org)" + todo)
+    assert not told("src/b.c", "// Copyright (c) 2011 Hans Huber" + todo, "Public domain.\n")
+    assert told("src/b.c", "// See the copyright notice of Hans Huber" + todo)
+    assert told("lib/contrib/b.c", todo + lines[:2500]) and not told("lib/contrib/b.c", todo + lines[:4000])
+    assert told("src/m1.c", "int x1;" + todo + lines)  # it was there before
+
+
+def test_tests_at_the_end_of_a_file_may_be_hard_to_follow():
+    hard = "int f(int a)\n{\n" + "    if (a) { if (a > 1) { if (a > 2) { if (a > 3) { if (a > 4) { if (a > 5) { g(a); } } } } } }\n" * 2 + "}\n"
+    before = {"src/a.c": "int x;\n"}
+    assert [x[:2] for x in review(before, {"src/a.c": "int x;\n" + hard})] == [("complexity-worse", "src/a.c")]
+    assert review(before, {"src/a.c": "int x;\n#ifdef A_TEST\n" + hard + "#endif\n"}) == []
+    assert review(before, {"src/it/resources/a.c": "int x;\n" + hard}) == []
 
 
 def test_a_habit_of_the_project_is_no_copy():
