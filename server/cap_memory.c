@@ -144,20 +144,21 @@ static int write_note(struct db *db, void *ctx, struct buf *result, struct err *
     return r < 0 ? r : buf_printf(result, "%s %s", note.uid, superseded);
 }
 
-static void put_warning(struct buf *out, const char *uid, struct text text) {
+static void put_warning(const struct call *call, struct buf *out, const char *uid,
+                        struct text text) {
     const char *what = credential_find(text.data, text.len);
     if (what)
         (void)buf_printf(out,
                          "The text looks as if it held %s. It was kept as it is; if it is real, "
-                         "forget %s with erase=true and replace the secret at its issuer.",
-                         what, uid);
+                         "forget %s with %s and replace the secret at its issuer.",
+                         what, uid, memory_word(call, "erase=true", "--erase"));
 }
 
 static int answer_remember(const struct call *call, const struct remembering *what, const char *uid,
                            const char *superseded, struct answer *answer, struct err *err) {
     AUTO_BUF warning = BUF_INIT(512);
     AUTO_BUF expires = BUF_INIT(MEMORY_WHEN_BYTES);
-    put_warning(&warning, uid, (struct text){what->note.text, what->note.text_bytes});
+    put_warning(call, &warning, uid, (struct text){what->note.text, what->note.text_bytes});
     if (what->note.expires_ms)
         (void)when_put(&expires, what->note.expires_ms, call->now_ms);
     const char *scope = what->note.workspace ? "workspace" : "global";
@@ -317,9 +318,12 @@ static int run_forget(struct call *call, const void *input, struct answer *answe
                   : store_write(store, &origin, hide_note, uid, NULL, NULL, err);
     if (r < 0)
         return r;
-    const char *text = in->erase
-                           ? "erased for good: database, index, log and backups no longer hold it"
-                           : "hidden: no search shows it any more. erase=true removes it for good";
+    const char *text =
+        in->erase
+            ? "erased for good: database, index, log and backups no longer hold it"
+            : memory_word(call,
+                          "hidden: no search shows it any more. erase=true removes it for good",
+                          "hidden: no search shows it any more. --erase removes it for good");
     struct forget_output out = {memory_text(uid), memory_text(in->erase ? "erased" : "hidden"),
                                 memory_text(text)};
     (void)buf_printf(&answer->text, "%s is %s.", uid, text);

@@ -59,6 +59,8 @@ int memory_changed(struct answer *answer, const char *uri, struct err *err); // 
 int memory_no_memory(struct err *err);
 // A number among the settings; `fallback` where there are none (tests).
 int64_t memory_setting(const struct call *call, const char *key, int64_t fallback);
+// How the one who asks would write it: an argument of a tool, or a word of the command line.
+const char *memory_word(const struct call *call, const char *argument, const char *option);
 
 // Stops a long query when the caller no longer waits.
 void memory_reader_watch(struct db *db, struct call *call);

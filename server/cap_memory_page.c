@@ -45,6 +45,10 @@ int64_t memory_setting(const struct call *call, const char *key, int64_t fallbac
     return conf ? conf_int(conf, key) : fallback;
 }
 
+const char *memory_word(const struct call *call, const char *argument, const char *option) {
+    return strcmp(call->caller->face, "cli") == 0 ? option : argument;
+}
+
 struct text memory_text(const char *s) {
     return s && *s ? (struct text){s, strlen(s)} : (struct text){0};
 }

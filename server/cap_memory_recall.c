@@ -137,21 +137,26 @@ static int search(struct call *call, const struct recall_query *query, struct re
 }
 
 // What the answer does not cover, so that "nothing found" is not read as "never said".
-static void put_searched(const struct recalling *what, bool none, bool cut, struct buf *out) {
+static void put_searched(const struct call *call, const struct recalling *what, bool none, bool cut,
+                         struct buf *out) {
     const struct recall_query *q = &what->query;
+    const char *all = memory_word(call, "all=true", "--all");
     if (q->all)
         (void)buf_puts(out, "every workspace");
     else if (q->workspace && *q->workspace)
-        (void)buf_puts(out, "this workspace and global notes, not other workspaces (all=true)");
+        (void)buf_printf(out, "this workspace and global notes, not other workspaces (%s)", all);
     else
-        (void)buf_puts(out, "global notes only, no workspace is open (all=true for every one)");
+        (void)buf_printf(out, "global notes only, no workspace is open (%s for every one)", all);
     if (!q->superseded)
-        (void)buf_puts(out, "; not superseded notes (superseded=true)");
+        (void)buf_printf(out, "; not superseded notes (%s)",
+                         memory_word(call, "superseded=true", "--superseded"));
     (void)buf_puts(out, "; dates are UTC");
     if (none)
         (void)buf_puts(out, ". Nothing noted matches; other words may");
     if (cut)
-        (void)buf_puts(out, ". Cut notes: raise budget, or read memory://note/{uid}");
+        (void)buf_printf(out, ". Cut notes: raise %s, or %s",
+                         memory_word(call, "budget", "--budget"),
+                         memory_word(call, "read memory://note/{uid}", "paired memory show UID"));
 }
 
 static int answer_recall(const struct call *call, const struct recalling *what,
@@ -171,7 +176,7 @@ static int answer_recall(const struct call *call, const struct recalling *what,
     bool cut = false;
     for (size_t i = 0; i < page->count; i++)
         cut |= page->notes[i].cut;
-    put_searched(what, page->count == 0, cut, &searched);
+    put_searched(call, what, page->count == 0, cut, &searched);
     struct recall_output out = {
         .notes = {page->notes, page->count},
         .more = memory_text(more),
@@ -180,7 +185,9 @@ static int answer_recall(const struct call *call, const struct recalling *what,
     memory_page_text(page, &answer->text);
     (void)buf_printf(&answer->text, "Searched: %s.", searched.data ? searched.data : "");
     if (*more)
-        (void)buf_printf(&answer->text, " More: cursor \"%s\".", more);
+        (void)buf_printf(&answer->text, " More: %s%s%s",
+                         memory_word(call, "cursor \"", "--cursor "), more,
+                         memory_word(call, "\".", ""));
     int r = memory_structured(call, memory_recall_output, &out, answer, err);
     memory_page_done(page);
     mem_free(page);

@@ -1,6 +1,7 @@
 // paired call TOOL [JSON]: one tool call, over MCP, as any client would make it.
 #include "core/base/io.h"
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "server/attach.h"
 #include "server/cli_client.h"
 #include "server/cli_commands.h"
@@ -52,6 +53,10 @@ int cli_run_call(const struct cli_line *line) {
     struct err err = {0};
     json_t *arguments = NULL;
     json_t *result = NULL;
+    if (!utf_valid(line->operands[0], strlen(line->operands[0]))) {
+        cli_error("%s: not valid UTF-8", line->operands[0]);
+        return CLI_USAGE;
+    }
     int r = read_arguments(line->operand_count > 1 ? line->operands[1] : "{}", &arguments, &err);
     if (r < 0) {
         (void)cli_fail(r, &err, line->json);

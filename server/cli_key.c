@@ -3,6 +3,8 @@
 #include "server/cli_commands.h"
 #include "server/cli_print.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,41 +24,54 @@ static int simple(const struct cli_line *line, const char *capability, const cha
     return code >= 0 ? code : print_state(line, answer, done);
 }
 
-static void put_when(const json_t *slot, const char *name) {
-    const json_t *v = json_object_get(slot, name);
-    char text[32] = "never";
-    time_t seconds = (time_t)(json_integer_value(v) / 1000);
-    struct tm tm;
-    if (json_is_string(v)) {
-        cli_out("  %s %s", name, json_string_value(v));
-        return;
-    }
-    if (json_integer_value(v) > 0 && localtime_r(&seconds, &tm))
-        (void)strftime(text, sizeof text, "%Y-%m-%d", &tm);
-    cli_out("  %s %s", name, text);
-}
-
-int cli_run_key_list(const struct cli_line *line) {
+// -1, or the exit code of what was wrong. The list is the caller's.
+static int ask_slots(const struct cli_line *line, json_t **ret) {
     json_t *answer = NULL;
     int code = cli_ask_engine(line, &(struct cli_call){.capability = "key list"}, &answer);
     if (code >= 0)
         return code;
-    json_t *found = json_object_get(answer, "structured");
-    if (line->json) {
-        cli_out_json(json_incref(found));
-    } else {
-        size_t i;
-        json_t *slot;
-        json_array_foreach(json_object_get(found, "slots"), i, slot) {
-            const char *type = json_string_value(json_object_get(slot, "type"));
-            cli_out("%3lld  %-20s", json_integer_value(json_object_get(slot, "id")),
-                    type ? type : "?");
-            put_when(slot, "created");
-            put_when(slot, "last_used");
-            cli_out("\n");
-        }
-    }
+    *ret = json_incref(json_object_get(answer, "structured"));
     json_decref(answer);
+    return -1;
+}
+
+static const char *type_of(const json_t *slot) {
+    const char *type = json_string_value(json_object_get(slot, "type"));
+    return type ? type : "?";
+}
+
+// In UTC, as all dates of ours.
+static const char *date_of(const json_t *ms, char text[16]) {
+    time_t seconds = (time_t)(json_integer_value(ms) / 1000);
+    struct tm tm;
+    if (seconds <= 0 || !gmtime_r(&seconds, &tm) || !strftime(text, 16, "%Y-%m-%d", &tm))
+        return "never";
+    return text;
+}
+
+int cli_run_key_list(const struct cli_line *line) {
+    json_t *found = NULL;
+    int code = ask_slots(line, &found);
+    if (code >= 0)
+        return code;
+    size_t i;
+    json_t *slot;
+    json_array_foreach(json_object_get(found, "slots"), i, slot) {
+        const char *type = type_of(slot);
+        char created[16], used[16];
+        if (line->json)
+            break;
+        cli_out("%3lld  %-20s  created %-10s  ", json_integer_value(json_object_get(slot, "id")),
+                type, date_of(json_object_get(slot, "created"), created));
+        // It opens the store by itself, at each start of the engine; that is not written down.
+        if (strcmp(type, "key-file") == 0)
+            cli_out("used at every start\n");
+        else
+            cli_out("last used %s\n", date_of(json_object_get(slot, "last_used"), used));
+    }
+    if (line->json)
+        cli_out_json(json_incref(found));
+    json_decref(found);
     return CLI_OK;
 }
 
@@ -131,27 +146,76 @@ int cli_run_key_recovery(const struct cli_line *line) {
     return CLI_OK;
 }
 
+// The type of slot `id`, or NULL.
+static const char *find_slot(const json_t *found, long id) {
+    size_t i;
+    const json_t *slot;
+    json_array_foreach(json_object_get(found, "slots"), i, slot) {
+        if (json_integer_value(json_object_get(slot, "id")) == id)
+            return type_of(slot);
+    }
+    return NULL;
+}
+
+// Nobody is asked to agree to what cannot be done. -1: to be removed.
+static int confirm_removal(const struct cli_line *line, long id) {
+    json_t *found = NULL;
+    char question[128];
+    int code = ask_slots(line, &found);
+    if (code >= 0)
+        return code;
+    const char *type = find_slot(found, id);
+    if (!type) {
+        struct err err = {0};
+        int r = err_set(&err, ERR_NOT_FOUND, "there is no slot %ld (paired key list)", id);
+        code = cli_fail(r, &err, line->json);
+    } else {
+        (void)snprintf(question, sizeof question, "Slot %ld, %s, will not open the store any more.",
+                       id, type);
+        (void)cli_confirm(line, question, "remove", &code);
+    }
+    json_decref(found);
+    return code;
+}
+
 int cli_run_key_remove(const struct cli_line *line) {
     char *end = NULL;
+    errno = 0;
     long slot = strtol(line->operands[0], &end, 10);
     json_t *answer = NULL;
-    if (end == line->operands[0] || *end) {
+    if (end == line->operands[0] || *end || errno) {
         cli_error("expected the number of a slot (paired key list), got %s", line->operands[0]);
         return CLI_USAGE;
     }
-    int code = -1;
-    if (!cli_confirm(line, "What is in this slot will not open the store any more.", "remove",
-                     &code))
+    int code = confirm_removal(line, slot);
+    if (code >= 0)
         return code;
-    code = cli_ask_engine(line,
-                          &(struct cli_call){.capability = "key remove",
-                                             .arguments = json_pack("{si}", "slot", (int)slot)},
-                          &answer);
+    json_t *arguments = json_pack("{sI}", "slot", (json_int_t)slot);
+    code = cli_ask_engine(
+        line, &(struct cli_call){.capability = "key remove", .arguments = arguments}, &answer);
     return code >= 0 ? code : print_state(line, answer, "the slot is gone");
 }
 
+// Whoever goes back to the key file often means to be rid of the passphrase.
+static void say_passphrases(const json_t *found) {
+    size_t i;
+    const json_t *slot;
+    json_array_foreach(json_object_get(found, "slots"), i, slot) {
+        if (strncmp(type_of(slot), "passphrase", strlen("passphrase")) != 0)
+            continue;
+        json_int_t id = json_integer_value(json_object_get(slot, "id"));
+        cli_note("slot %lld, %s, opens it as well; paired key remove %lld takes it away", id,
+                 type_of(slot), id);
+    }
+}
+
 int cli_run_key_file(const struct cli_line *line) {
-    return simple(line, "key file", "the key file opens the store; nothing is asked");
+    json_t *found = NULL;
+    int code = simple(line, "key file", "the key file opens the store; nothing is asked");
+    if (code == CLI_OK && !line->json && ask_slots(line, &found) < 0)
+        say_passphrases(found);
+    json_decref(found);
+    return code;
 }
 
 int cli_run_key_rotate(const struct cli_line *line) {

@@ -15,8 +15,14 @@ enum { STDIN_BYTES_MAX = 64 * 1024, TEXT_WIDTH = 72 };
 
 // --- arguments from options --------------------------------------------------------------------
 
-// JSON cannot carry other bytes, and a tag or a subject must not be lost on the way.
+// JSON cannot carry other bytes, and a tag or a note's id must not be lost on the way.
 static bool are_texts(const struct cli_line *line) {
+    for (size_t i = 0; i < line->operand_count; i++) {
+        if (!utf_valid(line->operands[i], strlen(line->operands[i]))) {
+            cli_error("%s: not valid UTF-8", line->operands[i]);
+            return false;
+        }
+    }
     for (size_t i = 0; i < line->given_count; i++) {
         const char *value = line->given[i].value, *name = line->given[i].option->name;
         if (!value || strcmp(name, "workspace") == 0 || strcmp(name, "profile") == 0)
@@ -173,6 +179,8 @@ int cli_run_recall(const struct cli_line *line) {
 }
 
 int cli_run_forget(const struct cli_line *line) {
+    if (!are_texts(line))
+        return CLI_USAGE;
     json_t *arguments = json_pack("{ss}", "uid", line->operands[0]);
     if (cli_given(line, "erase"))
         (void)json_object_set_new(arguments, "erase", json_true());
@@ -327,6 +335,8 @@ int cli_run_list(const struct cli_line *line) {
 
 int cli_run_show(const struct cli_line *line) {
     json_t *found = NULL;
+    if (!are_texts(line))
+        return CLI_USAGE;
     int code = look(line, "memory show", json_pack("{ss}", "uid", line->operands[0]), &found);
     if (code >= 0)
         return code;
@@ -338,6 +348,8 @@ int cli_run_show(const struct cli_line *line) {
 
 int cli_run_tags(const struct cli_line *line) {
     json_t *found = NULL;
+    if (!are_texts(line))
+        return CLI_USAGE;
     json_t *arguments =
         line->operand_count ? json_pack("{ss}", "prefix", line->operands[0]) : json_object();
     int code = look(line, "memory tags", arguments, &found);

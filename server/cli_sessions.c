@@ -2,12 +2,17 @@
 #include "core/base/mem.h"
 #include "server/cli_ask.h"
 #include "server/cli_commands.h"
+#include "server/cli_print.h"
 
 #include <string.h>
 
 static int show(const struct cli_line *line, const char *capability) {
     json_t *arguments = line->operand_count ? json_pack("{s:s}", "id", line->operands[0]) : NULL;
     json_t *answer = NULL;
+    if (line->operand_count && !arguments) {
+        cli_error("%s: not valid UTF-8", line->operands[0]);
+        return CLI_USAGE;
+    }
     const struct cli_call call = {.capability = capability, .arguments = arguments};
     int code = cli_ask_engine(line, &call, &answer);
     if (code >= 0)

@@ -34,6 +34,13 @@ static void put_duration(json_int_t ms) {
         cli_out("%lld h", s / 3600);
 }
 
+static void put_within(double us) {
+    if (us < 1e6)
+        cli_out("%.*f ms", us < 1e4 ? 1 : 0, us / 1e3);
+    else
+        cli_out("%.1f s", us / 1e6);
+}
+
 static double mib(json_int_t bytes) {
     return (double)bytes / (1024.0 * 1024.0);
 }
@@ -44,14 +51,15 @@ static void put_store(const json_t *store) {
     cli_out("store    %s%s%s", cli_style(open ? CLI_GREEN : CLI_YELLOW), state,
             cli_style(CLI_RESET));
     if (open)
-        cli_out(
-            ", %lld notes, %.1f MiB (log %.1f MiB), schema %lld, key epoch %lld%s%s",
-            number(store, "notes"), mib(number(store, "db_bytes")), mib(number(store, "wal_bytes")),
-            number(store, "schema_version"), number(store, "dek_epoch"),
-            json_is_true(json_object_get(store, "rotation_running")) ? ", key rotation runs" : "",
-            json_is_true(json_object_get(store, "read_only"))
-                ? ", read-only: made by a newer paired"
-                : "");
+        cli_out(", %lld note%s, %.1f MiB (log %.1f MiB), schema %lld, key epoch %lld%s%s",
+                number(store, "notes"), number(store, "notes") == 1 ? "" : "s",
+                mib(number(store, "db_bytes")), mib(number(store, "wal_bytes")),
+                number(store, "schema_version"), number(store, "dek_epoch"),
+                json_is_true(json_object_get(store, "rotation_running")) ? ", key rotation runs"
+                                                                         : "",
+                json_is_true(json_object_get(store, "read_only"))
+                    ? ", read-only: made by a newer paired"
+                    : "");
     cli_out("\n");
     if (strcmp(state, "locked") == 0)
         cli_out("         unlock it: paired key unlock\n");
@@ -76,10 +84,12 @@ static void put_status(const json_t *s) {
     cli_out("clients  %lld attached, %lld since its start\n", number(sessions, "open") - 1,
             number(sessions, "total") - 1);
     cli_out("requests %lld", number(requests, "total"));
-    if (number(requests, "total") > 1)
-        cli_out(", half within %.0f us, 99 of 100 within %.0f us",
-                json_number_value(json_object_get(requests, "p50_us")),
-                json_number_value(json_object_get(requests, "p99_us")));
+    if (number(requests, "total") > 1) {
+        cli_out(", half within ");
+        put_within(json_number_value(json_object_get(requests, "p50_us")));
+        cli_out(", 99 of 100 within ");
+        put_within(json_number_value(json_object_get(requests, "p99_us")));
+    }
     cli_out("\n");
     put_store(json_object_get(s, "store"));
     if (number(s, "crashes"))
