@@ -90,7 +90,7 @@ int attach_try_lock(const char *runtime, const char *name, struct err *err) {
     if (fd < 0 && errno == ELOOP)
         return err_set(err, ERR_PERM, "the lock %s is a symbolic link: remove it", path);
     if (fd < 0)
-        return err_errno(err, errno, "cannot open the lock %s", path);
+        return dirs_refused(err, errno, "open the lock", path);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     int saved = errno;

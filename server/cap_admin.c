@@ -4,6 +4,7 @@
 
 #include "core/base/dirs.h"
 #include "core/base/mem.h"
+#include "server/models_impl.h"
 #include "server/models_why.h"
 
 #include <stdio.h>
@@ -29,6 +30,18 @@ static int run_status(struct call *call, const void *input, struct answer *answe
                       struct err *err) {
     (void)input;
     return admin_answer(answer, call->services->status(call->services), err);
+}
+
+// What no table of settings covers: only the engine knows how prices are written.
+static int run_config_check(struct call *call, const void *input, struct answer *answer,
+                            struct err *err) {
+    struct err why = {0};
+    (void)input;
+    int r = model_prices_check(call->services->dirs, &why);
+    if (r == ERR_NOMEM)
+        return err_set(err, r, "out of memory");
+    return admin_answer(answer, r < 0 ? json_pack("{ss}", "prices", err_text(&why)) : json_object(),
+                        err);
 }
 
 struct check_watch {
@@ -265,6 +278,8 @@ static int run_erase(struct call *call, const void *input, struct answer *answer
 
 const struct capability capabilities_admin[] = {
     ADMIN("status", "Figures of the engine", CAP_READ_ONLY | CAP_LOCAL, NULL, char, run_status),
+    ADMIN("config check", "Mistakes in models.json", CAP_READ_ONLY | CAP_LOCAL, NULL, char,
+          run_config_check),
     ADMIN("store info", "State and sizes of the store", CAP_READ_ONLY, NULL, char, run_store_info),
     ADMIN("store check", "Check every page of the store", CAP_READ_ONLY | CAP_LONG, NULL, char,
           run_check),

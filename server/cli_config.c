@@ -54,6 +54,33 @@ int cli_config_load(const struct cli_line *line, struct cli_config *ret, struct 
     return 0;
 }
 
+int cli_config_add_prices(struct cli_config *c, const struct cli_line *line,
+                          struct cli_engine *running, struct err *err) {
+    struct dirs dirs;
+    char path[CLI_CONFIG_PATH_MAX];
+    struct cli_engine *e = running;
+    json_t *answer = NULL;
+    int r = dirs_resolve(line->profile, &dirs, err);
+    if (r < 0)
+        return r;
+    (void)snprintf(path, sizeof path, "%s/models.json", dirs.config);
+    if (access(path, F_OK) < 0 || c->count == CLI_CONFIG_PROBLEMS_MAX)
+        return 0;
+    if (!e)
+        r = cli_engine_open(line, true, &e, err);
+    if (r == 0)
+        r = cli_engine_call(e, &(struct cli_call){.capability = "config check"}, &answer, err);
+    const char *why =
+        json_string_value(json_object_get(json_object_get(answer, "structured"), "prices"));
+    if (why)
+        (void)snprintf(c->problems[c->count++].text, sizeof c->problems[0].text, "%s: %s", path,
+                       why);
+    json_decref(answer);
+    if (!running)
+        cli_engine_close(e);
+    return r;
+}
+
 static json_t *value_of(const struct conf *conf, const struct conf_option *o) {
     if (o->type == CONF_BOOL)
         return json_boolean(conf_bool(conf, o->key));
@@ -143,7 +170,8 @@ static int write_key(const struct cli_line *line, const char *value) {
     if (r < 0)
         return cli_fail(r, &err, line->json);
     if (line->json)
-        cli_out_json(json_pack("{ss ss}", "path", path, "key", line->operands[0]));
+        cli_out_json(json_pack("{so so}", "path", cli_json_text(path), "key",
+                               cli_json_text(line->operands[0])));
     else
         cli_note("written to %s; the engine takes it at its next start (paired stop)", path);
     return CLI_OK;
@@ -162,12 +190,14 @@ int cli_run_config_check(const struct cli_line *line) {
     struct err err = {0};
     int r = cli_config_load(line, &c, &err);
     conf_free(c.conf);
+    if (r == 0)
+        r = cli_config_add_prices(&c, line, NULL, &err);
     if (r < 0)
         return cli_fail(r, &err, line->json);
     if (line->json) {
         json_t *list = json_array();
         for (size_t i = 0; i < c.count; i++)
-            (void)json_array_append_new(list, json_string(c.problems[i].text));
+            (void)json_array_append_new(list, cli_json_text(c.problems[i].text));
         cli_out_json(json_pack("{sb so}", "ok", c.count == 0, "problems", list));
     } else {
         for (size_t i = 0; i < c.count; i++)
@@ -196,7 +226,7 @@ int cli_run_config_path(const struct cli_line *line) {
     if (r < 0)
         return cli_fail(r, &err, line->json);
     if (line->json)
-        cli_out_json(json_pack("{ss}", "path", path));
+        cli_out_json(json_pack("{so}", "path", cli_json_text(path)));
     else
         cli_out("%s\n", path);
     return CLI_OK;

@@ -74,9 +74,10 @@ void doctor_put(struct doctor *d, enum doctor_result result, const char *fix, co
     (void)vsnprintf(text, sizeof text, found, args);
     va_end(args);
     d->counts[result]++;
-    (void)json_array_append_new(d->list, json_pack("{ss ss ss ss*}", "id", d->id, "result",
-                                                   result_words[result], "found", text, "fix",
-                                                   result == DOCTOR_OK ? NULL : fix));
+    json_t *advice = fix && result != DOCTOR_OK ? cli_json_text(fix) : NULL;
+    (void)json_array_append_new(d->list, json_pack("{ss ss so so*}", "id", d->id, "result",
+                                                   result_words[result], "found",
+                                                   cli_json_text(text), "fix", advice));
     if (!d->line->json)
         print_result(result, d->id, text, fix);
 }
@@ -88,6 +89,8 @@ static void prepare(struct doctor *d) {
         (void)snprintf(d->config.problems[d->config.count++].text,
                        sizeof d->config.problems[0].text, "%s", err_text(&err));
     doctor_ask_engine(d);
+    if (d->engine)
+        (void)cli_config_add_prices(&d->config, d->line, d->engine, NULL);
     // The socket's place, as the engine has found it: another one where XDG_RUNTIME_DIR is of no
     // use.
     struct dirs used;

@@ -147,8 +147,9 @@ void doctor_store(struct doctor *d) {
         doctor_put(d, DOCTOR_WARN, "Use that newer paired; this one only reads.",
                    "the store was made by a newer paired");
     else if (strcmp(state, "open") == 0)
-        doctor_put(d, DOCTOR_OK, NULL, "open, %lld notes",
-                   json_integer_value(json_object_get(d->store, "notes")));
+        doctor_put(d, DOCTOR_OK, NULL, "open, %lld note%s",
+                   json_integer_value(json_object_get(d->store, "notes")),
+                   json_integer_value(json_object_get(d->store, "notes")) == 1 ? "" : "s");
     else if (strcmp(state, "locked") == 0)
         doctor_put(d, DOCTOR_WARN, "paired key unlock", "locked: it needs its passphrase");
     else if (strcmp(state, "opening") == 0)
@@ -215,5 +216,6 @@ void doctor_rotation(struct doctor *d) {
         doctor_put(d, DOCTOR_WARN, "paired key rotate",
                    "the data key is %lld days old, and %lld were agreed", days, due);
     else
-        doctor_put(d, DOCTOR_OK, NULL, "the data key is %lld days old", days);
+        doctor_put(d, DOCTOR_OK, NULL, "the data key is %lld day%s old", days,
+                   days == 1 ? "" : "s");
 }

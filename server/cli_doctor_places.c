@@ -304,7 +304,10 @@ void doctor_log(struct doctor *d) {
 
 void doctor_config_files(struct doctor *d) {
     for (size_t i = 0; i < d->config.count; i++)
-        doctor_put(d, DOCTOR_WARN, "Correct it; paired config schema says what may stand there.",
+        doctor_put(d, DOCTOR_WARN,
+                   strstr(d->config.problems[i].text, "/models.json: ")
+                       ? "Correct it, then paired stop: until then these prices are not used."
+                       : "Correct it; paired config schema says what may stand there.",
                    "%s", d->config.problems[i].text);
     if (!d->config.count)
         doctor_put(d, DOCTOR_OK, NULL, "nothing to complain about");

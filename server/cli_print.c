@@ -81,6 +81,20 @@ void cli_out_lines(const char *text, size_t n) {
         cli_out("\n");
 }
 
+json_t *cli_json_text(const char *text) {
+    size_t n = strlen(text);
+    AUTO_BUF clean = BUF_INIT(0);
+    if (utf_valid(text, n))
+        return json_string(text);
+    for (size_t i = 0; i < n;) {
+        size_t bytes;
+        bool good = utf_decode(text + i, n - i, &bytes) != 0xFFFD;
+        (void)buf_append(&clean, good ? text + i : "\xEF\xBF\xBD", good ? bytes : 3);
+        i += bytes;
+    }
+    return clean.failed ? NULL : json_stringn(clean.data, clean.len);
+}
+
 static int write_out(const char *bytes, size_t n, void *ctx) {
     (void)ctx;
     return fwrite(bytes, 1, n, stdout) == n ? 0 : -1;
@@ -159,22 +173,17 @@ int cli_exit_of(int code) {
 int cli_fail(int code, const struct err *err, bool json) {
     cli_error("%s", err_text(err));
     if (json)
-        cli_out_json(
-            json_pack("{s{ss ss}}", "error", "code", err_name(code), "message", err_text(err)));
+        cli_out_json(json_pack("{s{ss so}}", "error", "code", err_name(code), "message",
+                               cli_json_text(err_text(err))));
     return cli_exit_of(code);
 }
 
 void cli_fail_silent(int code) {
     if (printer.wrote || (code != CLI_FAILED && code != CLI_USAGE))
         return;
-    // JSON is UTF-8; what was typed need not be, nor what was cut off.
-    if (!utf_valid(printer.error, strlen(printer.error)))
-        for (char *at = printer.error; *at; at++)
-            if (*at & 0x80)
-                *at = '?';
-    cli_out_json(json_pack("{s{ss ss}}", "error", "code", code == CLI_USAGE ? "usage" : "failed",
-                           "message",
-                           printer.error[0] ? printer.error : "the command is not complete"));
+    const char *said = printer.error[0] ? printer.error : "the command is not complete";
+    cli_out_json(json_pack("{s{ss so}}", "error", "code", code == CLI_USAGE ? "usage" : "failed",
+                           "message", cli_json_text(said)));
 }
 
 int cli_print_end(int code) {

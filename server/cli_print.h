@@ -20,6 +20,9 @@ void cli_out_bytes(const char *bytes, size_t n);
 void cli_out_text(const char *text, size_t n);
 void cli_out_lines(const char *text, size_t n); // the same, and ends its last line
 // One document and a newline. Takes `value`; NULL prints nothing and makes cli_print_end() fail.
+// A string of any bytes, such as a folder's name: what is not UTF-8 becomes U+FFFD. NULL: no
+// memory.
+json_t *cli_json_text(const char *text);
 void cli_out_json(json_t *value);
 // "" unless stdout is a terminal that wants colours.
 const char *cli_style(enum cli_style style);

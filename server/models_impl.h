@@ -430,6 +430,8 @@ void model_whys_rest(struct models *m);     // without the pool
 // The list of prices with the user's own (`dirs` NULL: without). A file with a mistake is told of
 // in the log and left out. ERR_NOMEM.
 int model_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err);
+// What is wrong with the user's own, as it now is; 0: nothing, or there is none.
+int model_prices_check(const struct dirs *dirs, struct err *err);
 // Millionths of a dollar that a request cost, by the price of the backend's model.
 // By what a model of a backend is priced; `as`: the name that the user gave for it, or "". Borrows
 // from the catalogue, or is `own`, filled: one that is in no list, or that costs nothing here.

@@ -16,32 +16,47 @@
 #include <unistd.h>
 
 // 1: there is one.
-static int own_prices(const struct dirs *dirs, struct buf *out) {
+static int read_own(const struct dirs *dirs, struct buf *out, struct err *err) {
     char path[DIRS_PATH_BYTES_MAX + 16];
     struct stat st;
     (void)snprintf(path, sizeof path, "%s/models.json", dirs->config);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return errno == ENOENT ? 0 : ERR_IO;
+        return errno == ENOENT ? 0 : err_errno(err, errno, "cannot be read");
     int r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? io_read_all(fd, out) : -EINVAL;
     (void)close(fd);
-    return r == 0 ? 1 : r == -EINVAL ? ERR_INVAL : r == -EFBIG ? ERR_LIMIT : ERR_IO;
+    if (r == -EINVAL)
+        return err_set(err, ERR_INVAL, "is no file");
+    if (r == -EFBIG)
+        return err_set(err, ERR_LIMIT, "has more than %d bytes", ROUTE_CATALOGUE_BYTES_MAX);
+    return r < 0 ? err_errno(err, -r, "cannot be read") : 1;
+}
+
+// 1: there is one, and it is good.
+static int own_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err) {
+    AUTO_BUF own = BUF_INIT(ROUTE_CATALOGUE_BYTES_MAX);
+    int r = read_own(dirs, &own, err);
+    if (r == 1)
+        r = route_catalogue_new(own.data ? own.data : "", own.len, ret, err);
+    return r < 0 ? r : own.len > 0;
+}
+
+int model_prices_check(const struct dirs *dirs, struct err *err) {
+    struct route_catalogue *own = NULL;
+    int r = own_prices(dirs, &own, err);
+    route_catalogue_free(own);
+    return r < 0 ? r : 0;
 }
 
 int model_prices(const struct dirs *dirs, struct route_catalogue **ret, struct err *err) {
-    struct buf own = BUF_INIT(ROUTE_CATALOGUE_BYTES_MAX);
     struct err why = {0};
-    int r = dirs ? own_prices(dirs, &own) : 0;
-    int found = r;
-    if (r == 1)
-        r = route_catalogue_new(own.data ? own.data : "", own.len, ret, &why);
-    buf_done(&own);
+    int r = dirs ? own_prices(dirs, ret, &why) : 0;
     if (r == ERR_NOMEM)
         return err_set(err, r, "out of memory");
     if (r < 0) // a mistake in it must not stop everything
         log_line(LOG_WARN, "models", "own prices are not used, models.json code=%s: %s",
                  err_name(r), why.message);
-    return found == 1 && r == 0 ? 0 : route_catalogue_new(NULL, 0, ret, err);
+    return r == 1 ? 0 : route_catalogue_new(NULL, 0, ret, err);
 }
 
 // --- of a request

@@ -287,20 +287,19 @@ static int put_key(json_t *object, const char *key, json_t *value, struct err *e
     return put_key(next, dot + 1, value, err);
 }
 
-static void drop_key(json_t *object, const char *key) {
+static bool drop_key(json_t *object, const char *key) {
     const char *dot = strchr(key, '.');
-    if (!dot) {
-        (void)json_object_del(object, key);
-        return;
-    }
+    if (!dot)
+        return json_object_del(object, key) == 0;
     char part[KEY_BYTES_MAX];
     (void)snprintf(part, sizeof part, "%.*s", (int)(dot - key), key);
     json_t *next = json_object_get(object, part);
     if (!json_is_object(next))
-        return;
-    drop_key(next, dot + 1);
-    if (json_object_size(next) == 0)
+        return false;
+    bool dropped = drop_key(next, dot + 1);
+    if (dropped && json_object_size(next) == 0)
         (void)json_object_del(object, part);
+    return dropped;
 }
 
 static int replace_file(const char *path, const char *bytes, size_t n, struct err *err) {
@@ -350,6 +349,10 @@ static int check_setting(const char *key, const char *value, struct err *err) {
     return r;
 }
 
+static int not_set(const char *path, const char *key, struct err *err) {
+    return err_set(err, ERR_NOT_FOUND, "%s: not set in %s", key, path);
+}
+
 int conf_file_set(const char *path, const char *key, const char *value, struct err *err) {
     int r = check_setting(key, value, err);
     if (r < 0)
@@ -360,8 +363,10 @@ int conf_file_set(const char *path, const char *key, const char *value, struct e
     const char *target = realpath(path, real) ? real : path;
     AUTO_BUF text = BUF_INIT(FILE_BYTES_MAX);
     r = read_file(target, &text, err);
-    if (r < 0 || (r == 0 && !value))
+    if (r < 0)
         return r;
+    if (r == 0 && !value)
+        return not_set(path, key, err);
     json_t *root = NULL;
     if (r == 0)
         root = json_object();
@@ -370,8 +375,8 @@ int conf_file_set(const char *path, const char *key, const char *value, struct e
     r = root ? 0 : err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0 && value)
         r = put_key(root, key, typed_value(conf_find(key), value), err);
-    else if (r == 0)
-        drop_key(root, key);
+    else if (r == 0 && !drop_key(root, key))
+        r = not_set(path, key, err);
     buf_clear(&text);
     if (r == 0 && (buf_put_json(&text, root, JSON_INDENT(2)) < 0 || buf_putc(&text, '\n') < 0))
         r = err_set(err, ERR_NOMEM, "out of memory");

@@ -117,6 +117,15 @@ int dirs_resolve(const char *profile, struct dirs *ret, struct err *err) {
     return 0;
 }
 
+int dirs_refused(struct err *err, int e, const char *what, const char *path) {
+    if (e != EROFS && e != EACCES && e != EPERM)
+        return err_errno(err, e, "cannot %s %s", what, path);
+    return err_set(err, ERR_PERM,
+                   "cannot %s %s: %s; make it writable for you, or keep everything elsewhere: "
+                   "PAIRED_PROFILE=DIR",
+                   what, path, strerror(e));
+}
+
 static int make_parents(const char *path, struct err *err) {
     char partial[DIRS_PATH_BYTES_MAX];
     size_t n = strlen(path);
@@ -130,7 +139,7 @@ static int make_parents(const char *path, struct err *err) {
             int saved = errno;
             struct stat st;
             if (stat(partial, &st) < 0)
-                return err_errno(err, saved, "cannot create the directory %s", partial);
+                return dirs_refused(err, saved, "create the directory", partial);
         }
         *slash = '/';
     }
@@ -158,7 +167,7 @@ int dirs_ensure_private(const char *path, struct err *err) {
     if (r < 0)
         return r;
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return err_errno(err, errno, "cannot create the directory %s", path);
+        return dirs_refused(err, errno, "create the directory", path);
     struct stat st;
     if (lstat(path, &st) < 0)
         return err_errno(err, errno, "cannot examine the directory %s", path);

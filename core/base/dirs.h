@@ -26,6 +26,8 @@ struct dirs {
 int dirs_resolve(const char *profile, struct dirs *ret, struct err *err);
 // Creates `path` and missing parents (0700), then checks: a directory, not a link, owned by us, not
 // writable by others. ERR_PERM with what to do.
+// "cannot WHAT PATH: reason", and what to do where the place may not be written. Returns ERR_*.
+int dirs_refused(struct err *err, int e, const char *what, const char *path);
 int dirs_ensure_private(const char *path, struct err *err);
 // statfs(2): true for nfs, cifs, smb, afs, 9p, fuse.sshfs …; *ret_name its name.
 // `PAIRED_TEST_FSTYPE=nfs` injects one (tests). A network file system cannot hold the store: WAL

@@ -1,5 +1,6 @@
 #include "core/base/log.h"
 
+#include "core/base/dirs.h"
 #include "core/base/env.h"
 #include "core/base/mem.h"
 
@@ -70,7 +71,7 @@ int log_open(const char *path, enum log_level level, struct err *err) {
     if (path) {
         fd = open_file(path, &bytes);
         if (fd < 0)
-            return err_errno(err, -fd, "cannot open the log %s", path);
+            return dirs_refused(err, -fd, "open the log", path);
         copy = mem_strdup(path);
         if (!copy) {
             (void)close(fd);

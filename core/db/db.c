@@ -95,6 +95,9 @@ static const char *code_sentence(int rc) {
 int db_error(struct sqlite3 *handle, int rc, struct err *err) {
     int code = db_code(rc);
     const char *sentence = code_sentence(rc);
+    int e = handle && code == ERR_IO ? sqlite3_system_errno(handle) : 0;
+    if (sentence && e)
+        return err_set(err, code, "%s: %s (SQLite %d)", sentence, strerror(e), rc);
     if (sentence && code != ERR_INVAL)
         return err_set(err, code, "%s (SQLite %d)", sentence, rc);
     // Mistakes of our own SQL: what SQLite says is what a developer needs.

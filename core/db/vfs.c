@@ -27,7 +27,7 @@ static int open_file(struct vfs *v, struct vfs_file *f, bool is_log, int flags) 
     bool there = is_log && access(path, F_OK) == 0;
     int e = os_open(path, O_RDWR | (create ? O_CREAT : 0), &f->fd);
     if (e)
-        return e == ENOSPC ? SQLITE_FULL : SQLITE_CANTOPEN;
+        return vfs_sqlite_errno(e, SQLITE_CANTOPEN);
     f->v = v;
     f->is_log = is_log;
     f->new_file = is_log && !there;
@@ -48,6 +48,7 @@ static int vopen(sqlite3_vfs *base, const char *name, sqlite3_file *file, int fl
     struct vfs *v = of(base);
     struct vfs_file *f = (struct vfs_file *)file;
     memset(f, 0, sizeof *f);
+    (void)vfs_sqlite_errno(0, 0); // what is refused here is not the system's doing
     bool is_db = (flags & SQLITE_OPEN_MAIN_DB) && name && strcmp(name, v->path) == 0;
     bool is_log = (flags & SQLITE_OPEN_WAL) && name && strcmp(name, v->wal_path) == 0;
     if (!is_db && !(is_log && !v->building))
@@ -125,7 +126,7 @@ static int vlast_error(sqlite3_vfs *base, int n, char *out) {
     (void)base;
     (void)n;
     (void)out;
-    return 0;
+    return vfs_last_errno();
 }
 
 static int vfs_register(struct vfs *v, struct err *err) {

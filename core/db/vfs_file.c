@@ -7,13 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
+static _Thread_local int last_errno;
+
+int vfs_last_errno(void) {
+    return last_errno;
+}
+
 int vfs_sqlite_errno(int e, int other) {
+    last_errno = e;
     if (e == ENOSPC || e == EDQUOT)
         return SQLITE_FULL;
     return e == ENOMEM ? SQLITE_IOERR_NOMEM : other;
 }
 
 int vfs_sqlite_code(int code) {
+    last_errno = 0;
     switch (code) {
     case 0:
         return SQLITE_OK;

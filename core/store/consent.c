@@ -77,9 +77,9 @@ int consent_check(struct store *s, const struct consent_what *what, struct conse
     if (r < 0)
         return r;
     if (r == 0)
-        return err_set(err, ERR_PERM, "nothing of %s may go to %s: paired consent grant %s%s",
+        return err_set(err, ERR_PERM, "nothing of %s may go there: paired consent grant %s%s",
                        what->workspace ? "this workspace" : "requests without a workspace",
-                       what->audience, what->audience, what->workspace ? "" : " --any");
+                       what->audience, what->workspace ? "" : " --any");
     *ret = pass;
     return 0;
 }

@@ -365,7 +365,11 @@ int writer_start(struct db *db, int64_t (*wall_ms)(void), struct writer **ret, s
         (void)pthread_mutex_destroy(&w->lock);
         (void)pthread_cond_destroy(&w->work);
         mem_free(w);
-        return err_errno(err, e, "the store's writer thread could not be started");
+        // Not busy, which would be waited for: it is a limit, and nobody is about to raise it.
+        return err_set(err, ERR_LIMIT,
+                       "the store's writer thread could not be started: %s; raise the limits of "
+                       "processes and memory (ulimit -u, ulimit -v)",
+                       strerror(e));
     }
     *ret = w;
     return 0;

@@ -282,7 +282,8 @@ def test_a_backend_that_is_down_is_named():
 def test_nothing_leaves_without_grant_or_with_a_secret():
     m = Model(said)
     with Shop([m], grant=False) as s:
-        assert "paired consent grant b0" in s.ask()["without_model"]
+        why = s.ask()["without_model"]
+        assert "paired consent grant b0" in why and why.count("b0") == 2, why  # who, and what to type
         assert not m.requests
         s.paired("consent", "grant", "b0", "--yes")
         token = "ghp_" + "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2"

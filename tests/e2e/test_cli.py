@@ -169,6 +169,11 @@ def test_a_note_on_stdin_is_taken_whole_or_not_at_all():
             _, err = run(w, "memory", "remember", option, b"\xff", "kept without it?", code=USAGE)
             assert "%s: not valid UTF-8" % option in err
         run(w, "memory", "handoff", "title", "--next", "go", "--file", b"\xff", code=USAGE)
+        # An id that cannot be sent is not the same as none.
+        for argv in (["memory", "resume"], ["memory", "tags"], ["memory", "show"], ["memory", "forget"], ["call"],
+                     ["sessions", "show"], ["sessions", "forget"]):
+            _, err = run(w, *argv, b"\xff", code=USAGE)
+            assert "not valid UTF-8" in err, (argv, err)
         assert data(w, "memory", "list")["notes"] == []
 
 
@@ -208,6 +213,54 @@ def test_settings_are_shown_with_their_origin():
                            (["no.such", "1"], "no such setting")):
             _, err = run(w, "config", "set", *argv, code=FAILED)
             assert word in err, err
+
+
+def test_what_was_not_set_is_not_said_to_be_unset():
+    with World() as w:
+        for key in ("log.level", "no.such"):  # no file, then one without it
+            assert "not set in" in run(w, "config", "unset", key, code=FAILED)[1]
+        run(w, "config", "set", "engine.workers", "3")
+        assert "not set in" in run(w, "config", "unset", "log.level", code=FAILED)[1]
+        run(w, "config", "unset", "engine.workers")
+
+
+def test_a_mistake_in_the_prices_is_told():
+    with World() as w:
+        path = os.path.join(os.path.dirname(run(w, "config", "path")[0].strip()), "models.json")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        for text, words in (('{"version": 1,\n nonsense', "line 2, column"), ('{"version": 7, "models": []}', "version"),
+                            ('{"version": 1, "models": [{"name": "x", "family": "openai", "input": -1, "output": 2}]}', "expected dollars")):
+            with open(path, "w") as f:
+                f.write(text)
+            (problem,) = data(w, "config", "check", code=DEGRADED)["problems"]
+            assert words in problem and path in problem, problem
+            (warned,) = [c for c in data(w, "doctor", code=DEGRADED)["checks"] if c["id"] == "config.files"]
+            assert warned["result"] == "warn" and warned["found"] == problem and "paired stop" in warned["fix"], warned
+        with open(path, "w") as f:
+            f.write('{"version": 1, "models": [{"name": "x", "family": "openai", "input": 1, "output": 2}]}')
+        assert data(w, "config", "check")["problems"] == []
+
+
+def test_a_folder_of_any_name_is_no_hole_in_the_json():
+    with World() as w:
+        env = dict(w.env, PAIRED_PROFILE=os.fsdecode(os.fsencode(w.profile) + b"\xff"))
+        ids = {c["id"] for c in data(w, "doctor", code=DEGRADED, env=env)["checks"]}
+        assert {"directory.state", "directory.runtime", "directory.config", "socket.path"} <= ids, ids
+        assert data(w, "config", "path", env=env)["path"].endswith("\ufffd/config/config.json")
+
+
+def test_where_nothing_can_be_written_it_says_what_to_do():
+    with World() as w:
+        home = os.path.join(w.dir, "closed")
+        os.makedirs(home)
+        env = {k: v for k, v in w.env.items() if not k.startswith(("PAIRED_PROFILE", "XDG_"))}
+        env["HOME"] = os.path.join(home, "of-nobody")
+        as_nobody = {"user": 65534, "group": 65534} if os.getuid() == 0 else {}
+        os.chmod(w.dir, 0o755)
+        os.chmod(home, 0o555)
+        r = subprocess.run([PAIRED, "memory", "list"], env=env, capture_output=True, timeout=20, cwd="/", **as_nobody)
+        assert r.returncode == FAILED and b"cannot create the directory" in r.stderr, r
+        assert b"PAIRED_PROFILE=DIR" in r.stderr, r
 
 
 def test_config_check_names_file_and_line():

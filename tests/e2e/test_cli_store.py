@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -198,7 +199,58 @@ def test_a_key_is_rotated_and_a_slot_removed():
         run(w, "key", "remove", "1", "--yes", code=FAILED)  # the last one that opens
         run(w, "key", "remove", "one", code=USAGE)
         run(w, "key", "remove", "1", code=USAGE)  # nobody to ask
+        out, err = run(w, "key", "remove", "99", code=FAILED)  # and not asked whether to
+        assert "no slot 99" in err and "--yes" not in err, err
         assert data(w, "memory", "recall", "sealed")["notes"]
+
+
+def test_a_slot_is_the_one_that_was_typed():
+    with World() as w:
+        run(w, "key", "passphrase", "--add", input=b"correct horse battery\n")
+        for number in ("4294967297", "4294967298", "-4294967295"):  # 1, 2 and 1 in 32 bits
+            run(w, "key", "remove", "--yes", "--", number, code=FAILED)
+        run(w, "key", "remove", "--yes", "99999999999999999999", code=USAGE)
+        assert len(data(w, "key", "list")["slots"]) == 2
+
+
+def test_slots_are_listed_in_words():
+    with World() as w:
+        run(w, "key", "passphrase", "--add", input=b"correct horse battery\n")
+        first, second = run(w, "key", "list")[0].splitlines()
+        assert "key-file" in first and "used at every start" in first and "never" not in first, first
+        assert "passphrase" in second and second.endswith("last used never") and "last_used" not in second, second
+        _, err = run(w, "key", "file")
+        assert "slot 2, passphrase, opens it as well; paired key remove 2" in err, err
+        run(w, "key", "remove", "2", "--yes")
+        assert "as well" not in run(w, "key", "file")[1]
+
+
+def test_hints_are_in_the_words_of_whoever_asks():
+    with World() as w:
+        uid = remember(w, "alpha " * 900)
+        remember(w, "alpha beta")
+        out, _ = run(w, "memory", "recall", "alpha", "--limit", "1", "--budget", "200")
+        assert "(--all)" in out and "(--superseded)" in out and "More: --cursor " in out, out
+        assert "=true" not in out and "memory://" not in out, out
+        cursor = out.split("--cursor ")[1].strip()
+        out, _ = run(w, "memory", "recall", "alpha", "--limit", "1", "--budget", "200", "--cursor", cursor)
+        assert "alpha" in out, out
+        out, _ = run(w, "call", "recall", '{"query":"alpha"}')
+        assert "(all=true)" in out and "(superseded=true)" in out and "--" not in out, out
+        out, _ = run(w, "memory", "forget", uid)
+        assert "--erase removes it" in out and "=true" not in out, out
+
+
+def test_status_is_in_units_that_people_read():
+    with World() as w:
+        remember(w, "one")
+        remember(w, "two")
+        out, _ = run(w, "status")
+        assert re.search(r"half within [0-9.]+ m?s, 99 of 100 within [0-9.]+ m?s\n", out), out
+        assert ", 2 notes, " in out, out
+        run(w, "erase", "--all", "--yes")
+        remember(w, "one")
+        assert ", 1 note, " in run(w, "status")[0]
 
 
 def test_an_export_is_imported_elsewhere():

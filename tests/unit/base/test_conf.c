@@ -239,6 +239,10 @@ static void writing_a_key_keeps_the_rest_of_the_file(void **state) {
     text = read_text(file);
     assert_null(strstr(text, "engine"));
     free(text);
+    struct err err = {0};
+    assert_int_equal(conf_file_set(file, "engine.workers", NULL, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "not set"));
+    assert_int_equal(conf_file_set(file, "unknown", NULL, NULL), 0); // as is one of a newer build
 }
 
 static void writing_creates_the_folder_and_follows_a_link(void **state) {
