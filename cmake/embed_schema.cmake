@@ -1,5 +1,10 @@
-# cmake -DOUTPUT=… -DFILES="a.sql;b.sql" -P embed_schema.cmake: numbered SQL files as one C table.
+# cmake -DOUTPUT=… -DFILES="a.sql;b.sql" [-DHEADER=…] [-DTABLE="struct s table"] -P embed_schema.cmake: numbered SQL files
+# as one C table.
 # Bytes, not string literals: C11 promises only 4095 characters of a literal.
+if(NOT DEFINED HEADER)
+  set(HEADER core/store/schema.h)
+  set(TABLE "struct schema_step schema_steps")
+endif()
 set(arrays "")
 set(rows "")
 foreach(file ${FILES})
@@ -15,11 +20,11 @@ foreach(file ${FILES})
   string(APPEND arrays "static const unsigned char sql_${name}[] = {\n${bytes}0x00};\n")
   string(APPEND rows "    {${version}, \"${name}\", (const char *)sql_${name}},\n")
 endforeach()
-file(WRITE ${OUTPUT}.new "// Generated from core/store/schema/*.sql; do not edit.
-#include \"core/store/schema.h\"
+file(WRITE ${OUTPUT}.new "// Generated from numbered SQL files; do not edit.
+#include \"${HEADER}\"
 
 ${arrays}
-const struct schema_step schema_steps[] = {
+const ${TABLE}[] = {
 ${rows}    {0, NULL, NULL},
 };
 ")

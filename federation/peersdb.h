@@ -1,0 +1,122 @@
+// peers.db: who we are paired with, and the records that came and went, in an encrypted database of
+// federation's own. Every arrival is verified, scrubbed again and put in quarantine in one
+// transaction with the cursor it moves; what returned 0 is durable. One owner thread, which it may
+// hold for the time of a commit. Its clock is its caller's.
+#pragma once
+
+#include "core/db/db.h"
+#include "federation/records.h"
+
+enum {
+    PEERSDB_PEERS_MAX = 10000,
+    PEERSDB_DEVICES_MAX = 40000,
+    PEERSDB_SCOPES_MAX = 4096,
+    PEERSDB_RECORDS_MAX = 4 * 1000 * 1000, // deleted ones, too, until their expiry is past
+    PEERSDB_QUARANTINE_MAX = 50000,        // of one peer's records, not looked at yet
+    PEERSDB_BATCH_MAX = 1024,              // records in one transaction
+    PEERSDB_NAME_BYTES_MAX = 128
+};
+
+struct peersdb;
+enum peersdb_state {
+    PEERSDB_QUARANTINED = 1,
+    PEERSDB_OFFERED, // shown to the user
+    PEERSDB_ACCEPTED,
+    PEERSDB_REJECTED,
+    PEERSDB_DELETED // revoked, superseded or expired: bytes gone, id remembered
+};
+enum peersdb_change { PEERSDB_ADDED, PEERSDB_SUPERSEDED, PEERSDB_REVOKED, PEERSDB_EXPIRED };
+// After the commit, once per record that joined or left the set of a scope. `by`: the record that
+// took it away, NULL: time did. Borrowed.
+typedef void peersdb_change_fn(void *ctx, enum peersdb_change what,
+                               const uint8_t scope[RECORD_SCOPE_BYTES],
+                               const uint8_t id[RECORD_ID_BYTES], const uint8_t *by);
+// The product's own look at an arrival, before it is stored: 0, or a negative ERR_* to reject it.
+typedef int peersdb_scrub_fn(void *ctx, const struct record *r);
+struct peersdb_config {
+    uint32_t epoch; // random; of a file that is made now
+    int64_t now_ms;
+    peersdb_change_fn *change; // may be NULL
+    peersdb_scrub_fn *scrub;   // may be NULL
+    void *ctx;
+};
+// `db` is borrowed until peersdb_close. Makes or migrates the schema. ERR_VERSION (of a newer or a
+// different build), ERR_CORRUPT, …
+int peersdb_open(struct db *db, const struct peersdb_config *config, struct peersdb **ret,
+                 struct err *err);
+void peersdb_close(struct peersdb *p); // accepts NULL
+uint32_t peersdb_epoch(const struct peersdb *p);
+
+// --- peers and devices
+struct peersdb_peer {
+    uint8_t device[RECORD_KEY_BYTES], identity[RECORD_KEY_BYTES];
+    char name[PEERSDB_NAME_BYTES_MAX], address[PEERSDB_NAME_BYTES_MAX];
+    int64_t paired_ms, seen_ms;
+    // Filled on reading: its records stored, and of these accepted or rejected by the user; what it
+    // sent that was no record of its author's; what it should not have sent.
+    int64_t arrived, accepted, rejected, forged, improper;
+};
+// New, or another name, address and time for a known one. Certifies the device, too. ERR_LIMIT.
+int peersdb_peer_put(struct peersdb *p, const struct peersdb_peer *peer, struct err *err);
+int peersdb_peer_get(struct peersdb *p, const uint8_t device[RECORD_KEY_BYTES],
+                     struct peersdb_peer *ret, struct err *err); // ERR_NOT_FOUND
+int peersdb_peer_remove(struct peersdb *p, const uint8_t device[RECORD_KEY_BYTES],
+                        struct err *err); // and its cursors; its records stay
+int peersdb_peers(struct peersdb *p, void (*fn)(void *ctx, const struct peersdb_peer *peer),
+                  void *ctx, struct err *err); // by name, then key
+int peersdb_device_put(struct peersdb *p, const uint8_t key[RECORD_KEY_BYTES],
+                       const uint8_t identity[RECORD_KEY_BYTES], struct err *err);
+int peersdb_device_revoke(struct peersdb *p, const uint8_t key[RECORD_KEY_BYTES], int64_t now_ms,
+                          struct err *err); // ERR_NOT_FOUND
+// Counts conduct of a peer that sync noticed: it asked for, or sent, what it should not have.
+int peersdb_improper(struct peersdb *p, const uint8_t device[RECORD_KEY_BYTES], int64_t count,
+                     struct err *err);
+
+// --- records
+int peersdb_counter(struct peersdb *p, int64_t *ret, struct err *err); // the next; durable
+struct peersdb_item {
+    const uint8_t *bytes; // canonical, borrowed
+    size_t n;
+    // Filled: 1 stored, 0 known already (or deleted before), or why not: ERR_PARSE, ERR_VERSION,
+    // ERR_LIMIT, ERR_KEY (forged, or its device is not certified by its author), ERR_TIMEOUT,
+    // ERR_PERM (scope, foreign supersession, the scrub).
+    int result;
+    uint8_t id[RECORD_ID_BYTES]; // filled when it parses
+};
+struct peersdb_cursor {
+    uint32_t epoch; // 0: none
+    int64_t seq;
+};
+// Judges and stores a batch that `from` (NULL: ourselves; at once accepted) brought for `scope`,
+// and with it the cursor (may be NULL), all or nothing. Revocations are applied before all others.
+// 0 when durable; single items may be refused nonetheless. ERR_LIMIT (over PEERSDB_BATCH_MAX, or
+// full), ERR_NOT_FOUND (`from` is no peer), ERR_FULL, ERR_IO …: nothing was stored.
+int peersdb_put(struct peersdb *p, const uint8_t *from, const uint8_t scope[RECORD_SCOPE_BYTES],
+                struct peersdb_item *items, size_t n, const struct peersdb_cursor *cursor,
+                int64_t now_ms, struct err *err);
+// Appends the bytes when there is a record, verified again: ERR_NOT_FOUND, ERR_CORRUPT.
+int peersdb_get(struct peersdb *p, const uint8_t id[RECORD_ID_BYTES], struct buf *out,
+                enum peersdb_state *ret_state, struct err *err);
+// The first RIBLT_ID_BYTES suffice, and the scope must be right; for serving: not verified again.
+int peersdb_find(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], const uint8_t *prefix,
+                 size_t prefix_bytes, struct buf *out, struct err *err);
+// ERR_NOT_FOUND; ERR_INVAL (to or from DELETED). Accepting and rejecting count for its peer.
+int peersdb_set_state(struct peersdb *p, const uint8_t id[RECORD_ID_BYTES],
+                      enum peersdb_state state, struct err *err);
+// Records of a scope behind `seq`, ascending, that `skip` (a device, or NULL) did not bring; each
+// `fn` returns 0 to go on, 1 to stop. Not verified again.
+typedef int peersdb_record_fn(void *ctx, int64_t seq, const uint8_t id[RECORD_ID_BYTES],
+                              const uint8_t *bytes, size_t n);
+int peersdb_after(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], int64_t seq,
+                  const uint8_t *skip, peersdb_record_fn *fn, void *ctx, struct err *err);
+// Every id of the set, in no order; bytes NULL. Revocations first when `fn` wants to send them.
+int peersdb_ids(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], peersdb_record_fn *fn,
+                void *ctx, struct err *err);
+int peersdb_newest(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], int64_t *ret_seq,
+                   struct err *err); // 0: none
+int peersdb_cursor_get(struct peersdb *p, const uint8_t device[RECORD_KEY_BYTES],
+                       const uint8_t scope[RECORD_SCOPE_BYTES], struct peersdb_cursor *ret,
+                       struct err *err);
+// Deletes what has expired, at most `max` records; how many. Forgets ids that nothing could bring
+// back.
+int peersdb_sweep(struct peersdb *p, int64_t now_ms, int max, struct err *err);
