@@ -336,12 +336,12 @@ static int unlock_inside(struct keyring *k, const char *secret, size_t n, struct
         return 0;
     if (n > KEYRING_PASSPHRASE_BYTES_MAX)
         return err_set(err, ERR_KEY, "wrong passphrase or recovery code");
-    uint8_t *recovery = secret_alloc(KEYRING_RECOVERY_SECRET_BYTES);
+    uint8_t *recovery = secret_alloc(RECOVERY_SECRET_BYTES);
     uint8_t *key = NULL;
     if (!recovery)
         return keyring_no_memory(err);
     struct factors with = {.pass = secret, .pass_n = n};
-    if (recovery_parse(secret, n, recovery))
+    if (recovery_parse(RECOVERY_STORE, secret, n, recovery))
         with.recovery = recovery;
     if (has_type(&k->file, SLOT_BOTH) && key_file_read(k, &key, NULL) == 0)
         with.key_file = key;
@@ -461,12 +461,12 @@ int keyring_add_key_file(struct keyring *k, int64_t *ret_slot, struct err *err) 
 
 int keyring_add_recovery(struct keyring *k, char *words, size_t max, int64_t *ret_slot,
                          struct err *err) {
-    uint8_t *secret = secret_alloc(KEYRING_RECOVERY_SECRET_BYTES);
+    uint8_t *secret = secret_alloc(RECOVERY_SECRET_BYTES);
     if (!secret)
         return keyring_no_memory(err);
-    secret_random(secret, KEYRING_RECOVERY_SECRET_BYTES);
+    secret_random(secret, RECOVERY_SECRET_BYTES);
     int r = 0;
-    if (recovery_format(secret, words, max) < 0)
+    if (recovery_format(RECOVERY_STORE, secret, words, max) < 0)
         r = err_set(err, ERR_LIMIT, "the recovery code needs %d bytes", KEYRING_RECOVERY_BYTES_MAX);
     (void)pthread_mutex_lock(&k->lock);
     if (r == 0)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/crypto/keyring.h"
+#include "core/crypto/recovery.h"
 #include "core/crypto/seal.h"
 #include "core/crypto/secret.h"
 
@@ -13,7 +14,6 @@ enum {
     KEYRING_WRAPPED_BYTES = KEYRING_KEY_BYTES + SEAL_TAG_BYTES,
     KEYRING_COMMITMENT_BYTES = 32,
     KEYRING_MAC_BYTES = 32,
-    KEYRING_RECOVERY_SECRET_BYTES = 20, // 160 bits
     KEYRING_PATH_BYTES_MAX = 1024,
     KEYRING_PASSES = 3,
     KEYRING_PASSES_MAX = 16
@@ -109,9 +109,3 @@ int epoch_unwrap(struct seal *s, const struct epoch *e, const uint8_t store_id[1
                  const uint8_t mk[KEYRING_KEY_BYTES], uint8_t dek[KEYRING_KEY_BYTES]);
 size_t slot_argon_bytes(void);       // for new slots
 size_t slot_argon_bytes_floor(void); // for existing ones
-
-// recovery.c: 160 bits as words.
-int recovery_format(const uint8_t secret[KEYRING_RECOVERY_SECRET_BYTES], char *ret, size_t max);
-// Any case, any white space or dashes between, the first four letters are enough. false: not the
-// right number of known words with the right last word.
-bool recovery_parse(const char *text, size_t n, uint8_t ret[KEYRING_RECOVERY_SECRET_BYTES]);

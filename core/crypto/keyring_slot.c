@@ -78,7 +78,7 @@ static int derive_kek(const struct slot *s, const struct factors *with, struct k
     if (slot_needs_key_file(s->type))
         n += put_factor(w->factors + n, with->key_file, KEYRING_KEY_BYTES);
     if (s->type == SLOT_RECOVERY)
-        n += put_factor(w->factors + n, with->recovery, KEYRING_RECOVERY_SECRET_BYTES);
+        n += put_factor(w->factors + n, with->recovery, RECOVERY_SECRET_BYTES);
     char info[64];
     int info_n = snprintf(info, sizeof info, "paired/kek/v1/%s", slot_type_names[s->type]);
     if (secret_hkdf(w->factors, n, s->salt, sizeof s->salt, info, (size_t)info_n, w->kek,

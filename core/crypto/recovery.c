@@ -1,12 +1,14 @@
-// Recovery code: 20 random bytes and a check byte, each as one of 256 words. The words are of our
-// own choosing; everyday things, told apart by their first four letters, sorted.
-#include "core/crypto/keyring_impl.h"
+#include "core/crypto/recovery.h"
+
+#include "core/base/err.h"
+#include "core/crypto/secret.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WORDS = 256, WORD_PREFIX = 4, CODE_WORDS = KEYRING_RECOVERY_SECRET_BYTES + 1 };
+enum { WORDS = 256, WORD_PREFIX = 4, CODE_WORDS = RECOVERY_SECRET_BYTES + 1 };
 
+// Of our own choosing: everyday things, told apart by their first four letters, sorted.
 static const char *const words[WORDS] = {
     "acorn",    "almond",   "amber",   "anchor",   "angle",   "apple",   "apron",    "arrow",
     "aspen",    "attic",    "autumn",  "avocado",  "badge",   "bagel",   "bamboo",   "banjo",
@@ -43,19 +45,20 @@ static const char *const words[WORDS] = {
 };
 
 // Finds a mistyped word with 255/256; what remains fails at the commitment.
-static uint8_t check_byte(const uint8_t secret[KEYRING_RECOVERY_SECRET_BYTES]) {
-    static const char label[] = "paired/recovery/v1";
+static uint8_t check_byte(enum recovery_kind kind, const uint8_t secret[RECOVERY_SECRET_BYTES]) {
+    const char *label = kind == RECOVERY_STORE ? "paired/recovery/v1" : "paired/identity-words/v1";
     uint8_t hash[32];
-    secret_hash(NULL, label, sizeof label - 1, secret, KEYRING_RECOVERY_SECRET_BYTES, hash);
+    secret_hash(NULL, label, strlen(label), secret, RECOVERY_SECRET_BYTES, hash);
     uint8_t check = hash[0];
     secret_wipe(hash, sizeof hash);
     return check;
 }
 
-int recovery_format(const uint8_t secret[KEYRING_RECOVERY_SECRET_BYTES], char *ret, size_t max) {
+int recovery_format(enum recovery_kind kind, const uint8_t secret[RECOVERY_SECRET_BYTES], char *ret,
+                    size_t max) {
     size_t at = 0;
     for (size_t i = 0; i < CODE_WORDS; i++) {
-        uint8_t byte = i < KEYRING_RECOVERY_SECRET_BYTES ? secret[i] : check_byte(secret);
+        uint8_t byte = i < RECOVERY_SECRET_BYTES ? secret[i] : check_byte(kind, secret);
         int n = snprintf(ret + at, max - at, "%s%s", i ? " " : "", words[byte]);
         if (n < 0 || (size_t)n >= max - at) {
             secret_wipe(ret, max);
@@ -94,7 +97,8 @@ static int word_number(const char *s, size_t n) {
     return found;
 }
 
-bool recovery_parse(const char *text, size_t n, uint8_t ret[KEYRING_RECOVERY_SECRET_BYTES]) {
+bool recovery_parse(enum recovery_kind kind, const char *text, size_t n,
+                    uint8_t ret[RECOVERY_SECRET_BYTES]) {
     uint8_t bytes[CODE_WORDS];
     size_t count = 0, at = 0;
     bool good = true;
@@ -112,9 +116,9 @@ bool recovery_parse(const char *text, size_t n, uint8_t ret[KEYRING_RECOVERY_SEC
         else
             bytes[count++] = (uint8_t)number;
     }
-    good = good && count == CODE_WORDS && bytes[CODE_WORDS - 1] == check_byte(bytes);
+    good = good && count == CODE_WORDS && bytes[CODE_WORDS - 1] == check_byte(kind, bytes);
     if (good)
-        memcpy(ret, bytes, KEYRING_RECOVERY_SECRET_BYTES);
+        memcpy(ret, bytes, RECOVERY_SECRET_BYTES);
     secret_wipe(bytes, sizeof bytes);
     return good;
 }

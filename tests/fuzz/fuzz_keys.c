@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct keys_file a, b;
-    uint8_t secret[KEYRING_RECOVERY_SECRET_BYTES], again[KEYRING_RECOVERY_SECRET_BYTES];
+    uint8_t secret[RECOVERY_SECRET_BYTES], again[RECOVERY_SECRET_BYTES];
     char words[KEYRING_RECOVERY_BYTES_MAX];
     const char *text = (const char *)data;
     keyring_test_argon_bytes(64 * 1024);
@@ -24,9 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         mem_free(first);
         mem_free(second);
     }
-    if (recovery_parse(text, size, secret)) {
-        assert(recovery_format(secret, words, sizeof words) == 0);
-        assert(recovery_parse(words, strlen(words), again));
+    if (recovery_parse(RECOVERY_STORE, text, size, secret)) {
+        assert(recovery_format(RECOVERY_STORE, secret, words, sizeof words) == 0);
+        assert(recovery_parse(RECOVERY_STORE, words, strlen(words), again));
         assert(memcmp(secret, again, sizeof secret) == 0);
     }
     return 0;

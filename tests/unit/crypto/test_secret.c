@@ -54,12 +54,12 @@ static void secret_memory_works_when_nothing_may_be_locked(void **state) {
 
 static void recovery_words_come_back_in_any_dress(void **state) {
     (void)state;
-    uint8_t secret[KEYRING_RECOVERY_SECRET_BYTES], back[sizeof secret];
+    uint8_t secret[RECOVERY_SECRET_BYTES], back[sizeof secret];
     char words[KEYRING_RECOVERY_BYTES_MAX], typed[2 * KEYRING_RECOVERY_BYTES_MAX];
     for (int round = 0; round < 200; round++) {
         secret_random(secret, sizeof secret);
-        assert_int_equal(recovery_format(secret, words, sizeof words), 0);
-        assert_true(recovery_parse(words, strlen(words), back));
+        assert_int_equal(recovery_format(RECOVERY_STORE, secret, words, sizeof words), 0);
+        assert_true(recovery_parse(RECOVERY_STORE, words, strlen(words), back));
         assert_memory_equal(back, secret, sizeof secret);
         // First four letters, capitals, dashes, line ends.
         size_t n = 0, letters = 0;
@@ -71,38 +71,39 @@ static void recovery_words_come_back_in_any_dress(void **state) {
             } else if (letters <= 4)
                 typed[n++] = (char)toupper((unsigned char)*p);
         }
-        assert_true(recovery_parse(typed, n, back));
+        assert_true(recovery_parse(RECOVERY_STORE, typed, n, back));
         assert_memory_equal(back, secret, sizeof secret);
     }
 }
 
 static void recovery_words_are_told_from_mistakes(void **state) {
     (void)state;
-    uint8_t secret[KEYRING_RECOVERY_SECRET_BYTES] = {1, 2, 3}, back[sizeof secret];
+    uint8_t secret[RECOVERY_SECRET_BYTES] = {1, 2, 3}, back[sizeof secret];
     char words[KEYRING_RECOVERY_BYTES_MAX];
-    assert_int_equal(recovery_format(secret, words, sizeof words), 0);
-    assert_false(recovery_parse(words, strlen(words) - 8, back)); // a word or a letter less
-    assert_false(recovery_parse("", 0, back));
-    assert_false(recovery_parse("correct horse battery staple", 28, back));
+    assert_int_equal(recovery_format(RECOVERY_STORE, secret, words, sizeof words), 0);
+    assert_false(
+        recovery_parse(RECOVERY_STORE, words, strlen(words) - 8, back)); // a word or a letter less
+    assert_false(recovery_parse(RECOVERY_STORE, "", 0, back));
+    assert_false(recovery_parse(RECOVERY_STORE, "correct horse battery staple", 28, back));
     char more[sizeof words + 16];
     int n = snprintf(more, sizeof more, "%s acorn", words);
-    assert_false(recovery_parse(more, (size_t)n, back));
+    assert_false(recovery_parse(RECOVERY_STORE, more, (size_t)n, back));
     n = snprintf(more, sizeof more, "%sx", words); // not the word's ending
-    assert_false(recovery_parse(more, (size_t)n, back));
+    assert_false(recovery_parse(RECOVERY_STORE, more, (size_t)n, back));
     // Two words exchanged: the check byte is of all of them.
     unsigned accepted = 0;
     for (unsigned i = 1; i < 256; i++) {
         uint8_t other[sizeof secret] = {(uint8_t)(1 ^ i), 2, 3};
         char changed[KEYRING_RECOVERY_BYTES_MAX];
-        assert_int_equal(recovery_format(other, changed, sizeof changed), 0);
+        assert_int_equal(recovery_format(RECOVERY_STORE, other, changed, sizeof changed), 0);
         // One word mistyped: the words of `other` with the last word of `secret`.
         const char *end = strrchr(words, ' ');
         char *cut = strrchr(changed, ' ');
         n = snprintf(more, sizeof more, "%.*s%s", (int)(cut - changed), changed, end);
-        accepted += recovery_parse(more, (size_t)n, back);
+        accepted += recovery_parse(RECOVERY_STORE, more, (size_t)n, back);
     }
     assert_true(accepted <= 8); // one in 256 on average; the commitment finds those
-    assert_int_equal(recovery_format(secret, words, 20), ERR_LIMIT);
+    assert_int_equal(recovery_format(RECOVERY_STORE, secret, words, 20), ERR_LIMIT);
 }
 
 int main(void) {
