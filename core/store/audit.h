@@ -127,6 +127,10 @@ void audit_link(const uint8_t before[AUDIT_HASH_BYTES], const uint8_t leaf_hash[
 void audit_subject(const uint8_t salt[AUDIT_SALT_BYTES], const char *path,
                    uint8_t out[AUDIT_HASH_BYTES]);
 
+// The node over two: SHA-256(0x01, left, right). `out` may be either.
+void audit_node(const uint8_t left[AUDIT_HASH_BYTES], const uint8_t right[AUDIT_HASH_BYTES],
+                uint8_t out[AUDIT_HASH_BYTES]);
+
 // The tree as the roots of its whole subtrees, the largest first: what an append needs.
 enum { AUDIT_FRONTIER_MAX = 63 };
 struct audit_frontier {

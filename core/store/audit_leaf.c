@@ -157,13 +157,18 @@ void audit_subject(const uint8_t salt[AUDIT_SALT_BYTES], const char *path,
 
 // --- the tree -----------------------------------------------------------------------------------
 
+void audit_node(const uint8_t left[AUDIT_HASH_BYTES], const uint8_t right[AUDIT_HASH_BYTES],
+                uint8_t out[AUDIT_HASH_BYTES]) {
+    hash_parts(PREFIX_NODE, left, AUDIT_HASH_BYTES, right, AUDIT_HASH_BYTES, out);
+}
+
 // A whole subtree for each 1 bit of the number of leaves: two of one size become one.
 void audit_frontier_add(struct audit_frontier *f, const uint8_t leaf_hash[AUDIT_HASH_BYTES]) {
     uint8_t node[AUDIT_HASH_BYTES];
     memcpy(node, leaf_hash, sizeof node);
     for (uint64_t n = f->leaves; n & 1; n >>= 1) {
         f->count--;
-        hash_parts(PREFIX_NODE, f->hash[f->count], AUDIT_HASH_BYTES, node, AUDIT_HASH_BYTES, node);
+        audit_node(f->hash[f->count], node, node);
     }
     memcpy(f->hash[f->count++], node, sizeof node);
     f->leaves++;
@@ -176,5 +181,5 @@ void audit_frontier_root(const struct audit_frontier *f, uint8_t out[AUDIT_HASH_
     }
     memcpy(out, f->hash[f->count - 1], AUDIT_HASH_BYTES);
     for (unsigned i = f->count - 1; i-- > 0;)
-        hash_parts(PREFIX_NODE, f->hash[i], AUDIT_HASH_BYTES, out, AUDIT_HASH_BYTES, out);
+        audit_node(f->hash[i], out, out);
 }
