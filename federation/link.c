@@ -136,14 +136,16 @@ static void on_life(void *ctx) {
     } else if (!l->up) {
         fail_with(l, ERR_TIMEOUT, "the handshake took too long");
     } else if (!probing(l, now)) {
-        // While we do not read ourselves, silence says nothing of the other side.
-        uint64_t silent = l->paused ? LINK_PING_MS : now - l->info.heard_ms;
+        // While we do not read ourselves, silence says nothing of the other side. Who dialled asks
+        // first; what it hears then is a sign of life for both.
+        uint64_t patience = l->outgoing ? LINK_PING_MS : LINK_PING_MS + LINK_PING_MS / 4;
+        uint64_t silent = l->paused ? patience : now - l->info.heard_ms;
         if (silent >= (uint64_t)2 * LINK_PING_MS) {
             fail_with(l, ERR_TIMEOUT, "nothing has been heard from the other side for a minute");
         } else {
-            if (silent >= LINK_PING_MS)
+            if (silent >= patience)
                 ask(l);
-            link_life_soon(l, silent >= LINK_PING_MS ? LINK_PING_MS : LINK_PING_MS - silent);
+            link_life_soon(l, silent >= patience ? LINK_PING_MS : patience - silent);
         }
     }
     // Without its timer a link would never end: out of memory is an end, too.

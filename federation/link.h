@@ -21,7 +21,8 @@ enum {
     LINK_PLAIN_BYTES_MAX = 4 * 1024 * 1024, // of a decompressed body
     LINK_STRANGER_BYTES_MAX = 16 * 1024,    // of a frame from a key that is no friend's
     LINK_HANDSHAKE_MS = 5 * 1000,
-    LINK_PING_MS = 30 * 1000, // silence after which it asks; and twice that, after which it ends
+    LINK_PING_MS =
+        30 * 1000, // silence after which the dialler asks (the other 1.25 of it); twice: the end
     LINK_SHORT_PING_MS = 250, // link_probe: asks again after it; ends after three, or 4 round trips
     LINK_STRANGER_FRAMES_PER_S = 8,
     LINK_STRANGER_FRAMES_BURST = 32,     // beyond these it ends with ERR_LIMIT
