@@ -138,9 +138,7 @@ static int copy_tree(struct copying *c) {
             return err_set(c->err, ERR_CANCELLED, "cancelled");
         if (++c->files > PROOF_COPY_FILES_MAX || env_now_mono_ns() > c->until_ns)
             return err_set(c->err, ERR_LIMIT, "the folder is too large to be copied");
-        int r = f->flags & FILE_SUBMODULE ? 0
-                : f->flags & FILE_SYMLINK ? copy_link(c, f->path)
-                                          : copy_file(c, f->path);
+        int r = f->flags & FILE_SYMLINK ? copy_link(c, f->path) : copy_file(c, f->path);
         if (r == -EFBIG)
             return err_set(c->err, ERR_LIMIT, "the folder is too large to be copied");
         if (r < 0)

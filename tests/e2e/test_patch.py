@@ -192,7 +192,7 @@ def begun(d):
 
 
 def test_who_asks_leaves_and_the_command_ends():
-    for how in (signal.SIGINT, signal.SIGKILL):
+    for how in (signal.SIGTERM, signal.SIGKILL):
         with Desk([says(GOOD)]) as d:
             d.checks(slow(d))
             asker = subprocess.Popen([p.PAIRED, "ask", "--patch", TASK], env=d.world.env, cwd=d.folder,

@@ -151,6 +151,30 @@ static void cancel_limits_and_refusals_end_it(void **state) {
     assert_int_equal(child_run(&spec, NULL, NULL), ERR_NOT_FOUND);
 }
 
+static bool is_ready(void *ctx) {
+    const struct buf *out = ctx;
+    return out->len > 0;
+}
+
+static void a_supervisor_may_put_things_in_order_first(void **state) {
+    AUTO_BUF out = BUF_INIT(TEXT_BYTES_MAX);
+    struct child_end end;
+    (void)state;
+    struct child_spec spec = {.cancelled = is_ready, .cancelled_ctx = &out, .grace_ms = 60000};
+    assert_int_equal(
+        shell_in("trap 'echo in order >&2; exit 7' TERM; echo ready; while :; do sleep "
+                 ".01; done",
+                 spec, &out, &end, NULL),
+        ERR_CANCELLED);
+    assert_int_equal(end.status, 7);
+    buf_clear(&out);
+    spec.grace_ms = 50;
+    assert_int_equal(
+        shell_in("trap '' TERM; echo ready; while :; do sleep .01; done", spec, &out, &end, NULL),
+        ERR_CANCELLED);
+    assert_int_equal(end.status, 128 + SIGKILL);
+}
+
 static void *run_some(void *ctx) {
     int *wrong = ctx;
     for (int i = 0; i < 10; i++) {
@@ -191,6 +215,7 @@ int main(void) {
         cmocka_unit_test(much_output_and_much_input_pass_whole),
         cmocka_unit_test(environment_descriptors_signals_and_stdin_are_clean),
         cmocka_unit_test(deadline_ends_the_whole_group),
+        cmocka_unit_test(a_supervisor_may_put_things_in_order_first),
         cmocka_unit_test(a_descendant_that_stays_does_not_hold_the_call),
         cmocka_unit_test(cancel_limits_and_refusals_end_it),
         cmocka_unit_test(threads_do_not_meet_and_no_descriptor_stays),
