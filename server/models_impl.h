@@ -25,6 +25,7 @@ enum {
     MODEL_SETTLE_MAX = 1024, // ends that wait to be written
     MODEL_KEEP_MS = 5000,    // what the router knows is written so long after it changed
     MODEL_WHYS_MS = 500,     // … so long, its choices: at most MODEL_WHYS_MAX at a time
+    MODEL_WHYS_EACH_MS = 20, // … so long for each that was written the last time: 50 a second
     MODEL_SETTLE_MS = 200,   // … so long, to be written together
     MODEL_LEASES_MAX = 32,
     MODEL_PURSES_MAX = 64, // workspaces whose money is watched at a time
@@ -203,6 +204,7 @@ struct models {
     bool forgotten;     // what was learned is not to be taken from there any more
     struct env_timer *whys_timer;
     bool whys_saving, whys_again; // a worker does; there is more since
+    int whys_saved;               // the last time
     uint64_t kept_changes, kept_outcomes;
     int64_t exact_bytes, exact_age_ms; // of kept answers; 0 bytes: none are
     unsigned exact_writing;            // being written

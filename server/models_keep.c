@@ -158,7 +158,8 @@ static void whys_run(void *ctx, struct job *job) {
     struct err err = {0};
     struct store *s = m->services->store(m->services, &err);
     (void)job;
-    if (!s || model_whys_save(m->services->whys, s, &err) < 0)
+    m->whys_saved = s ? model_whys_save(m->services->whys, s, &err) : ERR_IO;
+    if (m->whys_saved < 0)
         log_line(LOG_WARN, "models", "why was not written: %s", err_text(&err));
 }
 
@@ -179,8 +180,11 @@ static void on_whys_time(void *ctx) {
 
 void model_whys_soon(struct models *m) {
     m->whys_again = true;
-    if (!m->whys_timer && !m->whys_saving && !m->stopped)
-        m->whys_timer = env_timer_start(loop_env(m->loop), MODEL_WHYS_MS, on_whys_time, m);
+    if (m->whys_timer || m->whys_saving || m->stopped)
+        return;
+    int ms = m->whys_saved * MODEL_WHYS_EACH_MS; // a program's hundreds a second: some of them
+    m->whys_timer = env_timer_start(
+        loop_env(m->loop), (uint64_t)(ms > MODEL_WHYS_MS ? ms : MODEL_WHYS_MS), on_whys_time, m);
 }
 
 void model_whys_rest(struct models *m) {

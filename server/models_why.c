@@ -183,10 +183,11 @@ int model_whys_save(struct model_whys *w, struct store *store, struct err *err) 
     if (r == 0 && s.count)
         r = store_write(store, NULL, write_rows, &s, NULL, NULL, err);
     (void)pthread_mutex_unlock(&w->saving);
+    int count = (int)s.count;
     for (size_t i = 0; i < s.count; i++)
         row_done(&s.rows[i]);
     mem_free(s.rows);
-    return r;
+    return r < 0 ? r : count;
 }
 
 void model_whys_drop(struct model_whys *w, const char *workspace) {

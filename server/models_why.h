@@ -116,7 +116,7 @@ struct model_opinion_letter {
 void model_whys_id(const struct model_whys *w, uint64_t number, char ret[MODEL_WHY_ID_BYTES]);
 
 // What the store does not have yet of those that have ended, into it: on a worker, or at the end.
-// ERR_* (then it is lost there): no store, or what it says.
+// How many; ERR_* (then it is lost there): no store, or what it says.
 int model_whys_save(struct model_whys *w, struct store *s, struct err *err);
 // Those of a workspace (NULL: all) are no more, and what was about to be saved is not: before they
 // are erased in the store. Any thread.
