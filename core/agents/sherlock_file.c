@@ -4,6 +4,7 @@
 #include "core/agents/sherlock.h"
 
 #include "core/base/mem.h"
+#include "core/code/checks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,10 @@
 
 enum {
     OLD_PRINTS_MAX = 20000,
-    PENDING_MAX = 4000,      // findings of one file
-    KNOWN_PERCENT = 25,      // of a function that was there under another name
-    SAID_CONFIDENCE_MIN = 75 // of a finding that knows its own, to be told of unasked
+    PENDING_MAX = 4000,       // findings of one file
+    KNOWN_PERCENT = 25,       // of a function that was there under another name
+    SAID_CONFIDENCE_MIN = 75, // of a finding that knows its own, to be told of unasked
+    SAID_SECRET_MIN = 95      // of a secret in a test: what has a checksum
 };
 
 struct review_read {
@@ -194,6 +196,16 @@ int review_known(struct reviewer *rv, const struct review_text *x, struct review
 
 // --- judging -----------------------------------------------------------------------------------
 
+// Said when asked only, whatever is right of the rule elsewhere.
+static bool is_doubted(const struct review_text *x, const struct finding *f) {
+    if (x->taken && f->rule->severity != SEVERITY_ERROR)
+        return true;
+    if (f->rule == &review_secret)
+        return f->confidence < (x->test ? SAID_SECRET_MIN : SAID_CONFIDENCE_MIN);
+    return (f->confidence && f->confidence < SAID_CONFIDENCE_MIN) ||
+           (!f->rule->review_only && checks_may_be_input(x->path));
+}
+
 static int add(struct reviewer *rv, const struct review_text *x, const struct finding *f,
                uint64_t print, bool may_have_moved, struct err *err) {
     int moved =
@@ -205,8 +217,7 @@ static int add(struct reviewer *rv, const struct review_text *x, const struct fi
         return 0;
     }
     struct finding said = *f;
-    said.quiet = (x->taken && f->rule->severity != SEVERITY_ERROR) ||
-                 (f->confidence && f->confidence < SAID_CONFIDENCE_MIN);
+    said.quiet = is_doubted(x, f);
     return findings_add(rv->findings, &said, x->path, print, err);
 }
 

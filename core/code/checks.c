@@ -184,6 +184,14 @@ static bool contains(const char *text, size_t n, const char *part) {
     return false;
 }
 
+static bool is_test_name(const char *name) {
+    size_t n = strlen(name);
+    return starts(name, n, "test_") || starts(name, n, "test-") || starts(name, n, "conftest.") ||
+           starts(name, n, "test.") || contains(name, n, "_test.") || contains(name, n, ".test.") ||
+           contains(name, n, ".spec.") || contains(name, n, "_spec.") ||
+           contains(name, n, "Test.java") || contains(name, n, "Tests.java");
+}
+
 // By the habits of the languages' test runners.
 static bool is_test_path(const char *path) {
     const char *part = path;
@@ -196,11 +204,7 @@ static bool is_test_path(const char *path) {
                                 "benchmarks regress"))
             return true;
         if (last)
-            return starts(part, n, "test_") || starts(part, n, "test-") ||
-                   starts(part, n, "conftest.") || starts(part, n, "test.") ||
-                   contains(part, n, "_test.") || contains(part, n, ".test.") ||
-                   contains(part, n, ".spec.") || contains(part, n, "_spec.") ||
-                   contains(part, n, "Test.java") || contains(part, n, "Tests.java");
+            return is_test_name(part);
         part += n + 1;
     }
 }
@@ -221,6 +225,17 @@ bool checks_is_material(const char *path) {
             return true;
         beside = sources && !is_word_of(part, n, "main");
         sources = is_word_of(part, n, "src");
+        tests |= is_word_of(part, n, "test tests __tests__ spec specs testing t");
+        part += n + 1;
+    }
+}
+
+bool checks_may_be_input(const char *path) {
+    bool tests = false;
+    for (const char *part = path;;) {
+        size_t n = strcspn(part, "/");
+        if (part[n] == '\0')
+            return tests && !is_test_name(part);
         tests |= is_word_of(part, n, "test tests __tests__ spec specs testing t");
         part += n + 1;
     }

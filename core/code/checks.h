@@ -9,6 +9,8 @@
 
 // Samples of defects, inputs of tests: a path of those, of which nothing is said.
 bool checks_is_material(const char *path);
+// Below a folder of tests, and not named as one: what tests read, as likely as what helps them.
+bool checks_may_be_input(const char *path);
 // Findings in order of position, then rule. What on_finding returned, or ERR_NOMEM.
 int checks_run(const struct syntax *s, const char *path, finding_fn *on_finding, void *ctx,
                struct err *err);

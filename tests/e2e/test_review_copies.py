@@ -75,6 +75,15 @@ def test_what_was_taken_over_whole_is_not_held_against_the_change():
     assert told("src/m1.c", "int x1;" + todo + lines)  # it was there before
 
 
+def test_what_tests_read_is_no_fault_of_the_change():
+    before, dead = {"src/a.c": "int x;\n"}, "int f(int a)\n{\n    return a;\n    f(2);\n}\n"
+    everything, unasked = [], []
+    for path in ("tests/format/jumps.c", "tests/test_jumps.c", "src/jumps.c"):
+        everything += [x[:2] for x in review(before, {path: dead}) if x[0] == "unreachable-code"]
+        unasked += [x[:2] for x in review(before, {path: dead}, "--budget", "20000")]
+    assert len(everything) == 3 and unasked == everything[1:], (everything, unasked)
+
+
 def test_tests_at_the_end_of_a_file_may_be_hard_to_follow():
     hard = "int f(int a)\n{\n" + "    if (a) { if (a > 1) { if (a > 2) { if (a > 3) { if (a > 4) { if (a > 5) { g(a); } } } } } }\n" * 2 + "}\n"
     before = {"src/a.c": "int x;\n"}
