@@ -70,6 +70,7 @@ static void destroy(struct node *n) {
     env_timer_cancel(n->config.env, n->timer);
     peers_free(n);
     due_done(&n->due);
+    mem_free(n->peers);
     mem_free(n);
 }
 
@@ -113,10 +114,9 @@ void node_stop(struct node *n) {
     n->config.net->ops->listen_stop(n->config.net->self);
     while (n->loose)
         session_end(n->loose, &why, "stopping");
-    for (uint32_t i = 0; i < NODE_BUCKETS; i++)
-        for (struct peer *p = n->buckets[i]; p; p = p->chain)
-            while (p->sessions)
-                session_end(p->sessions, &why, "stopping");
+    for (uint32_t i = 0; i < n->peers_n; i++)
+        while (n->peers[i]->sessions)
+            session_end(n->peers[i]->sessions, &why, "stopping");
     assert(n->sessions_n == 0);
     destroy(n);
 }
@@ -130,14 +130,13 @@ void node_open_door(struct node *n, bool open) {
 }
 
 void node_network_changed(struct node *n) {
-    for (uint32_t i = 0; i < NODE_BUCKETS; i++) {
-        for (struct peer *p = n->buckets[i]; p; p = p->chain) {
-            p->failures = 0;
-            if (p->current && p->current->state == SESSION_IN_USE)
-                link_probe(p->current->link);
-            else
-                peer_seek(n, p, NODE_SEEK_MS);
-        }
+    for (uint32_t i = 0; i < n->peers_n; i++) {
+        struct peer *p = n->peers[i];
+        p->failures = 0;
+        if (p->current && p->current->state == SESSION_IN_USE)
+            link_probe(p->current->link);
+        else
+            peer_seek(n, p, NODE_SEEK_MS);
     }
     node_wake(n);
 }
@@ -185,10 +184,9 @@ static void check_peer(const struct peer *p, uint32_t *sessions, uint32_t *in_us
 }
 
 void node_check(const struct node *n) {
-    uint32_t sessions = 0, in_use = 0, dials = 0, peers = 0, strangers = 0, handshakes = 0;
-    for (uint32_t i = 0; i < NODE_BUCKETS; i++)
-        for (const struct peer *p = n->buckets[i]; p; p = p->chain, peers++)
-            check_peer(p, &sessions, &in_use, &dials);
+    uint32_t sessions = 0, in_use = 0, dials = 0, strangers = 0, handshakes = 0;
+    for (uint32_t i = 0; i < n->peers_n; i++)
+        check_peer(n->peers[i], &sessions, &in_use, &dials);
     for (const struct node_session *s = n->loose; s; s = s->next, sessions++) {
         assert(!s->peer);
         assert(!s->told);
@@ -197,7 +195,6 @@ void node_check(const struct node *n) {
         dials += s->state == SESSION_DIALLING;
         assert(s->state != SESSION_STRANGER || s->due.at != DUE_NEVER);
     }
-    assert(peers == n->peers_n);
     assert(sessions == n->sessions_n);
     assert(in_use == n->in_use);
     assert(dials == n->dials);

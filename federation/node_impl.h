@@ -54,6 +54,7 @@ struct hint {
 struct peer {
     struct due due; // first: the next dial
     struct peer *chain;
+    uint32_t index; // in the node's list
     uint8_t key[CHANNEL_KEY_BYTES];
     bool we_decide, refused;
     struct node_session *sessions; // of every state, this peer's
@@ -101,7 +102,8 @@ struct node {
     struct env_timer *timer;
     uint64_t timer_at;
     struct peer *buckets[NODE_BUCKETS];
-    uint32_t peers_n;
+    struct peer **peers;
+    uint32_t peers_n, peers_capacity;
     struct node_session *loose; // accepted ones of nobody, strangers, visits
     uint32_t sessions_n, in_use, dials, strangers, handshakes;
     struct address addresses[NODE_ADDRESSES_MAX];

@@ -26,25 +26,26 @@ struct peer *peer_find(const struct node *n, const uint8_t *key) {
 
 static void peer_free(struct node *n, struct peer *p) {
     due_leave(&n->due, &p->due);
-    n->peers_n--;
+    n->peers[p->index] = n->peers[--n->peers_n];
+    n->peers[p->index]->index = p->index;
     mem_free(p);
 }
 
 void peers_free(struct node *n) {
-    for (uint32_t i = 0; i < NODE_BUCKETS; i++) {
-        while (n->buckets[i]) {
-            struct peer *p = n->buckets[i];
-            n->buckets[i] = p->chain;
-            peer_free(n, p);
-        }
-    }
+    while (n->peers_n > 0)
+        peer_free(n, n->peers[n->peers_n - 1]);
 }
 
 static int add(struct node *n, const struct peers_entry *e, struct peer **ret, struct err *err) {
     struct peer *p = peer_find(n, e->key);
     if (!p) {
-        if (n->peers_n >= PEERS_MAX)
-            return err_set(err, ERR_LIMIT, "more than %d paired devices", PEERS_MAX);
+        int r = mem_grow((void **)&n->peers, n->peers_n, &n->peers_capacity, sizeof(struct peer *),
+                         PEERS_MAX);
+        if (r < 0)
+            return err_set(err, r,
+                           r == ERR_LIMIT ? "more than %d paired devices"
+                                          : "out of memory (of %d paired devices)",
+                           PEERS_MAX);
         p = mem_zalloc(sizeof *p);
         if (!p || due_join(&n->due, &p->due, DUE_PEER, PEERS_MAX + NODE_SESSIONS_MAX) < 0) {
             mem_free(p);
@@ -53,10 +54,14 @@ static int add(struct node *n, const struct peers_entry *e, struct peer **ret, s
         memcpy(p->key, e->key, sizeof p->key);
         p->we_decide = memcmp(n->config.key, p->key, CHANNEL_KEY_BYTES) < 0;
         p->down_since_ms = node_ms(n);
+        int64_t ago = env_wall_ms(n->config.env) - e->seen_ms;
+        if (e->seen_ms > 0 && ago > 0) // else it is new, or a clock is wrong
+            p->away_ms = (uint64_t)ago;
         struct peer **b = bucket(n, e->key);
         p->chain = *b;
         *b = p;
-        n->peers_n++;
+        p->index = n->peers_n;
+        n->peers[n->peers_n++] = p;
     }
     p->in_s = e->in_s;
     p->out_s = e->out_s;
@@ -87,9 +92,8 @@ int peer_load_all(struct node *n, struct err *err) {
 }
 
 void peers_seek_all(struct node *n) {
-    for (uint32_t i = 0; i < NODE_BUCKETS; i++)
-        for (struct peer *p = n->buckets[i]; p; p = p->chain)
-            peer_seek(n, p, n->peers_n / 4); // many are not dialled in one instant
+    for (uint32_t i = 0; i < n->peers_n; i++) // many are not dialled in one instant
+        peer_seek(n, n->peers[i], n->peers[i]->away_ms > NODE_STALE_MS ? 10 * n->peers_n : 0);
 }
 
 int node_peer_add(struct node *n, const struct peers_entry *e, struct err *err) {
@@ -227,9 +231,15 @@ static void round_begin(struct node *n, struct peer *p) {
     p->round_ms = node_ms(n);
 }
 
+static uint64_t away_ms(const struct node *n, const struct peer *p) {
+    return p->away_ms + (node_ms(n) - p->down_since_ms);
+}
+
 static void back_off(struct node *n, struct peer *p) {
     uint64_t now = node_ms(n), ms = NODE_BACK_OFF_MS, max = NODE_BACK_OFF_MAX_MS;
-    if (now - p->down_since_ms > NODE_STALE_MS)
+    if (away_ms(n, p) / NODE_BACK_OFF_SHARE > max)
+        max = away_ms(n, p) / NODE_BACK_OFF_SHARE;
+    if (max > NODE_BACK_OFF_STALE_MS)
         max = NODE_BACK_OFF_STALE_MS;
     p->in_round = false;
     for (uint32_t i = 0; i < p->failures && ms < max; i++)
@@ -269,8 +279,11 @@ void peer_due(struct node *n, struct peer *p) {
         return;
     if (!p->in_round)
         round_begin(n, p);
-    if (n->dials >= NODE_DIALS_MAX) { // its turn comes
-        due_set(&n->due, &p->due, node_ms(n) + 50 + node_draw(n, 100));
+    // Peers that have been away for long leave most of the room to the others.
+    bool stale = away_ms(n, p) > NODE_STALE_MS;
+    if (n->dials >= (stale ? NODE_DIALS_MAX / 4 : NODE_DIALS_MAX)) { // its turn comes
+        uint64_t spread = stale ? 10 * (uint64_t)n->peers_n : 0;
+        due_set(&n->due, &p->due, node_ms(n) + 50 + node_draw(n, 100 + spread));
         return;
     }
     while (p->round_next < p->round_n && p->dials < NODE_DIALS_PER_PEER &&
@@ -314,6 +327,7 @@ void peer_connected(struct node *n, struct peer *p, const struct node_session *s
     p->in_round = false;
     p->refused = false;
     p->last_up_ms = node_ms(n);
+    p->away_ms = 0;
     p->since_wall_ms = env_wall_ms(n->config.env);
     if (s->addr.port != 0) {
         peer_learn(n, p, &s->addr, s->outgoing ? s->source : NODE_SEEN, true);

@@ -1,9 +1,9 @@
 #include "tests/sim/world.h"
 
-#include "core/base/mem.h"
 #include "tests/sim/world_impl.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EPOCH_MS INT64_C(1790000000000) // the worlds begin in September 2026
@@ -100,12 +100,13 @@ struct event *world_push(struct world *w, uint64_t at, enum event_kind kind, uin
     if (e)
         w->free_events = e->next_free;
     else
-        e = must(mem_alloc(sizeof *e));
+        e = must(malloc(sizeof *e));
     *e = (struct event){
         .at = at < w->now ? w->now : at, .order = w->order++, .kind = kind, .host = host};
-    int r = mem_grow((void **)&w->heap, w->heap_n, &w->heap_capacity, sizeof(struct event *),
-                     UINT32_MAX / 2);
-    assert(r == 0);
+    if (w->heap_n == w->heap_capacity) {
+        w->heap_capacity = w->heap_capacity ? 2 * w->heap_capacity : 1024;
+        w->heap = must(realloc(w->heap, w->heap_capacity * sizeof(struct event *)));
+    }
     rise(w, w->heap_n++, e);
     return e;
 }
@@ -170,7 +171,7 @@ static const struct env_ops env_ops = {env_mono, env_wall, env_fill, env_start, 
 // --- hosts --------------------------------------------------------------------------------------
 
 struct world *world_new(uint64_t seed) {
-    struct world *w = must(mem_zalloc(sizeof *w));
+    struct world *w = must(calloc(1, sizeof *w));
     w->seed = seed;
     w->rng_net = mix(seed ^ 1);
     w->rng_scenario = mix(seed ^ 2);
@@ -181,19 +182,19 @@ struct world *world_new(uint64_t seed) {
 void world_free(struct world *w) {
     world_net_free(w);
     for (uint32_t i = 0; i < w->heap_n; i++)
-        mem_free(w->heap[i]);
+        free(w->heap[i]);
     while (w->free_events) {
         struct event *e = w->free_events;
         w->free_events = e->next_free;
-        mem_free(e);
+        free(e);
     }
     for (uint32_t i = 0; i < w->hosts_n; i++) {
-        mem_free(w->hosts[i]->disk);
-        mem_free(w->hosts[i]);
+        free(w->hosts[i]->disk);
+        free(w->hosts[i]);
     }
-    mem_free(w->hosts);
-    mem_free(w->heap);
-    mem_free(w);
+    free(w->hosts);
+    free(w->heap);
+    free(w);
 }
 
 void world_set_faults(struct world *w, const struct world_faults *f) {
@@ -225,10 +226,9 @@ static void set_addr(struct host *h, uint8_t turn) {
 }
 
 uint32_t world_host_add(struct world *w, uint32_t lan) {
-    int r = mem_grow((void **)&w->hosts, w->hosts_n, &w->hosts_capacity, sizeof(struct host *),
-                     WORLD_HOSTS_MAX);
-    assert(r == 0);
-    struct host *h = must(mem_zalloc(sizeof *h));
+    assert(w->hosts_n < WORLD_HOSTS_MAX);
+    w->hosts = must(realloc(w->hosts, (w->hosts_n + 1) * sizeof(struct host *)));
+    struct host *h = must(calloc(1, sizeof *h));
     *h = (struct host){.world = w, .number = w->hosts_n, .lan = lan, .up = true};
     h->rng = mix(w->seed ^ mix(h->number + 3));
     h->env = (struct env){&env_ops, h};
@@ -391,7 +391,7 @@ void world_disk_write(struct world *w, uint32_t host, const void *bytes, size_t 
     if (!h->up)
         return;
     assert(n <= WORLD_DISK_BYTES_MAX - h->disk_n);
-    h->disk = must(mem_realloc(h->disk, h->disk_n + n + 1));
+    h->disk = must(realloc(h->disk, h->disk_n + n + 1));
     memcpy(h->disk + h->disk_n, bytes, n);
     h->disk_n += n;
 }

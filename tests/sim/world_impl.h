@@ -64,7 +64,7 @@ struct world {
     uint32_t heap_n, heap_capacity;
     struct event *free_events;
     struct host **hosts;
-    uint32_t hosts_n, hosts_capacity;
+    uint32_t hosts_n;
     struct world_faults faults;
     void (*after)(void *ctx, uint32_t host);
     void *after_ctx;

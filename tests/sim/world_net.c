@@ -1,9 +1,9 @@
 // The network of the world: connections as TCP gives them (in order, resent when lost, reset when
 // the other side has forgotten them, silent when the path is cut) and datagrams as UDP does.
-#include "core/base/mem.h"
 #include "tests/sim/world_impl.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -70,7 +70,7 @@ static void drop_queue(struct net_conn *c) {
     while (c->first) {
         struct segment *s = c->first;
         c->first = s->next;
-        mem_free(s);
+        free(s);
     }
     c->last = &c->first;
     c->queued = 0;
@@ -97,7 +97,7 @@ static void settle(struct pair *p) {
         p->prev->next = p->next;
     else
         w->pairs = p->next;
-    mem_free(p);
+    free(p);
 }
 
 static void let_go(struct net_conn *c) {
@@ -130,7 +130,7 @@ static void pump_at(struct net_conn *c, uint64_t at) {
 
 static void enqueue(struct net_conn *c, const uint8_t *bytes, size_t n, bool fin) {
     struct world *w = c->pair->world;
-    struct segment *s = mem_alloc(sizeof *s + n);
+    struct segment *s = malloc(sizeof *s + n);
     assert(s);
     uint64_t wire = c->wire_free > w->now ? c->wire_free : w->now;
     if (w->faults.bytes_per_s)
@@ -242,7 +242,7 @@ static void pump(struct net_conn *c) {
             c->last = &c->first;
         c->queued -= s->n;
         deliver(c, s);
-        mem_free(s);
+        free(s);
     }
     if (c->first && (!o->paused || o->let_go))
         pump_at(c, c->first->arrives);
@@ -337,7 +337,7 @@ static void datagram_arrives(struct world *w, struct event *e) {
     world_note_bytes(w, d->bytes, d->n);
     if (h->datagram && from && world_reaches(w, from->number, h->number))
         h->datagram(h->datagram_ctx, d->bytes, d->n, &d->from);
-    mem_free(d);
+    free(d);
 }
 
 void world_net_event(struct world *w, struct event *e) {
@@ -405,11 +405,11 @@ void world_net_free(struct world *w) {
         w->pairs = p->next;
         drop_queue(&p->end[0]);
         drop_queue(&p->end[1]);
-        mem_free(p);
+        free(p);
     }
     for (uint32_t i = 0; i < w->heap_n; i++)
         if (w->heap[i]->kind == EVENT_DATAGRAM)
-            mem_free(w->heap[i]->datagram);
+            free(w->heap[i]->datagram);
 }
 
 // --- the table of functions ---------------------------------------------------------------------
@@ -439,7 +439,7 @@ static int sim_connect(void *self, const struct net_addr *to, const struct net_c
     struct world *w = h->world;
     if (!h->up)
         return err_set(err, ERR_IO, "the host is down");
-    struct pair *p = mem_zalloc(sizeof *p);
+    struct pair *p = calloc(1, sizeof *p);
     assert(p);
     p->world = w;
     p->number = ++w->conn_number;
@@ -548,7 +548,7 @@ static void post(struct host *h, const struct host *to, const void *bytes, size_
         uint64_t at = delay(w, h->number, to->number);
         if (world_draw_ppm(&w->rng_net, f->reorder_ppm))
             at += world_draw(&w->rng_net, 10 * at + 1);
-        struct datagram *d = mem_alloc(sizeof *d + n);
+        struct datagram *d = malloc(sizeof *d + n);
         assert(d);
         d->from = h->addr;
         d->from.port = WORLD_PORT_FIRST;
