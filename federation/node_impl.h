@@ -67,6 +67,7 @@ struct peer {
     uint32_t round_n, round_next, dials;
     bool in_round;
     uint64_t round_ms, last_up_ms, down_since_ms; // 0: never
+    uint64_t away_ms;                             // how long it had been away at the start
     uint32_t failures;                            // rounds since it was reached
     uint64_t dial_number;                         // dials of ours
     uint64_t hello_number;                        // hellos of ours

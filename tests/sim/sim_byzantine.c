@@ -113,11 +113,10 @@ static void link_dial(struct villain *v, const struct net_addr *to, bool known) 
     uint32_t i = slot_of(v, NULL);
     if (i == LINKS_MAX)
         return;
-    // Nobody's key, or one that was stolen from a friend of whom it calls.
     for (size_t k = 0; k < sizeof v->self.key; k++)
         v->self.key[k] = (uint8_t)draw(v, 256);
-    if (known)
-        memcpy(v->self.key, f->nodes[draw(v, f->nodes_n)].key, sizeof v->self.key);
+    if (known) // a friend's, whose heart is black
+        memcpy(v->self.key, f->false_keys[v - v->all->villains], sizeof v->self.key);
     (void)link_connect(&v->config, to, NULL, &v->links[i], NULL);
 }
 
@@ -168,7 +167,7 @@ static void act(void *ctx) {
 
 struct byzantine *byzantine_new(struct fleet *f, uint32_t n) {
     struct byzantine *b = calloc(1, sizeof *b);
-    assert(b);
+    assert(b && n <= FLEET_FALSE_MAX);
     b->f = f;
     b->n = n;
     b->villains = calloc(n, sizeof *b->villains);
@@ -177,6 +176,10 @@ struct byzantine *byzantine_new(struct fleet *f, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         struct villain *v = &b->villains[i];
         v->all = b;
+        for (uint32_t k = 0; k < CHANNEL_KEY_BYTES; k++)
+            f->false_keys[i][k] = (uint8_t)draw(v, 256);
+        f->false_keys[i][3] = 0xff; // no number of a node
+        f->false_n = i + 1;
         v->host = world_host_add(f->world, 0);
         v->self.env = world_env(f->world, v->host);
         v->channels = channel_plain_maker(&v->self);

@@ -59,13 +59,23 @@ static void on_answer(void *ctx, const json_t *result, const json_t *error, cons
         x->refusals++;
 }
 
+static bool is_false(const struct fleet *f, const uint8_t *key) {
+    for (uint32_t i = 0; i < f->false_n; i++)
+        if (memcmp(f->false_keys[i], key, CHANNEL_KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
 static void serve_ask(void *ctx, struct node_session *s, struct rpc_request *req, json_t *params) {
     struct fleet_node *x = ctx;
     int from = fleet_find(x->fleet, node_session_key(s));
     // Nobody but a friend gets here, and only over the session that is in use.
-    assert(from >= 0 && node_session_friend(s));
-    const struct fleet_bond *d = bond_of(x->fleet, x->host, (uint32_t)from);
-    assert(d && !d->revoked);
+    assert(node_session_friend(s));
+    if (!is_false(x->fleet, node_session_key(s))) {
+        assert(from >= 0);
+        const struct fleet_bond *d = bond_of(x->fleet, x->host, (uint32_t)from);
+        assert(d && !d->revoked);
+    }
     assert(node_session_find(x->node, node_session_key(s)) == s);
     rpc_reply(req, params ? json_incref(params) : json_null());
 }
@@ -74,6 +84,8 @@ static const struct node_method fleet_methods[] = {{"test.ask", serve_ask, false
 
 static void set_here(struct fleet_node *x, const struct node_session *s, bool here) {
     int other = fleet_find(x->fleet, node_session_key(s));
+    if (is_false(x->fleet, node_session_key(s)))
+        return;
     assert(other >= 0);
     struct fleet_bond *d = bond_of(x->fleet, x->host, (uint32_t)other);
     assert(d);
@@ -153,6 +165,11 @@ static int peers_each(void *self, peers_fn *fn, void *ctx, struct err *err) {
         read_addr(x, &e);
         fn(ctx, &e);
     }
+    for (uint32_t k = 0; k < x->fleet->false_n; k++) {
+        struct peers_entry e = {0};
+        memcpy(e.key, x->fleet->false_keys[k], CHANNEL_KEY_BYTES);
+        fn(ctx, &e);
+    }
     return 0;
 }
 
@@ -229,6 +246,8 @@ static void check_node(const struct fleet_node *x) {
     uint32_t here = 0;
     for (uint32_t k = 0; k < x->bonds_n; k++)
         here += x->fleet->bonds[x->bonds[k]].here[x->fleet->bonds[x->bonds[k]].b == x->host];
+    for (uint32_t k = 0; k < x->fleet->false_n; k++)
+        here += node_session_find(x->node, x->fleet->false_keys[k]) != NULL;
     assert(here == stats.in_use);
     assert(world_conns(x->fleet->world, x->host) == stats.sessions);
     assert(world_timers(x->fleet->world, x->host) <= 3U * stats.sessions + RPC_CALLS_MAX);

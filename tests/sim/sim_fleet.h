@@ -6,7 +6,12 @@
 #include "tests/sim/world.h"
 #include "tests/support/channel_plain.h"
 
-enum { FLEET_NODES_MAX = 2048, FLEET_FRIENDS_MAX = 16, FLEET_RECORD_BYTES = 72 };
+enum {
+    FLEET_NODES_MAX = 2048,
+    FLEET_FRIENDS_MAX = 16,
+    FLEET_RECORD_BYTES = 72,
+    FLEET_FALSE_MAX = 8
+};
 
 struct fleet;
 struct fleet_bond { // of two friends, a < b
@@ -36,6 +41,9 @@ struct fleet {
     uint32_t nodes_n;
     struct fleet_bond *bonds;
     uint32_t bonds_n;
+    // Keys of friends of everybody who are not nodes of the fleet and do what they like.
+    uint8_t false_keys[FLEET_FALSE_MAX][CHANNEL_KEY_BYTES];
+    uint32_t false_n;
     uint64_t events, check_every; // node_check after each nth event
     uint64_t talk_ms;             // how often each asks its friends something; 0: never
     uint64_t beacon_ms;           // how often each shouts where it is; 0: never
