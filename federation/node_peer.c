@@ -93,7 +93,7 @@ int peer_load_all(struct node *n, struct err *err) {
 
 void peers_seek_all(struct node *n) {
     for (uint32_t i = 0; i < n->peers_n; i++) // many are not dialled in one instant
-        peer_seek(n, n->peers[i], n->peers[i]->away_ms > NODE_STALE_MS ? 10 * n->peers_n : 0);
+        peer_seek(n, n->peers[i], n->peers[i]->away_ms > NODE_STALE_MS ? 40 * n->peers_n : 0);
 }
 
 int node_peer_add(struct node *n, const struct peers_entry *e, struct err *err) {
@@ -242,6 +242,8 @@ static void back_off(struct node *n, struct peer *p) {
     if (max > NODE_BACK_OFF_STALE_MS)
         max = NODE_BACK_OFF_STALE_MS;
     p->in_round = false;
+    if (away_ms(n, p) > NODE_STALE_MS)
+        ms = NODE_BACK_OFF_MAX_MS;
     for (uint32_t i = 0; i < p->failures && ms < max; i++)
         ms *= 2;
     if (ms > max || p->refused)
@@ -282,7 +284,7 @@ void peer_due(struct node *n, struct peer *p) {
     // Peers that have been away for long leave most of the room to the others.
     bool stale = away_ms(n, p) > NODE_STALE_MS;
     if (n->dials >= (stale ? NODE_DIALS_MAX / 4 : NODE_DIALS_MAX)) { // its turn comes
-        uint64_t spread = stale ? 10 * (uint64_t)n->peers_n : 0;
+        uint64_t spread = stale ? 40 * (uint64_t)n->peers_n : 0;
         due_set(&n->due, &p->due, node_ms(n) + 50 + node_draw(n, 100 + spread));
         return;
     }

@@ -355,8 +355,9 @@ static void stale_peers_cost_little_and_hold_nobody_up(void **state) {
     run_s(f, 3600);
     uint64_t before = world_events(f->world);
     run_s(f, 3600);
-    // 16 dials of 5 s at a time, some five events each: no more, however many wait.
-    assert_true(world_events(f->world) - before < 3600 * 16 / 5 * 8 + 20 * 3600);
+    // 16 dials of 5 s at a time, some five events each, and 50 a second that find no room: no more,
+    // however many wait.
+    assert_true(world_events(f->world) - before < 3600 * 100);
     assert_int_equal(f->nodes[0].downs, 0); // the friend has never noticed
     fleet_free(f);
 }
