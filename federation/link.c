@@ -39,12 +39,20 @@ static void shut(struct link *l) {
     l->conn = NULL;
 }
 
+// What is our decision is told to the other side, who would wonder otherwise.
+static void say_why(struct link *l, int code) {
+    const char *name = err_name(code);
+    if (code == ERR_PARSE || code == ERR_LIMIT || code == ERR_TIMEOUT || code == ERR_INVAL)
+        link_put_now(l, FRAME_GOODBYE, name, strnlen(name, LINK_WHY_BYTES_MAX));
+}
+
 void link_fail(struct link *l, const struct err *err) {
     if (l->closed)
         return;
     struct err why = *err; // it may be the link's own
     void (*down)(void *, struct link *, const struct err *) = l->config.events->down;
     link_enter(l);
+    say_why(l, why.code);
     shut(l);
     rpc_free(l->rpc); // its callers learn it first
     l->rpc = NULL;

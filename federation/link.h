@@ -54,7 +54,8 @@ int link_connect(const struct link_config *config, const struct net_addr *to, co
                  struct link **ret, struct err *err);
 int link_accept(const struct link_config *config, struct net_conn *c, struct link **ret,
                 struct err *err); // takes the connection, also on failure
-// Says goodbye: the other side's link_info has `why` (short ASCII such as "duplicate", or NULL).
+// Says goodbye: the other side's link_info has `why` (short ASCII such as "duplicate", or NULL). A
+// link that ends here by a limit, a malformed frame or silence says "limit", "parse", "timeout".
 // Calls under way are answered ERR_CLOSED within it; `down` does not run. May be called from any
 // callback of the link. Accepts NULL.
 void link_close(struct link *l, const char *why);

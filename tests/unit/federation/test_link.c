@@ -298,6 +298,38 @@ static void a_stranger_is_held_to_a_few_frames(void **state) {
     assert_int_equal(link_blob(p.a.link, 1, "x", 1), 0);
     link_pair_run(&p);
     assert_int_equal(p.b.why.code, ERR_LIMIT);
+    assert_int_equal(p.a.downs, 1);
+    assert_string_equal(p.a.last.goodbye, "limit"); // it is not left to guess
+    done(&p);
+}
+
+static void a_flood_of_pings_is_answered_within_bounds(void **state) {
+    enum { PINGS = 200000 };
+    static const uint8_t ping[] = {0, 0, 0, 10, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    struct link_pair p;
+    (void)state;
+    pair_up(&p);
+    AUTO_BUF flood = BUF_INIT(0);
+    for (int i = 0; i < PINGS; i++)
+        assert_int_equal(buf_append(&flood, ping, sizeof ping), 0);
+    net_memory_insert(p.m, flood.data, flood.len);
+    link_pair_run(&p);
+    struct link_info info;
+    link_info(p.b.link, &info);
+    assert_int_equal(info.frames_in, PINGS);
+    // Each pong that a had not read yet when it came to 1 MiB was left out.
+    assert_in_range(info.bytes_out, LINK_BLOB_QUEUE_BYTES, LINK_BLOB_QUEUE_BYTES + 200);
+    assert_int_equal(p.a.downs + p.b.downs, 0);
+    done(&p);
+}
+
+static void a_foreign_reason_is_shown_without_its_control_characters(void **state) {
+    struct link_pair p;
+    (void)state;
+    pair_up(&p);
+    inject(&p, "\0\0\0\7\5\0a\33[2J", 11);
+    assert_int_equal(p.b.why.code, ERR_CLOSED);
+    assert_string_equal(p.b.last.goodbye, "a?[2J");
     done(&p);
 }
 
@@ -476,6 +508,8 @@ int main(void) {
         cmocka_unit_test(malformed_frames_end_the_link),
         cmocka_unit_test(a_stranger_is_held_to_small_frames),
         cmocka_unit_test(a_stranger_is_held_to_a_few_frames),
+        cmocka_unit_test(a_flood_of_pings_is_answered_within_bounds),
+        cmocka_unit_test(a_foreign_reason_is_shown_without_its_control_characters),
         cmocka_unit_test(blobs_wait_for_a_slow_reader),
         cmocka_unit_test(who_does_not_read_is_let_go_and_not_within_the_call),
         cmocka_unit_test(silence_is_asked_about_and_then_ended),

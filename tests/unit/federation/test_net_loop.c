@@ -25,6 +25,7 @@ struct world {
     struct end a, b;
     uint16_t port;
     int refuse;
+    bool stop_at_accept;
     struct net_addr from;
 };
 
@@ -70,6 +71,8 @@ static void on_accept(void *ctx, struct net_conn *c, const struct net_addr *from
         return;
     }
     w->b.conn = c;
+    if (w->stop_at_accept)
+        loop_stop(w->f->loop);
     w->net->ops->own(w->net->self, c, &events, &w->b);
 }
 
@@ -214,6 +217,33 @@ static void what_is_open_at_the_end_is_closed_quietly(void **state) {
     assert_int_equal(w.a.closed + w.b.closed, 0);
 }
 
+static void without_memory_whoever_dials_is_told_or_refused(void **state) {
+    struct world w;
+    int ended = 0;
+    setup(&w, state);
+    w.stop_at_accept = true; // waiting otherwise would need memory
+    for (uint64_t nth = 1; nth < 30; nth++) {
+        struct net_addr to = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+                              .port = w.port};
+        w.b.conn = NULL;
+        w.a.opened = w.a.closed = w.b.closed = 0;
+        mem_fail_at(nth);
+        int code = w.net->ops->connect(w.net->self, &to, &events, &w.a, &w.a.conn, NULL);
+        while (code == 0 && !w.a.closed && !(w.a.opened && w.b.conn))
+            fixture_run(w.f);
+        mem_fail_at(0);
+        ended += code < 0 || w.a.closed;
+        if (code == 0 && !w.a.closed)
+            w.net->ops->close(w.net->self, w.a.conn);
+        while (w.b.conn)
+            fixture_settle(w.f);
+        fixture_settle(w.f);
+        assert_int_equal(net_loop_connections(w.loop_net), 0);
+    }
+    assert_in_range(ended, 3, 20);
+    end(&w);
+}
+
 // --- a link on it
 
 struct talk {
@@ -302,6 +332,8 @@ int main(void) {
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_left_refuses_gracefully, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(without_memory_whoever_dials_is_told_or_refused,
+                                        fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_is_open_at_the_end_is_closed_quietly, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_link_works_on_it, fixture_setup, fixture_teardown),
