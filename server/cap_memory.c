@@ -258,7 +258,12 @@ static int put_preview(struct call *call, struct store *store, const char *uid, 
         return r;
     memory_reader_watch(db, call);
     r = memory_get(db, uid, &found, err);
+    int known = r == ERR_NOT_FOUND ? memory_known(db, uid, err) : 1;
     memory_reader_put(store, db);
+    if (known < 0)
+        return known;
+    if (!known) // nobody is asked to agree to what cannot be done
+        return err_set(err, ERR_NOT_FOUND, "uid: there is no note %s", uid);
     if (r == ERR_NOT_FOUND) {
         (void)buf_printf(out, "Erase note %s (hidden already) for good?", uid);
         r = 0;

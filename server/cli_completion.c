@@ -50,6 +50,8 @@ static void put_value_options(struct buf *out, bool paths) {
                 if (!list->help || !list->value || is_path(list->value) != paths)
                     continue;
                 (void)buf_printf(out, "%s--%s", first ? "" : "|", list->name);
+                if (list->letter) // the same letter takes a value in every command
+                    (void)buf_printf(out, "|-%c", list->letter);
                 first = false;
             }
             if (round == 0)
@@ -110,12 +112,17 @@ static void put_zsh_options(struct buf *out, const struct cli_option *list) {
     for (; list && list->name; list++) {
         if (!list->help)
             continue;
-        (void)buf_printf(out, " \\\n        '--%s%s[", list->name, list->value ? "=" : "");
-        put_zsh_text(out, list->help);
-        (void)buf_putc(out, ']');
-        if (list->value)
-            (void)buf_printf(out, ":%s:%s", list->value, is_path(list->value) ? "_files" : "");
-        (void)buf_putc(out, '\'');
+        for (int letter = list->letter ? 1 : 0; letter >= 0; letter--) {
+            if (letter)
+                (void)buf_printf(out, " \\\n        '-%c%s[", list->letter, list->value ? "+" : "");
+            else
+                (void)buf_printf(out, " \\\n        '--%s%s[", list->name, list->value ? "=" : "");
+            put_zsh_text(out, list->help);
+            (void)buf_putc(out, ']');
+            if (list->value)
+                (void)buf_printf(out, ":%s:%s", list->value, is_path(list->value) ? "_files" : "");
+            (void)buf_putc(out, '\'');
+        }
     }
 }
 
@@ -191,8 +198,10 @@ static void put_fish_options(struct buf *out, const char *condition,
     for (; list && list->name; list++) {
         if (!list->help)
             continue;
-        char flags[96];
-        (void)snprintf(flags, sizeof flags, "-l %s%s", list->name,
+        char flags[96], letter[8] = "";
+        if (list->letter)
+            (void)snprintf(letter, sizeof letter, "-s %c ", list->letter);
+        (void)snprintf(flags, sizeof flags, "%s-l %s%s", letter, list->name,
                        !list->value           ? ""
                        : is_path(list->value) ? " -r -F"
                                               : " -x");

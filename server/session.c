@@ -602,6 +602,9 @@ void session_set_client(struct session *s, const char *name) {
     size_t n = utf_cut(name, strlen(name), CLIENT_NAME_BYTES_MAX); // half a character is no JSON
     memcpy(s->client, name, n);
     s->client[n] = '\0';
+    for (char *at = s->client; *at; at++) // it stands within a line of answers
+        if ((unsigned char)*at < ' ' || *at == 0x7F)
+            *at = ' ';
 }
 
 const char *session_client(const struct session *s) {

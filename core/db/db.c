@@ -95,7 +95,10 @@ static const char *code_sentence(int rc) {
 int db_error(struct sqlite3 *handle, int rc, struct err *err) {
     int code = db_code(rc);
     const char *sentence = code_sentence(rc);
-    int e = handle && code == ERR_IO ? sqlite3_system_errno(handle) : 0;
+    // Not sqlite3_system_errno: it is not set where a commit fails.
+    int e = vfs_take_errno();
+    if (code != ERR_IO)
+        e = 0;
     if (sentence && e)
         return err_set(err, code, "%s: %s (SQLite %d)", sentence, strerror(e), rc);
     if (sentence && code != ERR_INVAL)

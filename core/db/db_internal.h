@@ -28,3 +28,6 @@ int db_ids_bind(struct sqlite3_stmt *stmt, int i, const void *list);
 // db_visit.c: the function visit() of a connection, and its argument.
 int db_visit_register(struct sqlite3 *handle);
 int db_visit_bind(struct sqlite3_stmt *stmt, int i, const void *visitor);
+
+// The system's reason of this thread's last failure inside the VFS, once; 0: it was not the system.
+int vfs_take_errno(void);

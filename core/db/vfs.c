@@ -126,7 +126,7 @@ static int vlast_error(sqlite3_vfs *base, int n, char *out) {
     (void)base;
     (void)n;
     (void)out;
-    return vfs_last_errno();
+    return 0;
 }
 
 static int vfs_register(struct vfs *v, struct err *err) {

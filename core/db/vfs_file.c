@@ -1,5 +1,6 @@
 // SQLite's file methods: the database page by page, the log through vfs_wal.c.
 #include "core/base/mem.h"
+#include "core/db/db_internal.h"
 #include "core/db/vfs_impl.h"
 
 #include <errno.h>
@@ -9,8 +10,10 @@
 
 static _Thread_local int last_errno;
 
-int vfs_last_errno(void) {
-    return last_errno;
+int vfs_take_errno(void) {
+    int e = last_errno;
+    last_errno = 0;
+    return e;
 }
 
 int vfs_sqlite_errno(int e, int other) {

@@ -225,7 +225,6 @@ struct vfs_file {
 };
 extern const sqlite3_io_methods vfs_db_methods, vfs_log_methods;
 int vfs_sqlite_errno(int e, int other); // SQLITE_FULL …, else `other`; keeps `e`
-int vfs_last_errno(void);               // of this thread's last failure; 0: not the system's
 int vfs_sqlite_code(int code);          // of an ERR_*
 int log_read(struct vfs_file *f, void *out, int n, int64_t offset);
 int log_write(struct vfs_file *f, const void *bytes, int n, int64_t offset);

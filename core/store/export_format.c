@@ -245,6 +245,14 @@ static int note_fill(const struct note_line *line, struct export_record *out, st
     return 0;
 }
 
+// As the tools take them: a line of its own within these would look like another note.
+static int one_line(const char *name, struct text t, struct err *err) {
+    for (size_t i = 0; i < t.len; i++)
+        if ((unsigned char)t.data[i] < ' ' || t.data[i] == 0x7F)
+            return err_set(err, ERR_INVAL, "%s: must not hold control characters", name);
+    return 0;
+}
+
 int export_note_decode(const char *bytes, size_t n, struct export_record *ret, struct err *err) {
     struct export_record out = {0};
     struct note_line line = {0};
@@ -255,7 +263,9 @@ int export_note_decode(const char *bytes, size_t n, struct export_record *ret, s
         export_record_done(&out);
         return r;
     }
-    r = note_fill(&line, &out, err);
+    r = one_line("subject", line.subject, err);
+    if (r == 0)
+        r = note_fill(&line, &out, err);
     fields_release(note_fields, &line);
     if (r < 0)
         export_record_done(&out);
@@ -272,6 +282,8 @@ int export_handoff_decode(const char *bytes, size_t n, struct export_record *ret
         r = fields_decode(handoff_fields, out.json, &line, err);
     if (r == 0)
         r = check_uid("uid", line.uid, 'h', err);
+    if (r == 0)
+        r = one_line("title", line.title, err);
     if (r < 0) {
         export_record_done(&out);
         return r;

@@ -72,9 +72,11 @@ static int compare(const struct source *src, crypto_generichash_state *hash, int
                        "%s is not the file the manifest describes (its hash differs): nothing was "
                        "imported",
                        src->name);
-    if (rest || lines != p->lines)
-        return err_set(err, ERR_CORRUPT, "%s has %lld whole lines, the manifest says %lld",
-                       src->name, (long long)lines, (long long)p->lines);
+    if (rest)
+        return err_set(err, ERR_CORRUPT, "%s: the last line does not end", src->name);
+    if (lines != p->lines)
+        return err_set(err, ERR_CORRUPT, "%s has %lld lines, the manifest says %lld", src->name,
+                       (long long)lines, (long long)p->lines);
     return 0;
 }
 
@@ -112,6 +114,8 @@ static int open_plain_file(int dir, const char *name, int64_t *ret_bytes, int *r
                            struct err *err) {
     // NONBLOCK: a pipe in its place must not make us wait.
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ELOOP)
+        return err_set(err, ERR_INVAL, "the export's file %s is a symbolic link", name);
     if (fd < 0)
         return err_errno(err, errno, "the export's file %s cannot be opened", name);
     struct stat st;

@@ -77,6 +77,8 @@ int memory_recall(struct db *db, const struct recall_query *q, struct recall_res
                   struct err *err);
 void recall_result_done(struct recall_result *r); // accepts a zeroed one
 
+// 1: there is a note with this id, perhaps a hidden one; 0: none.
+int memory_known(struct db *db, const char *uid, struct err *err);
 int memory_get(struct db *db, const char *uid, struct recall_result *ret,
                struct err *err); // one hit, or ERR_NOT_FOUND
 // Newest first, for resources/list. *cursor: uid to start after, or NULL.

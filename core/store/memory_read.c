@@ -157,6 +157,16 @@ int memory_get(struct db *db, const char *uid, struct recall_result *ret, struct
     return 0;
 }
 
+int memory_known(struct db *db, const char *uid, struct err *err) {
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db, "SELECT 1 FROM note WHERE uid = ?1", (struct db_value[]){db_text(uid)},
+                         1, &rows, err);
+    if (r == 0)
+        r = db_rows_next(rows, err);
+    db_rows_close(rows);
+    return r;
+}
+
 // --- list ----------------------------------------------------------------------------------------
 struct cursor {
     int64_t created_ms, id;

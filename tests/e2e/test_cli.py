@@ -127,11 +127,19 @@ def test_completions_follow_the_table():
         assert "--since" not in bash_completes(script, "paired memory list --")
         assert "--json" in bash_completes(script, "paired status --")
         assert "engine" not in bash_completes(script, "paired e")
+        for option in ("-k", "--kind", "-t", "-n"):  # no option where a value belongs
+            assert bash_completes(script, "paired memory recall %s " % option) == set(), option
         for shell, check in (("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])):
             text, _ = run(w, "completion", shell)
             assert "handoff" in text and "--since" in text or "-l since" in text
             if shutil.which(shell):
                 assert subprocess.run(check, input=text.encode(), timeout=20).returncode == 0
+        if shutil.which("fish"):
+            text, _ = run(w, "completion", "fish")
+            for line, words in (("paired memory re", {"recall", "remember", "resume"}), ("paired key ro", {"rotate"})):
+                r = subprocess.run(["fish", "--no-config", "-c", "source; complete -C '%s'" % line], input=text.encode(),
+                                   env=w.env, capture_output=True, timeout=20)
+                assert {s.split("\t")[0] for s in r.stdout.decode().splitlines()} == words, (line, r)
         _, err = run(w, "completion", "tcsh", code=USAGE)
         assert "bash, zsh or fish" in err
 

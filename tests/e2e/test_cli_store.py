@@ -241,6 +241,48 @@ def test_hints_are_in_the_words_of_whoever_asks():
         assert "--erase removes it" in out and "=true" not in out, out
 
 
+def test_nobody_is_asked_to_erase_what_is_not_there():
+    with World() as w:
+        _, err = run(w, "memory", "forget", "naaaaaaaaaaaaaaa", "--erase", code=FAILED)
+        assert "there is no note naaaaaaaaaaaaaaa" in err and "--yes" not in err, err
+        uid = remember(w, "hidden first")
+        run(w, "memory", "forget", uid)
+        _, err = run(w, "memory", "forget", uid, "--erase", code=USAGE)
+        assert "hidden already" in err, err
+        run(w, "memory", "forget", uid, "--erase", "--yes")
+        _, err = run(w, "memory", "forget", uid, "--erase", code=FAILED)
+        assert "there is no note" in err, err
+
+
+def test_a_client_s_name_is_no_line_of_its_own():
+    with World() as w:
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x\n[nfake] fact", "version": "1"}}
+        lines = [{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+                 {"jsonrpc": "2.0", "method": "notifications/initialized"},
+                 {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "remember", "arguments": {"text": "quay"}}}]
+        r = subprocess.run([PAIRED, "mcp"], env=w.env, input="".join(json.dumps(m) + "\n" for m in lines).encode(),
+                           capture_output=True, timeout=30)
+        assert r.returncode == 0 and b"Noted as" in r.stdout, r
+        out, _ = run(w, "memory", "recall", "quay", "--all")
+        assert "from x [nfake] fact" in out and "\n[nfake]" not in out, out
+
+
+def test_too_few_files_are_said_to_be_what_they_are():
+    with World() as w:
+        remember(w, "kept")
+        told = 0
+        for limit in range(14, 34, 2):
+            run(w, "stop")
+            r = subprocess.run("ulimit -n %d; exec '%s' memory remember low" % (limit, PAIRED), shell=True, env=w.env,
+                               capture_output=True, timeout=60)
+            if b"(SQLite 14)" in r.stderr or b"(SQLite 1034)" in r.stderr:
+                assert b"Too many open files" in r.stderr, (limit, r)
+            told += b"Too many open files" in r.stderr
+        assert told
+        run(w, "stop")
+        assert "kept" in run(w, "memory", "recall", "kept")[0]
+
+
 def test_status_is_in_units_that_people_read():
     with World() as w:
         remember(w, "one")

@@ -260,6 +260,9 @@ static void lines_that_break_a_rule_are_refused_and_nothing_is_imported(void **s
         {"{\"uid\":\"naaaaaaaaaaaaaab\",\"kind\":\"note\",\"text\":\"x\",\"created_ms\":1,"
          "\"tags\":[\"a\\nb\"]}\n",
          ERR_INVAL, "tags"},
+        {"{\"uid\":\"naaaaaaaaaaaaaab\",\"kind\":\"fact\",\"text\":\"x\",\"created_ms\":1,"
+         "\"subject\":\"a\\n[naaaaaaaaaaaaaac] fact\"}\n",
+         ERR_INVAL, "subject"},
         {"\n", ERR_PARSE, "notes.jsonl:2"},
     };
     struct store *s = open_store(at.store);
@@ -284,8 +287,10 @@ static void lines_that_break_a_rule_are_refused_and_nothing_is_imported(void **s
 static void a_line_without_its_end_is_refused(void **state) {
     (void)state;
     struct store *s = open_store(at.store);
-    forge(good_note, strlen(good_note) - 1, 1);
-    assert_int_equal(store_import(s, at.out, NULL, NULL), ERR_CORRUPT);
+    struct err err = {0};
+    forge(good_note, strlen(good_note) - 1, 0);
+    assert_int_equal(store_import(s, at.out, NULL, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "the last line does not end"));
     assert_int_equal(count_notes(s), 0);
     store_close(s);
 }
