@@ -133,8 +133,9 @@ static void readers_writer_check_rotation_and_backup_get_along(void **state) {
 struct latency {
     struct fixture *f;
     atomic_bool stop;
-    double worst_ms;
+    atomic_long reads, slow;
 };
+enum { LOOK_UPS = 1000, ROTATIONS_MAX = 50, SLOW_MS = 5 };
 
 static void *look_up(void *ctx) {
     struct latency *l = ctx;
@@ -147,15 +148,15 @@ static void *look_up(void *ctx) {
         int64_t n = 0;
         double t = now_ms();
         must(db_one_int(db, "SELECT length(body) FROM t WHERE id = ?1", &v, 1, &n, &err), &err);
-        t = now_ms() - t;
-        l->worst_ms = t > l->worst_ms ? t : l->worst_ms;
+        (void)atomic_fetch_add(&l->slow, now_ms() - t > SLOW_MS);
+        (void)atomic_fetch_add(&l->reads, 1);
     }
     db_close(db);
     return NULL;
 }
 
-// Readers take no lock that a rotation holds. The bound is for a machine that does nothing else; a
-// loaded one gets ten times that before it fails.
+// Readers take no lock that a rotation holds. A loaded machine makes some of them slow by taking
+// the processor away, a lock would make nearly all slow.
 static void readers_do_not_wait_for_a_rotation(void **state) {
     struct latency l = {.f = *state};
     pthread_t reader;
@@ -163,14 +164,18 @@ static void readers_do_not_wait_for_a_rotation(void **state) {
     fixture_insert(l.f, 3000);
     assert_int_equal(db_checkpoint(l.f->db, true, &l.f->err), 0);
     assert_int_equal(pthread_create(&reader, NULL, look_up, &l), 0);
-    assert_int_equal(vfs_rotate_begin(l.f->vfs, &l.f->err), 0);
-    while (left > 0)
-        assert_int_equal(vfs_rotate_step(l.f->db, 256, &left, &l.f->err), 0);
+    for (int i = 0; i < ROTATIONS_MAX && atomic_load(&l.reads) < LOOK_UPS; i++) {
+        assert_int_equal(vfs_rotate_begin(l.f->vfs, &l.f->err), 0);
+        for (left = 1; left > 0;)
+            assert_int_equal(vfs_rotate_step(l.f->db, 256, &left, &l.f->err), 0);
+        assert_int_equal(vfs_rotate_finish(l.f->db, &l.f->err), 0);
+    }
     atomic_store(&l.stop, true);
     (void)pthread_join(reader, NULL);
-    assert_int_equal(vfs_rotate_finish(l.f->db, &l.f->err), 0);
-    print_message("worst read while rotating: %.1f ms\n", l.worst_ms);
-    assert_true(l.worst_ms < 200);
+    long reads = atomic_load(&l.reads), slow = atomic_load(&l.slow);
+    print_message("reads while rotating: %ld, of them slower than %d ms: %ld\n", reads, SLOW_MS,
+                  slow);
+    assert_true(reads > 0 && slow * 5 <= reads);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
