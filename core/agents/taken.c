@@ -10,10 +10,8 @@ enum {
     HEAD_BYTES = 4096, // where a file says whose it is
     LICENCE_BYTES = 64 * 1024,
     FILES_READ_MAX = 150,
-    HEADS_MIN = 5,           // fewer say nothing about a habit
-    USUAL_PERCENT = 5,       // of the heads: a holder of so many is one of this repository
-    ONE_HOLDER_PERCENT = 50, // else everybody signs for himself here, and another name is no sign
-    NAMES_MAX = 16           // words of one head
+    USUAL_PERCENT = 5, // of the heads: a holder of so many is one of this repository
+    NAMES_MAX = 16     // words of one head
 };
 
 struct names {
@@ -107,7 +105,6 @@ static void note_names(struct taken *t, const struct names *n, bool licence) {
         t->words[k].licence |= licence;
         t->words[k].files += !licence;
     }
-    t->licensed |= licence && n->count;
     t->files += !licence && n->count;
 }
 
@@ -154,22 +151,13 @@ static bool is_usual(const struct taken *t, const char *word) {
     return false;
 }
 
-static bool is_anybodys(const struct taken *t) {
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < t->word_count; i++)
-        most = t->words[i].files > most ? t->words[i].files : most;
-    return t->files >= HEADS_MIN && most * 100 < t->files * ONE_HOLDER_PERCENT;
-}
-
 enum whose { NOBODY_SAYS, OURS, ANOTHERS };
 
 static enum whose whose_is(const struct taken *t, const struct names *n) {
     for (uint32_t i = 0; i < n->count; i++)
         if (is_usual(t, n->text[i]))
             return OURS;
-    if (!n->count || (!t->licensed && t->files < HEADS_MIN) || is_anybodys(t))
-        return NOBODY_SAYS;
-    return ANOTHERS;
+    return n->count ? ANOTHERS : NOBODY_SAYS;
 }
 
 // Folders where projects keep what is not quite theirs.

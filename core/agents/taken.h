@@ -22,7 +22,7 @@ enum { TAKEN_WORDS_MAX = 160 };
 struct taken { // who holds the rights here; zeroed at first, nothing to free
     struct taken_word words[TAKEN_WORDS_MAX];
     uint32_t word_count, files; // files whose head names anybody
-    bool made, licensed;
+    bool made;
 };
 
 // `text`: of the file as it is after the change. Reads up to 150 files of `s` when it is first
