@@ -255,6 +255,21 @@ static bool is_doubtful(const struct review_text *x, const struct review_read *c
     return (before > 1 || after > 1) && touched(x, now->line, now->line);
 }
 
+// It is longer by more than twice what was added inside of it: lines that stood beside it and were
+// left alone stand in it now.
+static bool took_in(const struct review_text *x, const struct news_function *now,
+                    const struct news_function *before) {
+    uint32_t lines = now->end_line - now->line, were = before->end_line - before->line, added = 0;
+    for (uint32_t k = 0; x->diff && k < x->file->hunk_count; k++) {
+        const struct diff_hunk *h = &x->diff->hunks[x->file->first_hunk + k];
+        uint32_t from = h->new_start > now->line ? h->new_start : now->line;
+        uint64_t end = (uint64_t)h->new_start + h->new_count;
+        uint32_t to = end < now->end_line + 1 ? (uint32_t)end : now->end_line + 1;
+        added += to > from ? to - from : 0;
+    }
+    return x->diff && lines > were && (lines - were) / 2 > added;
+}
+
 static int add_harder(struct reviewer *rv, const struct review_text *x, const struct review_read *c,
                       const struct news_function *now, struct err *err) {
     const struct news_function *before = now->before < 0 ? NULL : &c->before[now->before];
@@ -269,6 +284,8 @@ static int add_harder(struct reviewer *rv, const struct review_text *x, const st
         (void)snprintf(f.message, sizeof f.message, "%s: cognitive complexity %u → %u", name,
                        before->cognitive, now->cognitive);
     uint64_t print = finding_print(f.rule, x->path, x->text, x->bytes, f.line);
+    if (before && took_in(x, now, before))
+        return 0;
     bool doubted = !before || renamed || is_doubtful(x, c, now);
     int along = doubted ? came_along(rv, x, now, err) : 0;
     return along ? (along < 0 ? along : 0) : add(rv, x, &f, print, !before, err);

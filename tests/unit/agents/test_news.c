@@ -214,6 +214,18 @@ static void what_is_wrapped_is_not_new(void **state) {
                "");
 }
 
+static void what_is_taken_in_is_no_growth(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_JAVASCRIPT))
+        return;
+    static const char before[] =
+        "function f(a) {\n  return a;\n}\nfunction g(a) {\n" MUCH MUCH "}\n";
+    expect_one("a.js", before, "function f(a) {\n" MUCH MUCH "}\n", "");
+    expect_one("a.js", before,
+               "function f(a) {\n" MUCH "  return a;\n}\nfunction g(a) {\n" MUCH MUCH "}\n",
+               "complexity-worse: f: cognitive complexity 0 → 112\n");
+}
+
 static void what_moved_is_not_new(void **state) {
     static const char function[] =
         "int much_too_long(int a, int b) {\n    " IFS_21 "return a;\n}\n";
@@ -388,6 +400,7 @@ int main(void) {
         cmocka_unit_test(a_function_with_another_head_is_known_by_its_end),
         cmocka_unit_test(an_end_that_a_diff_finds_elsewhere_says_nothing),
         cmocka_unit_test(what_is_wrapped_is_not_new),
+        cmocka_unit_test(what_is_taken_in_is_no_growth),
         cmocka_unit_test(what_moved_is_not_new),
         cmocka_unit_test(what_was_edited_on_the_way_is_not_new),
         cmocka_unit_test(small_parts_with_a_name_are_read_by_themselves),
