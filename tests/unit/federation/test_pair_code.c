@@ -127,8 +127,7 @@ static void what_is_no_code_is_refused(void **state) {
                                         "7-abacusableacid",
                                         "7-aba_cus-able-acid",
                                         "7-abacusabacusabacus-able-acid",
-                                        "7-\xc3\xa4"
-                                        "bacus-able-acid",
+                                        "7-\xc3\xa4-able-acid",
                                         "7-abacus-able-acid!"};
     struct pair_code c = {.number = 42};
     struct err err = {0};
