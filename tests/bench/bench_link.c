@@ -30,7 +30,7 @@ struct bench {
     struct net_addr to;
     const uint8_t *expect;
     struct link **links;
-    size_t wanted, started, up;
+    size_t wanted, started, up, again;
     struct loop_timer *timer;
     double *samples;
     size_t sample_count, sent, answered, failed;
@@ -160,9 +160,17 @@ static void client_up(void *ctx, struct link *l) {
         loop_stop(b->loop);
 }
 
+// On a loaded machine a handshake may take longer than it may: that one is tried again, and said.
 static void client_down(void *ctx, struct link *l, const struct err *err) {
-    (void)ctx, (void)l;
-    die("a link went down", err);
+    struct bench *b = ctx;
+    struct err again = {0};
+    size_t i = 0;
+    while (i < b->started && b->links[i] != l)
+        i++;
+    if (b->up == b->wanted || i == b->started || ++b->again > b->wanted / 10)
+        die("a link went down", err);
+    if (link_connect(&b->config, &b->to, b->expect, &b->links[i], &again) < 0)
+        die("connect", &again);
 }
 
 // --- client: requests
@@ -268,9 +276,10 @@ static void measure_setup(struct bench *b) {
     double s = (double)(now_ns(b) - begun) / 1e9, n = (double)b->wanted;
     double client = cpu_s() - cpu, server = cpu_of(b->server) - cpu_server;
     (void)fprintf(stderr,
-                  "set up: %zu sessions in %.2f s; CPU %.2f s client, %.2f s server: %.0f and %.0f "
+                  "set up: %zu sessions in %.2f s, %zu tried again; CPU %.2f s client, %.2f s "
+                  "server: %.0f and %.0f "
                   "handshakes/s of a core\n",
-                  b->wanted, s, client, server, n / client, n / server);
+                  b->wanted, s, b->again, client, server, n / client, n / server);
     double own = rss_mb(getpid()), its = rss_mb(b->server);
     (void)fprintf(stderr,
                   "memory: client %.1f MB (%.1f before), server %.1f MB (%.1f before): %.1f and "
