@@ -72,8 +72,9 @@ int peersdb_open(struct db *db, const struct peersdb_config *config, struct peer
     p->config = *config;
     int64_t epoch = 0;
     int r = peersdb_migrate(db, config->now_ms, err);
-    // Never 0, which in a cursor means none.
-    struct db_value fresh = db_int(config->epoch ? config->epoch : 1);
+    // Never 0, which in a cursor means none; four bytes as a varint.
+    uint32_t drawn = config->epoch & PEERSDB_EPOCH_MAX;
+    struct db_value fresh = db_int(drawn ? drawn : 1);
     if (r == 0)
         r = db_run(db, "INSERT OR IGNORE INTO own VALUES (1, ?1, 0)", &fresh, 1, err);
     if (r == 0)

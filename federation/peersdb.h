@@ -14,7 +14,8 @@ enum {
     PEERSDB_RECORDS_MAX = 4 * 1000 * 1000, // deleted ones, too, until their expiry is past
     PEERSDB_QUARANTINE_MAX = 50000,        // of one peer's records, not looked at yet
     PEERSDB_BATCH_MAX = 1024,              // records in one transaction
-    PEERSDB_NAME_BYTES_MAX = 128
+    PEERSDB_NAME_BYTES_MAX = 128,
+    PEERSDB_EPOCH_MAX = 0xfffffff
 };
 
 struct peersdb;
@@ -103,15 +104,21 @@ int peersdb_find(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], con
 // ERR_NOT_FOUND; ERR_INVAL (to or from DELETED). Accepting and rejecting count for its peer.
 int peersdb_set_state(struct peersdb *p, const uint8_t id[RECORD_ID_BYTES],
                       enum peersdb_state state, struct err *err);
-// Records of a scope behind `seq`, ascending, that `skip` (a device, or NULL) did not bring; each
-// `fn` returns 0 to go on, 1 to stop. Not verified again.
+// Records of a scope behind `seq`, ascending, that `skip` (a device, or NULL) did not bring;
+// `orders`: the revocations among them. `fn` returns 0 to go on, 1 to stop. Not verified again.
 typedef int peersdb_record_fn(void *ctx, int64_t seq, const uint8_t id[RECORD_ID_BYTES],
                               const uint8_t *bytes, size_t n);
 int peersdb_after(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], int64_t seq,
-                  const uint8_t *skip, peersdb_record_fn *fn, void *ctx, struct err *err);
-// Every id of the set, in no order; bytes NULL. Revocations first when `fn` wants to send them.
+                  const uint8_t *skip, bool orders, peersdb_record_fn *fn, void *ctx,
+                  struct err *err);
+// Every id of the set as it came; bytes NULL.
 int peersdb_ids(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], peersdb_record_fn *fn,
                 void *ctx, struct err *err);
+// … in ascending order, those whose first `after_bytes` bytes are greater than `after`'s (NULL:
+// all).
+int peersdb_ids_after(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES],
+                      const uint8_t *after, size_t after_bytes, peersdb_record_fn *fn, void *ctx,
+                      struct err *err);
 int peersdb_newest(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], int64_t *ret_seq,
                    struct err *err); // 0: none
 int peersdb_cursor_get(struct peersdb *p, const uint8_t device[RECORD_KEY_BYTES],

@@ -110,7 +110,13 @@ static int visit(struct db_rows *rows, bool bodies, peersdb_record_fn *fn, void 
 }
 
 int peersdb_after(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], int64_t seq,
-                  const uint8_t *skip, peersdb_record_fn *fn, void *ctx, struct err *err) {
+                  const uint8_t *skip, bool orders, peersdb_record_fn *fn, void *ctx,
+                  struct err *err) {
+    static const char all[] = "SELECT id, hash, bytes FROM record WHERE scope = ?1 AND id > ?2 AND "
+                              "(?3 = 0 OR origin IS NOT ?3) AND bytes IS NOT NULL ORDER BY id";
+    static const char revocations[] =
+        "SELECT id, hash, bytes FROM record WHERE kind = 7 AND scope = ?1 AND id > ?2 AND "
+        "(?3 = 0 OR origin IS NOT ?3) AND bytes IS NOT NULL ORDER BY id";
     int64_t scope_id = 0, skip_id = 0;
     int e = peersdb_scope_id(p, scope, false, &scope_id, err);
     if (e > 0 && skip)
@@ -119,12 +125,34 @@ int peersdb_after(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], in
         return e;
     const struct db_value values[] = {db_int(scope_id), db_int(seq), db_int(skip_id)};
     struct db_rows *rows = NULL;
-    e = db_rows_open(p->db,
-                     "SELECT id, hash, bytes FROM record WHERE id > ?2 AND scope = ?1 AND origin "
-                     "IS NOT ?3 AND bytes IS NOT NULL ORDER BY id",
-                     values, COUNT_OF(values), &rows, err);
+    e = db_rows_open(p->db, orders ? revocations : all, values, COUNT_OF(values), &rows, err);
     if (e == 0)
         e = visit(rows, true, fn, ctx, err);
+    db_rows_close(rows);
+    return e;
+}
+
+int peersdb_ids_after(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES],
+                      const uint8_t *after, size_t after_bytes, peersdb_record_fn *fn, void *ctx,
+                      struct err *err) {
+    uint8_t low[RECORD_ID_BYTES + 1] = {0};
+    int64_t scope_id = 0;
+    int e = peersdb_scope_id(p, scope, false, &scope_id, err);
+    if (e <= 0)
+        return e;
+    if (after) {
+        memset(low, 0xff, sizeof low);
+        memcpy(low, after, after_bytes < RECORD_ID_BYTES ? after_bytes : RECORD_ID_BYTES);
+    }
+    // A list is read in the order of ids, which a scope's own index has not: hence the plus.
+    const struct db_value values[] = {db_int(scope_id), db_blob(low, after ? sizeof low : 0)};
+    struct db_rows *rows = NULL;
+    e = db_rows_open(p->db,
+                     "SELECT id, hash FROM record WHERE hash > ?2 AND +scope = ?1 AND bytes IS NOT "
+                     "NULL ORDER BY hash",
+                     values, COUNT_OF(values), &rows, err);
+    if (e == 0)
+        e = visit(rows, false, fn, ctx, err);
     db_rows_close(rows);
     return e;
 }

@@ -55,6 +55,7 @@ CREATE TABLE record (
     bytes      BLOB
 ) STRICT;
 CREATE INDEX record_scope ON record (scope);
+CREATE INDEX record_orders ON record (scope) WHERE kind = 7; -- revocations
 CREATE INDEX record_waits ON record (origin) WHERE state = 1;
 CREATE INDEX record_refers ON record (refers) WHERE refers IS NOT NULL;
 CREATE INDEX record_expires ON record (expires_ms) WHERE expires_ms > 0;

@@ -268,12 +268,12 @@ static void cursor_and_records_are_kept_together(void **state) {
     assert_int_equal(peersdb_cursor_get(box.p, box.alice.signer.device, scope, &cursor, NULL), 0);
     assert_int_equal(cursor.seq, 123);
     int64_t last = 0, newest = 0;
-    assert_int_equal(peersdb_after(box.p, scope, 0, NULL, collect, &last, NULL), 0);
+    assert_int_equal(peersdb_after(box.p, scope, 0, NULL, false, collect, &last, NULL), 0);
     assert_int_equal(peersdb_newest(box.p, scope, &newest, NULL), 0);
     assert_true(last > 0 && last == newest);
     last = 0; // what a peer brought does not go back to it
-    assert_int_equal(peersdb_after(box.p, scope, 0, box.alice.signer.device, collect, &last, NULL),
-                     0);
+    assert_int_equal(
+        peersdb_after(box.p, scope, 0, box.alice.signer.device, false, collect, &last, NULL), 0);
     assert_int_equal(last, 0);
 }
 
