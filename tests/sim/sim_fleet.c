@@ -317,8 +317,8 @@ void fleet_start(struct fleet *f, uint32_t i, bool told) {
                             .net = net,
                             .channels = &x->channels,
                             .peers = {peers_each, peers_seen, x},
-                            .services = &x->service,
-                            .services_n = 1};
+                            .services = x->services,
+                            .services_n = x->services_n};
     struct err e = {0};
     memcpy(c.key, x->key, sizeof c.key);
     account_node(f, i);

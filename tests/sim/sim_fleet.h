@@ -27,7 +27,8 @@ struct fleet_node {
     uint8_t key[CHANNEL_KEY_BYTES];
     struct channel_plain_self self;
     struct channel_maker channels;
-    struct node_service service;
+    struct node_service services[2]; // ours, and one of the scenario
+    size_t services_n;
     struct node *node; // NULL: not running
     uint32_t bonds[FLEET_FRIENDS_MAX];
     uint32_t bonds_n;
