@@ -287,7 +287,8 @@ struct fleet *fleet_new(uint64_t seed, uint32_t n, uint32_t friends) {
         memcpy(x->self.key, x->key, sizeof x->key);
         x->self.env = world_env(f->world, i);
         x->channels = channel_plain_maker(&x->self);
-        x->service =
+        x->services_n = 1;
+        x->services[0] =
             (struct node_service){.methods = fleet_methods, .up = on_up, .down = on_down, .ctx = x};
     }
     for (uint32_t i = 0; i < n; i++)
