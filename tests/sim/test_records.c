@@ -18,6 +18,7 @@ enum {
     BODY_BYTES = 200,
     TROUBLE_S = 600,
     QUIET_S = 240,
+    MADE_MAX = 512,
     CANARY_AT = 64,
     CANARY_BYTES = 24
 };
@@ -34,6 +35,8 @@ struct holder {
     struct maker author;
     unsigned trusts; // bits of the nodes that this one shares with
     uint64_t made, failed;
+    bool done; // makes no more
+    uint8_t ids[MADE_MAX][RECORD_ID_BYTES];
 };
 struct scene {
     struct fleet *f;
@@ -129,22 +132,38 @@ static void holder_open(struct holder *h) {
     h->scene->f->nodes[h->i].services_n = 2;
 }
 
-static void make(struct holder *h) {
-    uint8_t body[BODY_BYTES];
+static void put(struct holder *h, struct record *r, uint8_t id[RECORD_ID_BYTES]) {
     struct buf bytes = {0};
     struct peersdb_item item = {0};
+    int64_t now = env_wall_ms(world_env(h->scene->f->world, h->i));
+    maker_sign(&h->author, r, &bytes, id);
+    item.bytes = (const uint8_t *)bytes.data;
+    item.n = bytes.len;
+    assert_int_equal(peersdb_put(h->p, NULL, shared, &item, 1, NULL, now, NULL), 0);
+    assert_int_equal(item.result, 1);
+    buf_done(&bytes);
+    sync_pump(h->sync);
+}
+
+static void make(struct holder *h) {
+    uint8_t body[BODY_BYTES];
+    if (h->done)
+        return;
+    assert_true(h->made < MADE_MAX);
     struct record r = maker_record(&h->author, body, sizeof body);
     if (h->i == 0)
         memcpy(body + CANARY_AT, h->scene->canary, CANARY_BYTES);
-    maker_sign(&h->author, &r, &bytes, item.id);
-    item.bytes = (const uint8_t *)bytes.data;
-    item.n = bytes.len;
-    int64_t now = env_wall_ms(world_env(h->scene->f->world, h->i));
-    assert_int_equal(peersdb_put(h->p, NULL, shared, &item, 1, NULL, now, NULL), 0);
-    assert_int_equal(item.result, 1);
-    h->made++;
-    buf_done(&bytes);
-    sync_pump(h->sync);
+    put(h, &r, h->ids[h->made++]);
+}
+
+static void revoke(struct holder *h, uint64_t which) {
+    uint8_t body[1], id[RECORD_ID_BYTES];
+    struct record r = maker_record(&h->author, body, sizeof body);
+    r.kind = RECORD_REVOCATION;
+    r.refers = true;
+    r.body_bytes = 0;
+    memcpy(r.refers_to, h->ids[which], RECORD_ID_BYTES);
+    put(h, &r, id);
 }
 
 static void on_tap(void *ctx, uint32_t from, const uint8_t *bytes, size_t n) {
@@ -307,11 +326,45 @@ static void nothing_leaves_for_whom_it_was_not_meant(void **state) {
     free(s);
 }
 
+static void what_was_revoked_is_nowhere_and_travels_no_more(void **state) {
+    struct scene *s = calloc(1, sizeof *s);
+    struct buf got = {0};
+    (void)state;
+    assert_non_null(s);
+    scene_open(s, 6);
+    s->watched = true;
+    for (uint32_t i = 0; i < NODES; i++)
+        s->h[i].trusts = ~0U;
+    start(s);
+    trouble(s);
+    assert_true(s->h[0].made > 5);
+    assert_true(s->sightings > 0);
+    for (uint64_t k = 0; k < s->h[0].made; k++) {
+        for (uint32_t i = 0; i < NODES; i++) { // everybody has it
+            buf_clear(&got);
+            assert_int_equal(peersdb_get(s->h[i].p, s->h[0].ids[k], &got, NULL, NULL), 0);
+        }
+        revoke(&s->h[0], k);
+    }
+    s->h[0].done = true;
+    world_run(s->f->world, world_now(s->f->world) + 10 * WORLD_S);
+    s->watched = false; // from here on not a byte of it
+    trouble(s);
+    for (uint64_t k = 0; k < s->h[0].made; k++)
+        for (uint32_t i = 0; i < NODES; i++)
+            assert_int_equal(peersdb_get(s->h[i].p, s->h[0].ids[k], &got, NULL, NULL),
+                             ERR_NOT_FOUND);
+    buf_done(&got);
+    scene_close(s);
+    free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_reach_everybody_through_trouble),
         cmocka_unit_test(a_seed_of_records_is_replayed_bit_for_bit),
         cmocka_unit_test(nothing_leaves_for_whom_it_was_not_meant),
+        cmocka_unit_test(what_was_revoked_is_nowhere_and_travels_no_more),
     };
     mem_init_json();
     return cmocka_run_group_tests_name("sim/records", tests, NULL, NULL);
