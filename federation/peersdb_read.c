@@ -42,8 +42,8 @@ int peersdb_find(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], con
                                       db_blob(scope, RECORD_SCOPE_BYTES)};
     struct db_rows *rows = NULL;
     int e = db_rows_open(p->db,
-                         "SELECT r.bytes FROM record r JOIN scope s ON s.id = r.scope WHERE r.hash "
-                         "BETWEEN ?1 AND ?2 AND s.name = ?3 AND r.bytes IS NOT NULL LIMIT 1",
+                         "SELECT bytes FROM record WHERE hash BETWEEN ?1 AND ?2 AND +scope = "
+                         "(SELECT id FROM scope WHERE name = ?3) AND bytes IS NOT NULL LIMIT 1",
                          values, COUNT_OF(values), &rows, err);
     if (e == 0)
         e = db_rows_next(rows, err);
