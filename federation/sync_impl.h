@@ -19,7 +19,7 @@ enum sync_message {
 };
 enum { PREFIX_BYTES = 8 }; // of an id, in lists
 enum { HELLO_WANT = 1, HELLO_CELLS = 2 };
-enum { SAME_WANT = 1, SAME_CURSOR = 2 };
+enum { SAME_WANT = 1, SAME_CURSOR = 2, SAME_TELL = 4 }; // TELL: of yours I have no cursor
 enum { RECORDS_ZSTD = 1, RECORDS_PUSH = 2 };
 enum { REFUSE_SENDING = 1, REFUSE_RECEIVING = 2, REFUSE_FULL = 4 };
 

@@ -63,7 +63,7 @@ int pull_same(struct sync_session *s, struct lane *l, struct in *in, struct err 
         cursor.epoch = (uint32_t)in_varint(in);
         cursor.seq = (int64_t)in_varint(in);
     }
-    if (in->bad || flags & ~(unsigned)(SAME_WANT | SAME_CURSOR))
+    if (in->bad || flags & ~(unsigned)(SAME_WANT | SAME_CURSOR | SAME_TELL))
         return err_set(err, ERR_PARSE, "a message of sync is malformed");
     bool told = flags == SAME_CURSOR && l->served; // they have pushed what we lacked
     if (l->pull != PULL_ASKED && !told)
@@ -79,7 +79,9 @@ int pull_same(struct sync_session *s, struct lane *l, struct in *in, struct err 
     l->dry = false;
     if (flags & SAME_WANT && lane_allow(s, l) & SYNC_SEND)
         serve_follow(l, l->hello_newest);
-    return l->following ? keep_cursor(s, l, cursor, err) : 0;
+    l->tell_due = flags & SAME_TELL;
+    int e = l->following ? keep_cursor(s, l, cursor, err) : 0;
+    return e < 0 ? e : pull_tell(s, l);
 }
 
 // They have all of ours up to where we were when we asked; what came since follows.

@@ -50,9 +50,15 @@ static int send_cells(struct sync_session *s, struct lane *l, uint32_t from, uin
 static int send_same(struct sync_session *s, struct lane *l, bool receive, bool with_cursor,
                      int64_t newest) {
     struct sync_store *store = &s->sync->store;
+    struct peersdb_cursor ours = {0};
+    int e = store->ops->cursor(store->self, s->config.peer, l->scope, &ours, NULL);
+    if (e < 0)
+        return e;
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_SAME, l);
-    out_uint(&b, 1, (receive ? SAME_WANT : 0) | (with_cursor ? SAME_CURSOR : 0));
+    out_uint(&b, 1,
+             (receive ? SAME_WANT : 0) | (with_cursor ? SAME_CURSOR : 0) |
+                 (receive && !ours.epoch ? SAME_TELL : 0));
     if (with_cursor) {
         out_varint(&b, store->ops->epoch(store->self));
         out_varint(&b, (uint64_t)newest);

@@ -43,7 +43,8 @@ struct ids { // sorted; a and b differ in which of them they have
 };
 struct fake {
     const struct ids *ids;
-    uint64_t missing;             // every n / missing th is not there; 0: all are
+    uint64_t missing; // every n / missing th is not there; 0: all are
+    bool in_sync;
     struct sync_session *session; // whose count of unknown ids is put back: bodies are not sent
 };
 static bool has(const struct fake *f, uint64_t i) {
@@ -104,8 +105,11 @@ static int fake_put(void *self, const uint8_t *from, const uint8_t *scope,
 }
 static int fake_cursor(void *self, const uint8_t *from, const uint8_t *scope,
                        struct peersdb_cursor *ret, struct err *e) {
-    (void)self, (void)from, (void)scope, (void)e;
-    *ret = (struct peersdb_cursor){0};
+    struct fake *f = self; // known where nothing is missing, lost where something is
+    (void)from, (void)scope, (void)e;
+    *ret = f->missing || !f->in_sync
+               ? (struct peersdb_cursor){0}
+               : (struct peersdb_cursor){fake_epoch(self), (int64_t)f->ids->n};
     return 0;
 }
 static int fake_improper(void *self, const uint8_t *from, int64_t count, struct err *e) {
@@ -122,7 +126,8 @@ static int by_id(const void *a, const void *b) {
 
 static void bench_ids(const struct ids *ids, uint64_t missing) {
     static struct pair p;
-    struct fake a = {.ids = ids, .missing = missing}, b = {.ids = ids};
+    struct fake a = {.ids = ids, .missing = missing, .in_sync = !missing},
+                b = {.ids = ids, .in_sync = !missing};
     ends_open(&p, NULL, NULL);
     ends_disconnect(&p);
     sync_free(p.a.sync), sync_free(p.b.sync);

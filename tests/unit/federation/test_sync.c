@@ -55,6 +55,9 @@ static void again(void) {
 static void two_that_have_nothing_are_in_sync(void **state) {
     (void)state;
     open_scope();
+    (void)settle(); // the first time they also tell where they are
+    assert_true(p.a.sent_bytes + p.b.sent_bytes <= 84);
+    again();
     assert_int_equal(settle(), 1);
     assert_true(p.a.sent_bytes + p.b.sent_bytes <= 64);
 }
@@ -110,6 +113,23 @@ static void a_cursor_brings_what_was_missed_without_ids(void **state) {
     sync_session_info(p.b.session, &b);
     assert_int_equal(a.by_cells + a.by_list + b.by_cells + b.by_list, 0);
     assert_true(a.stored == 600 && b.stored == 300 && a.known + b.known == 0);
+}
+
+static void who_met_in_sync_needs_no_ids_later(void **state) {
+    (void)state;
+    open_scope();
+    (void)settle();
+    ends_disconnect(&p);
+    ends_add(&p.a, 30, 50);
+    ends_add(&p.b, 40, 50);
+    ends_connect(&p);
+    open_scope();
+    (void)settle();
+    assert_true(ends_same(&p));
+    struct sync_info a, b;
+    sync_session_info(p.a.session, &a);
+    sync_session_info(p.b.session, &b);
+    assert_int_equal(a.by_cells + a.by_list + b.by_cells + b.by_list, 0);
 }
 
 static void a_difference_too_large_for_cells_is_settled_by_lists(void **state) {
@@ -435,6 +455,7 @@ int main(void) {
         PAIRED(both_sides_get_what_they_lack),
         PAIRED(what_is_new_follows_by_itself_in_both_directions),
         PAIRED(a_cursor_brings_what_was_missed_without_ids),
+        PAIRED(who_met_in_sync_needs_no_ids_later),
         PAIRED(a_difference_too_large_for_cells_is_settled_by_lists),
         PAIRED(a_record_lost_behind_the_cursor_is_found_again),
         PAIRED(the_accepting_side_may_begin_and_either_may_do_so_twice),
