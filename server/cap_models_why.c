@@ -31,7 +31,7 @@ static int find(struct call *call, const char *id, json_t **ret, struct err *err
     int r = model_whys_one(call->services->whys, id, ret, &why);
     struct store *s = r == ERR_NOT_FOUND ? store_of(call, err) : NULL;
     if (s)
-        return model_whys_past(call->services->whys, s, id, ret, err);
+        return model_whys_past(s, id, ret, err);
     return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
 }
 
@@ -102,7 +102,7 @@ static int judge_past(struct call *call, const char *id, enum model_opinion verd
                       struct model_judged *ret, struct err *err) {
     json_t *past = NULL;
     struct store *s = store_of(call, err);
-    int r = s ? model_whys_past(call->services->whys, s, id, &past, err) : ERR_IO;
+    int r = s ? model_whys_past(s, id, &past, err) : ERR_IO;
     if (r < 0)
         return r;
     ret->drop = verdict == MODEL_OPINION_BAD && model_whys_past_key(past, ret->key);

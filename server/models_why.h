@@ -129,8 +129,7 @@ json_t *model_whys_list(struct model_whys *w, size_t limit); // NULL: out of mem
 
 // --- of engines that have ended (server/models_why_past.c), on a worker
 // As the two above; what the running engine still has is left out of the list.
-int model_whys_past(struct model_whys *w, struct store *s, const char *id, json_t **ret,
-                    struct err *err);
+int model_whys_past(struct store *s, const char *id, json_t **ret, struct err *err);
 int model_whys_past_list(struct model_whys *w, struct store *s, size_t limit, json_t *list,
                          struct err *err);
 // A bad answer that is kept: by the key of one that is past. false: it has none.

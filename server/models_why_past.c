@@ -29,12 +29,10 @@ static void plain_id(const char *id, char ret[MODEL_WHY_ID_BYTES]) {
     (void)snprintf(ret, MODEL_WHY_ID_BYTES, "%.*s", (int)n, strcmp(id, "last") == 0 ? "" : id);
 }
 
-int model_whys_past(struct model_whys *w, struct store *s, const char *id, json_t **ret,
-                    struct err *err) {
+int model_whys_past(struct store *s, const char *id, json_t **ret, struct err *err) {
     char wanted[MODEL_WHY_ID_BYTES];
     AUTO_BUF value = BUF_INIT(JUDGEMENT_BYTES_MAX);
     struct db *db;
-    (void)w;
     *ret = NULL;
     plain_id(id, wanted);
     int r = store_reader_get(s, &db, err);
