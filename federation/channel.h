@@ -20,8 +20,8 @@ struct channel_events {
     void (*plain)(void *ctx, const uint8_t *bytes, size_t n); // from the other side; borrowed
 };
 struct channel_ops {
-    // Events run within these calls. ERR_DENIED… : the handshake or a record is not acceptable; the
-    // connection is to be closed and nothing more is fed.
+    // Events run within these calls. ERR_KEY, ERR_PARSE, …: the handshake or a record is not
+    // acceptable; the connection is to be closed and nothing more is fed.
     int (*start)(struct channel *c, struct err *err);
     int (*feed)(struct channel *c, const uint8_t *bytes, size_t n, struct err *err);
     int (*write)(struct channel *c, const void *bytes, size_t n, struct err *err);
