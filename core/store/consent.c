@@ -1,9 +1,12 @@
 #include "core/store/consent.h"
 
+#include "core/base/mem.h"
 #include "core/base/utf.h"
+#include "core/store/consent_impl.h"
 #include "core/store/store_impl.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const directions[CONSENT_DIRECTIONS] = {"out", "in"};
@@ -12,31 +15,27 @@ const char *consent_direction_name(enum consent_direction d) {
     return directions[d];
 }
 
-static const struct {
-    const char *kind;
-    struct consent_text text;
-} texts[] = {
-    {CONSENT_BACKEND,
-     {1,
-      "Requests to this backend may hold text of files, names, diffs, notes and questions of the "
-      "workspace. Secrets that are found are masked, or the request is refused "
-      "(models.secrets). What its operator keeps is the operator's rule. Revoking acts on the "
-      "next request; what was sent stays there."}},
-};
-
-const struct consent_text *consent_text_of(const char *kind) {
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (strcmp(texts[i].kind, kind) == 0)
-            return &texts[i].text;
-    return NULL;
-}
-
 // --- passes -------------------------------------------------------------------------------------
 
 // The order is what it rests on: a check reads the generation before its snapshot begins, a change
 // raises it after its commit. Who read the old state therefore has the old number.
 void consent_changed(struct store *s) {
     atomic_fetch_add(&s->consent_generation, 1);
+    (void)pthread_mutex_lock(&s->consent_lock);
+    if (s->consent_watch)
+        s->consent_watch(s->consent_watch_ctx);
+    (void)pthread_mutex_unlock(&s->consent_lock);
+}
+
+uint64_t consent_generation(struct store *s) {
+    return atomic_load(&s->consent_generation);
+}
+
+void consent_watch(struct store *s, consent_watch_fn *fn, void *ctx) {
+    (void)pthread_mutex_lock(&s->consent_lock);
+    s->consent_watch = fn;
+    s->consent_watch_ctx = ctx;
+    (void)pthread_mutex_unlock(&s->consent_lock);
 }
 
 bool consent_stands(struct store *s, const struct consent_pass *pass, int64_t now_ms) {
@@ -44,17 +43,26 @@ bool consent_stands(struct store *s, const struct consent_pass *pass, int64_t no
            store_state(s) == STORE_OPEN && atomic_load(&s->consent_generation) == pass->generation;
 }
 
-static int find(struct db *db, const struct consent_what *what, int64_t now_ms,
+// One that stands, of today's words or (`outdated`) of others.
+static int find(struct db *db, const struct consent_what *what, int64_t now_ms, bool outdated,
                 struct consent_pass *ret, struct err *err) {
-    const struct db_value of[] = {db_text(what->kind), db_text(what->audience),
+    uint8_t hash[CONSENT_HASH_BYTES];
+    if (!consent_hash(what->kind, what->direction, hash))
+        return 0;
+    const struct db_value of[] = {db_text(what->kind),
+                                  db_text(what->audience),
                                   db_text(directions[what->direction]),
-                                  db_text(what->workspace ? what->workspace : ""), db_int(now_ms)};
+                                  db_text(what->workspace ? what->workspace : ""),
+                                  db_int(now_ms),
+                                  db_blob(hash, sizeof hash),
+                                  db_int(!outdated)};
     struct db_rows *rows = NULL;
     int r = db_rows_open(db,
                          "SELECT id, expires_ms FROM consent WHERE kind = ?1 AND audience = ?2 AND "
                          "direction = ?3 AND scope IN (?4, '') AND ended_ms = 0 AND (expires_ms = "
-                         "0 OR expires_ms > ?5) ORDER BY scope DESC LIMIT 1",
-                         of, 5, &rows, err);
+                         "0 OR expires_ms > ?5) AND (text_hash = ?6) = ?7 ORDER BY scope DESC "
+                         "LIMIT 1",
+                         of, COUNT_OF(of), &rows, err);
     if (r == 0)
         r = db_rows_next(rows, err);
     if (r > 0) {
@@ -65,21 +73,33 @@ static int find(struct db *db, const struct consent_what *what, int64_t now_ms,
     return r;
 }
 
+static int refuse(const struct consent_what *what, bool outdated, struct err *err) {
+    const char *why = outdated ? "the words that were agreed to have changed since" : "none stands";
+    if (consent_kind_federated(what->kind))
+        return err_set(err, ERR_PERM,
+                       "no grant for %s, %s, %s: %s; paired consent grant %s %s --%s", what->kind,
+                       directions[what->direction], what->audience, why, what->kind, what->audience,
+                       directions[what->direction]);
+    return err_set(err, ERR_PERM, "nothing of %s may go there%s%s: paired consent grant %s%s",
+                   what->workspace ? "this workspace" : "requests without a workspace",
+                   outdated ? ", since " : "", outdated ? why : "", what->audience,
+                   what->workspace ? "" : " --any");
+}
+
 int consent_check(struct store *s, const struct consent_what *what, struct consent_pass *ret,
                   struct err *err) {
     struct db *db = NULL;
-    struct consent_pass pass = {.generation = atomic_load(&s->consent_generation)};
+    struct consent_pass pass = {.generation = consent_generation(s)}, old;
     int r = store_reader_get(s, &db, err);
     if (r < 0)
         return r;
-    r = find(db, what, s->wall_ms(), &pass, err);
+    r = find(db, what, s->wall_ms(), false, &pass, err);
+    int outdated = r == 0 ? find(db, what, s->wall_ms(), true, &old, NULL) : 0;
     store_reader_put(s, db);
     if (r < 0)
         return r;
     if (r == 0)
-        return err_set(err, ERR_PERM, "nothing of %s may go there: paired consent grant %s%s",
-                       what->workspace ? "this workspace" : "requests without a workspace",
-                       what->audience, what->workspace ? "" : " --any");
+        return refuse(what, outdated > 0, err);
     *ret = pass;
     return 0;
 }
@@ -106,18 +126,39 @@ static int check_what(const struct consent_what *w, struct err *err) {
         return err_set(err, ERR_INVAL, "consent: the audience is not a name");
     if (w->workspace && (w->workspace[0] != '/' || strlen(w->workspace) > CONSENT_PATH_BYTES_MAX))
         return err_set(err, ERR_INVAL, "consent: the workspace is not an absolute path");
-    return 0;
+    if (w->workspace && w->direction == CONSENT_IN && consent_kind_federated(w->kind) &&
+        strcmp(w->kind, CONSENT_TASK) != 0)
+        return err_set(err, ERR_INVAL, "consent: what arrives belongs to no workspace of yours");
+    return consent_kind_federated(w->kind) ? consent_audience_check(w->kind, w->audience, err) : 0;
 }
 
+// What says which words were shown: their version and SHA-256.
+static void name_words(const struct consent_row *row, char *out, size_t size) {
+    uint8_t hash[CONSENT_HASH_BYTES];
+    char hex[2 * CONSENT_HASH_BYTES + 1];
+    out[0] = '\0';
+    if (!consent_kind_federated(row->kind) || !consent_hash(row->kind, row->direction, hash))
+        return;
+    (void)sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    (void)snprintf(out, size, "words %d %s", consent_text_of(row->kind)->version, hex);
+}
+
+// With federation's kinds the direction, and when it is given the words, are said, too.
 static int note_change(struct db *db, enum audit_event event, const struct consent_row *row,
                        const char *why, int64_t now_ms, struct err *err) {
+    char purpose[AUDIT_NAME_BYTES_MAX + 1], words[AUDIT_NAME_BYTES_MAX + 1] = "";
+    bool federated = consent_kind_federated(row->kind);
+    (void)snprintf(purpose, sizeof purpose, "%s%s%s", why, federated ? " " : "",
+                   federated ? directions[row->direction] : "");
+    if (event == AUDIT_GRANT)
+        name_words(row, words, sizeof words);
     const struct audit_entry entry = {.time_ms = now_ms,
                                       .event = event,
                                       .outcome = AUDIT_OK,
                                       .kind = row->kind,
                                       .audience = row->audience,
-                                      .purpose = why,
-                                      .model = "",
+                                      .purpose = purpose,
+                                      .model = words,
                                       .workspace = row->workspace};
     return audit_append(db, &entry, NULL, err);
 }
@@ -172,10 +213,6 @@ struct change {
     int64_t now_ms, ended;
 };
 
-static void hash_text(const struct consent_text *text, uint8_t hash[CONSENT_HASH_BYTES]) {
-    (void)crypto_hash_sha256(hash, (const unsigned char *)text->words, strlen(text->words));
-}
-
 static int grant_in(struct db *db, void *ctx, struct buf *result, struct err *err) {
     struct change *c = ctx;
     struct consent_row before = c->row;
@@ -207,7 +244,7 @@ int consent_grant(struct store *s, const struct origin *origin, const struct con
                                .given_by = given_by,
                                .text_version = text->version},
                        .now_ms = now_ms};
-    hash_text(text, c.hash);
+    (void)consent_hash(what->kind, what->direction, c.hash);
     r = store_write(s, origin, grant_in, &c, NULL, NULL, err);
     consent_changed(s);
     return r;
@@ -227,7 +264,7 @@ static int revoke_in(struct db *db, void *ctx, struct buf *result, struct err *e
     if (r == 0 && c->ended)
         r = note_change(db, AUDIT_REVOKE, &c->row, "revoked", c->now_ms, err);
     if (r == 0)
-        r = find(db, &what, c->now_ms, &still, err);
+        r = find(db, &what, c->now_ms, false, &still, err);
     if (r < 0)
         return r;
     const struct revoked found = {c->ended, r > 0};
@@ -257,6 +294,39 @@ int consent_revoke(struct store *s, const struct origin *origin, const struct co
     memcpy(&found, result.data, sizeof found);
     *ret_ended = found.ended;
     *ret_still = found.still != 0;
+    return 0;
+}
+
+struct forgetting {
+    const char *audience, *why;
+    int64_t now_ms;
+};
+
+static int forget_in(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    struct forgetting *f = ctx;
+    const struct db_value of = db_text(f->audience);
+    int64_t ended = 0;
+    int r = db_one_int(db,
+                       "SELECT count(*) FROM consent WHERE audience = ?1 AND ended_ms = 0 AND kind "
+                       "<> '" CONSENT_BACKEND "'",
+                       &of, 1, &ended, err);
+    const char *kind;
+    for (size_t i = 0; r >= 0 && (kind = consent_kind_at(i)) != NULL; i++)
+        r = consent_end_audience(db, kind, f->audience, f->why, f->now_ms, err);
+    return r < 0 ? r : buf_append(result, &ended, sizeof ended);
+}
+
+int consent_forget(struct store *s, const struct origin *origin, const char *audience,
+                   const char *why, int64_t *ret_ended, struct err *err) {
+    struct forgetting f = {audience, why, s->wall_ms()};
+    AUTO_BUF result = BUF_INIT(sizeof(int64_t));
+    int r = store_write(s, origin, forget_in, &f, &result, NULL, err);
+    consent_changed(s);
+    if (r < 0)
+        return r;
+    if (result.len != sizeof *ret_ended)
+        return err_set(err, ERR_CORRUPT, "what was recorded of this end of grants is damaged");
+    memcpy(ret_ended, result.data, sizeof *ret_ended);
     return 0;
 }
 
@@ -294,7 +364,8 @@ int consent_import(struct db *db, const struct consent_row *row, int64_t now_ms,
     int r = check_what(&what, err);
     if (r < 0)
         return r;
-    if (!text || (row->expires_ms && row->expires_ms <= now_ms))
+    if (!text || text->version != row->text_version || consent_kind_federated(row->kind) ||
+        (row->expires_ms && row->expires_ms <= now_ms))
         return 0;
     r = db_one_int(db,
                    "SELECT 1 FROM consent WHERE kind = ?1 AND audience = ?2 AND direction = ?3 AND "
@@ -306,7 +377,7 @@ int consent_import(struct db *db, const struct consent_row *row, int64_t now_ms,
     r = db_one_int(db, "SELECT 1 FROM backend WHERE name = ?1 AND url = ?2", place, 2, &one, err);
     if (r <= 0)
         return r;
-    hash_text(text, hash);
+    (void)consent_hash(row->kind, row->direction, hash);
     r = insert_row(db, row, hash, err);
     if (r == 0)
         r = note_change(db, AUDIT_GRANT, row, "imported", now_ms, err);
@@ -331,7 +402,7 @@ int consent_tidy(struct db *db, int64_t now_ms, struct err *err) {
 
 #define COLUMNS                                                                                    \
     "SELECT id, kind, audience, direction, scope, given_ms, expires_ms, given_by, text_version, "  \
-    "ended_ms, ended_by FROM consent "
+    "ended_ms, ended_by, text_hash FROM consent "
 
 static const char standing_sql[] =
     COLUMNS "WHERE ended_ms = 0 AND (?1 IS NULL OR audience = ?1) ORDER BY kind, audience, "
@@ -339,6 +410,14 @@ static const char standing_sql[] =
 static const char history_sql[] =
     COLUMNS "WHERE ended_ms > 0 AND (?1 IS NULL OR audience = ?1) ORDER BY ended_ms DESC, id DESC "
             "LIMIT ?2";
+
+static bool words_are_todays(const struct consent_row *row, struct db_rows *rows, int col) {
+    uint8_t hash[CONSENT_HASH_BYTES];
+    size_t n = 0;
+    const void *kept = db_col_blob(rows, col, &n);
+    return kept && n == sizeof hash && row->kind && consent_hash(row->kind, row->direction, hash) &&
+           memcmp(kept, hash, n) == 0;
+}
 
 int consent_each(struct db *db, bool history, const char *audience, int64_t limit, consent_fn *fn,
                  void *ctx, struct err *err) {
@@ -360,6 +439,7 @@ int consent_each(struct db *db, bool history, const char *audience, int64_t limi
             .text_version = db_col_int(rows, 8),
             .ended_ms = db_col_int(rows, 9),
             .ended_by = db_col_text(rows, 10, NULL)};
+        row.asks_again = !words_are_todays(&row, rows, 11);
         r = fn(ctx, &row, err);
     }
     db_rows_close(rows);

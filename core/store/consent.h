@@ -23,19 +23,43 @@ enum {
 enum consent_direction { CONSENT_OUT, CONSENT_IN, CONSENT_DIRECTIONS };
 const char *consent_direction_name(enum consent_direction d); // "out", "in"
 
-#define CONSENT_BACKEND "backend" // kind: requests to a model backend; its audience is the name
+// Kinds. Of a model backend: its audience is its name, nothing comes in. Of federation: the names
+// of record kinds ("pattern" …) and "task", requests between agents: out, ours to the friend's; in,
+// the friend's to ours.
+#define CONSENT_BACKEND "backend"
+#define CONSENT_TASK    "task"
 
-// The words that belong to a kind, for people; NULL: no such kind. Changed words get a new version.
+// The words that belong to a kind, for people; NULL: no such kind. Whoever gives a grant is shown
+// those of its direction: what goes, and what never does. Changed words get a new version. A grant
+// whose words are not today's (their SHA-256 is kept with it) lets nothing through: who agreed to
+// other words is asked again.
 struct consent_text {
     int version;
-    const char *words;
+    const char *words; // out
+    const char *in;    // NULL: the same
 };
 const struct consent_text *consent_text_of(const char *kind);
+const char *consent_words(const char *kind, enum consent_direction d); // or NULL
+const char *consent_kind_at(size_t i); // of federation, in order; NULL past the end
+bool consent_kind_federated(const char *kind);
+
+// Audiences of federation: "friend:" and the identity's 64 hex digits, "group:NAME", "everyone"
+// (whoever is paired). "task" knows friends only. Each is a thing of its own: a grant for everyone
+// is none for a friend's own records. ERR_INVAL says what was expected.
+#define CONSENT_FRIEND   "friend:"
+#define CONSENT_GROUP    "group:"
+#define CONSENT_EVERYONE "everyone"
+enum { CONSENT_IDENTITY_BYTES = 32, CONSENT_GROUP_BYTES_MAX = 64 };
+int consent_audience_check(const char *kind, const char *audience, struct err *err);
+void consent_friend(const uint8_t identity[CONSENT_IDENTITY_BYTES],
+                    char out[CONSENT_AUDIENCE_BYTES_MAX + 1]);
+// False: not a friend's audience.
+bool consent_friend_key(const char *audience, uint8_t ret[CONSENT_IDENTITY_BYTES]);
 
 struct consent_what {
     const char *kind, *audience;
     enum consent_direction direction;
-    const char *workspace; // absolute path; NULL: any
+    const char *workspace; // absolute path; NULL: any. What arrives as a record belongs to none
 };
 
 // Gives a grant in the place of one that stands for the same. Audited in the same transaction.
@@ -57,6 +81,13 @@ int consent_check(struct store *s, const struct consent_what *what, struct conse
                   struct err *err);
 bool consent_stands(struct store *s, const struct consent_pass *pass, int64_t now_ms); // no I/O
 void consent_changed(struct store *s); // makes every pass void
+// What a check that reads grants itself reads first, and puts into its passes.
+uint64_t consent_generation(struct store *s);
+// Tells, after passes have become void: grants or backends changed, or the store was locked or
+// unlocked. On the thread that changed them, which waits: it only posts. One watcher; NULL ends it,
+// and has waited for a call under way.
+typedef void consent_watch_fn(void *ctx);
+void consent_watch(struct store *s, consent_watch_fn *fn, void *ctx);
 
 struct consent_row { // strings borrowed during the call
     int64_t id, given_ms, expires_ms, ended_ms;
@@ -65,6 +96,7 @@ struct consent_row { // strings borrowed during the call
     const char *workspace; // NULL: any
     const char *given_by, *ended_by;
     int64_t text_version;
+    bool asks_again; // its words are not today's: it lets nothing through
     const char *url; // import only: where the backend was that it was given for
 };
 typedef int consent_fn(void *ctx, const struct consent_row *row, struct err *err);
@@ -73,12 +105,17 @@ typedef int consent_fn(void *ctx, const struct consent_row *row, struct err *err
 int consent_each(struct db *db, bool history, const char *audience, int64_t limit, consent_fn *fn,
                  void *ctx, struct err *err);
 
+// A friend or group is no more: ends all that federation's grants let it. Audited with `why`.
+int consent_forget(struct store *s, const struct origin *origin, const char *audience,
+                   const char *why, int64_t *ret_ended, struct err *err);
+
 // --- inside store_write
 // Ends all grants to this audience; `why`: "changed".
 int consent_end_audience(struct db *db, const char *kind, const char *audience, const char *why,
                          int64_t now_ms, struct err *err);
 // As it was exported, if its backend is known and at the place that it was given for. *ret_added:
-// false when it is not, or when the same, or a later decision about it, is known.
+// false when it is not, when its words are not today's, or when the same, or a later decision about
+// it, is known. Grants of federation are never added: a file is nobody who was shown the words.
 int consent_import(struct db *db, const struct consent_row *row, int64_t now_ms, bool *ret_added,
                    struct err *err);
 // Ends what has expired, drops the oldest history (housekeeping).

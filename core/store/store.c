@@ -4,6 +4,7 @@
 #include "core/base/dirs.h"
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/store/consent.h"
 #include "core/store/memory.h"
 #include "core/store/store_impl.h"
 #include "core/store/store_lock.h"
@@ -38,6 +39,7 @@ static int init_sync(struct store *s, struct err *err) {
     (void)pthread_cond_init(&s->changed, &attr);
     (void)pthread_condattr_destroy(&attr);
     (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_mutex_init(&s->consent_lock, NULL);
     store_sides_init(s);
     return 0;
 }
@@ -47,6 +49,7 @@ static void store_free(struct store *s) {
     store_lock_release(s->lock_fd, !s->unclean);
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
+    (void)pthread_mutex_destroy(&s->consent_lock);
     store_sides_done(s);
     mem_free(s->dir);
     mem_free(s->db_path);
@@ -294,6 +297,7 @@ int store_unlock(struct store *s, const char *secret, size_t n, struct err *err)
         return r;
     r = unlock_inside(s, secret, n, err);
     store_upkeep_end(s);
+    consent_changed(s); // who keeps grants in memory may read them again
     return r;
 }
 
@@ -332,6 +336,7 @@ int store_lock(struct store *s, struct err *err) {
         return r;
     r = lock_inside(s, err);
     store_upkeep_end(s);
+    consent_changed(s);
     return r;
 }
 

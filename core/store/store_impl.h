@@ -62,6 +62,9 @@ struct store {
     struct keyring *keys;
     int lock_fd;
     _Atomic uint64_t consent_generation; // raised after every change of grants or backends
+    pthread_mutex_t consent_lock;        // guards who is told of such a change, while it is told
+    void (*consent_watch)(void *ctx);
+    void *consent_watch_ctx;
 
     pthread_mutex_t lock; // guards what follows
     pthread_cond_t changed;
