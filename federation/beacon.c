@@ -241,7 +241,7 @@ static void recognised(struct beacon *b, const struct beacon_datagram *d,
         answer(b, h, from, hit->group, now);
     if (port == 0)
         return;
-    struct hint hint = {.source = HINT_BEACON, .about = hit->about, .at = *from};
+    struct net_hint hint = {.source = HINT_BEACON, .about = hit->about, .at = *from};
     memcpy(hint.device, hit->device, sizeof hint.device);
     hint.at.port = port;
     if (!worth_telling(h, &hint.at, now)) {

@@ -34,7 +34,7 @@ struct beacon_config {
     struct net *net;
     struct tag_table *tags; // borrowed; the beacon turns it
     uint16_t port;          // where sessions are accepted; 0: nowhere (friends still answer)
-    hint_fn *hint;          // never within a call of this header; may call any but beacon_stop
+    net_hint_fn *hint;      // never within a call of this header; may call any but beacon_stop
     void *ctx;
 };
 struct beacon;

@@ -14,13 +14,13 @@ enum hint_about {
     HINT_CODE_SOUGHT // somebody there has typed the code that is shown here; `device` is zeros
 };
 
-struct hint {
+struct net_hint {
     enum hint_source source;
     enum hint_about about;
     uint8_t device[HINT_DEVICE_BYTES];
     struct net_addr at;
 };
 // Borrowed for the call. On the thread of the discovery that found it.
-typedef void hint_fn(void *ctx, const struct hint *h);
+typedef void net_hint_fn(void *ctx, const struct net_hint *h);
 
 const char *hint_source_name(enum hint_source s); // "beacon", "mdns", "address"
