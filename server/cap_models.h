@@ -33,18 +33,31 @@ extern const struct field backends_test_fields[], backends_find_fields[];
 capability_fn models_backends_test, models_backends_find;
 
 // cap_models_consent.c
+enum consent_way { CONSENT_WAY_OUT, CONSENT_WAY_IN, CONSENT_WAY_BOTH };
 struct consent_input {
-    struct text backend, workspace;
+    struct text backend, workspace; // of a backend: its name alone
+    struct text kind, audience;     // of federation; kind "all" (revoking): whatever there is
+    int direction;                  // enum consent_way; of federation
     bool any;
-    int64_t expires_days;
+    int64_t expires_days, lasts_s;
 };
 struct consent_list_input {
-    struct text backend;
+    struct text backend, audience; // one of them, or all
     int64_t limit;
 };
 extern const struct field consent_fields[], consent_list_fields[];
 capability_fn models_consent_list, models_consent_history, models_consent_grant,
     models_consent_revoke;
+
+// cap_grants.c: federation's, by models_consent_grant and _revoke
+int grants_grant(struct call *call, const struct consent_input *in, struct answer *answer,
+                 struct err *err);
+int grants_revoke(struct call *call, const struct consent_input *in, struct answer *answer,
+                  struct err *err);
+// What people call an audience of federation, for lists: "everyone", "group team", a friend's name
+// or the beginning of its key.
+enum { GRANTS_WHO_BYTES_MAX = 192 };
+void grants_who(const char *audience, char out[GRANTS_WHO_BYTES_MAX]);
 
 // cap_models_log.c
 struct audit_list_input {

@@ -9,10 +9,11 @@
 enum { LIST_DEFAULT = 200, EXPIRES_DAYS_MAX = 36500 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
+static const char *const way_names[] = {"out", "in", "both", NULL};
+
 const struct field consent_fields[] = {
     {.name = "backend",
      .type = FIELD_STRING,
-     .flags = FIELD_REQUIRED,
      .offset = offsetof(struct consent_input, backend),
      .min = 1,
      .max = BACKEND_NAME_BYTES_MAX},
@@ -27,6 +28,25 @@ const struct field consent_fields[] = {
      .offset = offsetof(struct consent_input, expires_days),
      .min = 1,
      .max = EXPIRES_DAYS_MAX},
+    {.name = "kind",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct consent_input, kind),
+     .min = 1,
+     .max = CONSENT_WORD_BYTES_MAX},
+    {.name = "audience",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct consent_input, audience),
+     .min = 1,
+     .max = CONSENT_AUDIENCE_BYTES_MAX},
+    {.name = "direction",
+     .type = FIELD_ENUM,
+     .offset = offsetof(struct consent_input, direction),
+     .values = way_names},
+    {.name = "lasts_s",
+     .type = FIELD_INT,
+     .offset = offsetof(struct consent_input, lasts_s),
+     .min = 1,
+     .max = EXPIRES_DAYS_MAX * 86400LL},
     {0},
 };
 const struct field consent_list_fields[] = {
@@ -35,6 +55,11 @@ const struct field consent_list_fields[] = {
      .offset = offsetof(struct consent_list_input, backend),
      .min = 1,
      .max = BACKEND_NAME_BYTES_MAX},
+    {.name = "audience",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct consent_list_input, audience),
+     .min = 1,
+     .max = CONSENT_AUDIENCE_BYTES_MAX},
     {.name = "limit",
      .type = FIELD_INT,
      .offset = offsetof(struct consent_list_input, limit),
@@ -60,15 +85,23 @@ static int note_row(void *ctx, const struct consent_row *row, struct err *err) {
                             row->given_by, "text_version", (json_int_t)row->text_version,
                             "ended_ms", row->ended_ms ? json_integer(row->ended_ms) : json_null(),
                             "ended_by", models_text(row->ended_by));
+    if (one && row->asks_again && !row->ended_ms)
+        (void)json_object_set_new(one, "asks_again", json_true());
+    if (one && consent_kind_federated(row->kind)) {
+        char who[GRANTS_WHO_BYTES_MAX];
+        grants_who(row->audience, who);
+        (void)json_object_set_new(one, "who", json_string(who));
+    }
     return json_array_append_new(l->list, one) < 0 ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
 static int list_grants(struct call *call, const struct consent_list_input *in, bool history,
                        struct answer *answer, struct err *err) {
-    char audience[BACKEND_NAME_BYTES_MAX + 1];
+    char audience[CONSENT_AUDIENCE_BYTES_MAX + 1];
     struct store *s;
     struct db *db;
-    int r = models_copy("backend", in->backend, audience, sizeof audience, err);
+    struct text asked = in->audience.data ? in->audience : in->backend;
+    int r = models_copy("audience", asked, audience, sizeof audience, err);
     if (r == 0)
         r = models_reader(call, &s, &db, err);
     if (r < 0)
@@ -103,6 +136,8 @@ struct asked {
 };
 
 static int read_asked(const struct consent_input *in, struct asked *ret, struct err *err) {
+    if (!in->backend.data)
+        return err_set(err, ERR_INVAL, "expected the name of a backend, or kind and audience");
     int r = models_copy("backend", in->backend, ret->backend, sizeof ret->backend, err);
     if (r == 0)
         r = models_copy("workspace", in->workspace, ret->workspace, sizeof ret->workspace, err);
@@ -136,6 +171,8 @@ int models_consent_grant(struct call *call, const void *input, struct answer *an
     struct asked a;
     struct store *s;
     struct db *db;
+    if (in->kind.data)
+        return grants_grant(call, in, answer, err);
     int r = read_asked(in, &a, err);
     if (r == 0 && !in->any && !a.what.workspace)
         r = err_set(err, ERR_INVAL,
@@ -172,6 +209,8 @@ int models_consent_revoke(struct call *call, const void *input, struct answer *a
     struct asked a;
     int64_t ended = 0;
     bool still = false;
+    if (in->kind.data)
+        return grants_revoke(call, in, answer, err);
     int r = read_asked(in, &a, err);
     if (r < 0)
         return r;

@@ -122,12 +122,18 @@ static const struct cli_option find_options[] = {
 };
 static const struct cli_option grant_options[] = {
     {"any", 0, NULL, "For every workspace, and for requests without one."},
-    {"expires", 0, "DAYS", "Until then; else until it is revoked."},
+    {"out", 0, NULL, "What may go to them (when none of the three is given)."},
+    {"in", 0, NULL, "What may come from them."},
+    {"both", 0, NULL, "Both."},
+    {"for", 0, "SPAN", "Ends by itself: 30d, 12h, 2w … Else until it is revoked."},
+    {"expires", 0, "DAYS", "The same in days."},
     {"yes", 'y', NULL, "Agree without being asked."},
     {0},
 };
 static const struct cli_option revoke_options[] = {
     {"any", 0, NULL, "The grant for every workspace alone."},
+    {"out", 0, NULL, "Only what may go to them."},
+    {"in", 0, NULL, "Only what may come from them."},
     {0},
 };
 static const struct cli_option audit_list_options[] = {
@@ -355,27 +361,36 @@ const struct cli_command cli_commands[] = {
      .help = "Leave a backend alone; its key and grants stay."},
     {.name = "consent",
      .run = cli_run_consent,
-     .help = "List what may go where.",
-     .details = "Nothing goes anywhere without a grant. A change acts on the next request."},
+     .help = "List what may go where, and what may come in.",
+     .details = "Nothing goes anywhere without a grant, and nothing comes in. A change acts on the "
+                "next request."},
     {.name = "consent grant",
      .run = cli_run_consent_grant,
-     .operands = "BACKEND",
+     .operands = "BACKEND | KIND AUDIENCE",
      .operands_min = 1,
-     .operands_max = 1,
-     .help = "Let this workspace go to a backend, after asking.",
+     .operands_max = 2,
+     .help = "Let this workspace go to a backend, or a kind of record to people, after asking.",
+     .details =
+         "KIND is pattern, template, resource, metric, decision, milestone or task (requests "
+         "between agents). AUDIENCE is friend: and the 64 digits of an identity, group:NAME "
+         "or everyone; for every workspace unless --workspace names one. You are shown what "
+         "goes and what never does; when these words change you are asked again.",
      .options = grant_options,
      .examples = "  paired consent grant anthropic --expires 30\n"
-                 "  paired consent grant ollama --any\n"},
+                 "  paired consent grant ollama --any\n"
+                 "  paired consent grant pattern group:team --both --for 30d\n"},
     {.name = "consent revoke",
      .run = cli_run_consent_revoke,
-     .operands = "BACKEND",
+     .operands = "BACKEND | KIND AUDIENCE",
      .operands_min = 1,
-     .operands_max = 1,
+     .operands_max = 2,
      .help = "End its grants: all, or those of --workspace or --any.",
+     .details = "Of KIND AUDIENCE both directions, unless one is named; KIND all ends whatever is "
+                "granted to AUDIENCE.",
      .options = revoke_options},
     {.name = "consent history",
      .run = cli_run_consent_history,
-     .operands = "[BACKEND]",
+     .operands = "[BACKEND | AUDIENCE]",
      .operands_max = 1,
      .help = "List grants that ended, newest first."},
     {.name = "audit", .help = "What left this machine: when, where to, how much; never what."},

@@ -16,7 +16,12 @@ static void put_entry(const json_t *e) {
     char when[32];
     const char *workspace = cli_models_word(e, "workspace");
     cli_models_when(cli_models_number(e, "time_ms"), true, when);
+    const char *kind = cli_models_word(e, "kind");
     cli_out("%6lld  %s  %-6s ", cli_models_number(e, "seq"), when, cli_models_word(e, "event"));
+    if (strcmp(kind, "backend") != 0) { // of federation
+        cli_out_text(kind, strlen(kind));
+        cli_out(" ");
+    }
     cli_out_text(cli_models_word(e, "audience"), strlen(cli_models_word(e, "audience")));
     cli_out("  ");
     cli_out_text(cli_models_word(e, "purpose"), strlen(cli_models_word(e, "purpose")));

@@ -42,8 +42,10 @@ struct answer {
     struct buf json;     // … or the same as text, when call->as_text
     struct buf rendered; // what dispatch_request.render made of it
     struct buf text;     // the same facts for people and models
-    json_t *ask; // not NULL: run again with `confirmed` after the user agrees: {"message": "..."};
-                 // owned
+    json_t *ask; // not NULL: run again with `confirmed` after the user agrees: {"message": "..."},
+                 // and maybe "about": what is to know about agreeing (else: it cannot be undone),
+                 // "instead": what to run in a terminal where nobody can be asked, when a client's
+                 // word is not enough; owned
     json_t *changed;   // array of resource URIs that changed; owned, may be NULL
     bool list_changed; // resources were added or removed
 };

@@ -108,10 +108,12 @@ static const char confirm_key[] = "confirm";
 
 static json_t *confirm_params(const json_t *ask) {
     const char *message = json_string_value(json_object_get(ask, "message"));
+    const char *about = json_string_value(json_object_get(ask, "about"));
     return json_pack("{s:s, s:s, s:{s:s, s:{s:{s:s, s:s, s:s}}, s:[s]}}", "mode", "form", "message",
                      message ? message : "Go on?", "requestedSchema", "type", "object",
                      "properties", confirm_key, "type", "boolean", "title", "Yes, do it",
-                     "description", "This cannot be undone", "required", confirm_key);
+                     "description", about ? about : "This cannot be undone", "required",
+                     confirm_key);
 }
 
 static bool agreed(const json_t *response) {
@@ -142,17 +144,25 @@ static json_t *confirm_requests(const json_t *ask) {
                      confirm_params(ask));
 }
 
+static void cannot_ask(struct mcp_call *c, const json_t *ask) {
+    const char *message = json_string_value(json_object_get(ask, "message"));
+    const char *instead = json_string_value(json_object_get(ask, "instead"));
+    AUTO_BUF text = BUF_INIT(32 * 1024);
+    (void)buf_printf(&text, "%s: not done yet. %s\nThis client cannot ask the user. ", c->name,
+                     message ? message : "");
+    if (instead) // what no model may agree to for them
+        (void)buf_printf(&text, "They have to agree in a terminal: %s", instead);
+    else
+        (void)buf_printf(&text,
+                         "Ask them yourself; when they agree, call %s again with the same "
+                         "arguments and \"confirm\": true.",
+                         c->name);
+    mcp_call_result(c, text.failed ? NULL : mcp_text_result(text.data, true));
+}
+
 static void ask_user(struct mcp_call *c, const json_t *ask) {
     if (!(c->view.can & MCP_CAN_ELICIT)) {
-        const char *message = json_string_value(json_object_get(ask, "message"));
-        AUTO_BUF text = BUF_INIT(16 * 1024);
-        (void)buf_printf(
-            &text,
-            "%s: not done yet. %s\nThis client cannot ask the user. Ask them yourself; "
-            "when they agree, call %s again with the same arguments and \"confirm\": "
-            "true.",
-            c->name, message ? message : "", c->name);
-        mcp_call_result(c, text.failed ? NULL : mcp_text_result(text.data, true));
+        cannot_ask(c, ask);
     } else if (c->task) {
         c->input = confirm_input;
         mcp_task_wait(c->task, confirm_requests(ask));
