@@ -61,7 +61,7 @@ enum node_source { // of a hint, by what it is worth
 };
 
 struct node;
-struct node_session; // from a service's `up` to its `down`; a stranger's, until its request ends
+struct node_session; // from a service's `up` to its `down`; a stranger's, until its `gone`
 
 typedef void node_request_fn(void *ctx, struct node_session *s, struct rpc_request *req,
                              json_t *params); // as rpc_request_fn
@@ -79,6 +79,8 @@ struct node_service {
     int (*blob)(void *ctx, struct node_session *s, uint32_t stream, const uint8_t *bytes, size_t n);
     void (*drained)(void *ctx, struct node_session *s);
     void *ctx;
+    // A session ended that `up` has not told of: a stranger's, above all.
+    void (*gone)(void *ctx, struct node_session *s, const struct err *why);
 };
 struct node_config {
     struct env *env;
@@ -109,8 +111,9 @@ void node_hint(struct node *n, const uint8_t *key, const struct net_addr *a,
                enum node_source source);
 void node_network_changed(struct node *n); // asks every session for a sign of life, dials the rest
 void node_open_door(struct node *n, bool open); // strangers may pair; off at first
-// Pairing: a session with whoever is there. fn runs once: with the session when it stands, or NULL
-// and why it does not. A friend's is then settled as any other.
+// Pairing: a stranger's session with whoever is there, also with a device that is paired already;
+// that one takes it for a stranger's, too, with the first request that strangers may make (while
+// its door is open). fn runs once: with the session when it stands, or NULL and why it does not.
 typedef void node_visit_fn(void *ctx, struct node_session *s, const struct err *why);
 int node_visit(struct node *n, const struct net_addr *a, node_visit_fn *fn, void *ctx,
                struct err *err);
@@ -120,6 +123,8 @@ struct node *node_session_node(const struct node_session *s);
 const uint8_t *node_session_key(const struct node_session *s);
 struct link *node_session_link(const struct node_session *s); // link_call, link_blob, link_binding
 bool node_session_friend(const struct node_session *s);
+// Where it was dialled, or came from: then port is 0 until it has said where it listens.
+void node_session_addr(const struct node_session *s, struct net_addr *ret);
 void node_session_keep(struct node_session *s, uint64_t ms); // a stranger's, that much longer
 void node_session_close(struct node_session *s, const char *why);
 void node_session_set_data(struct node_session *s, const struct node_service *of, void *data);

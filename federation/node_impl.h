@@ -139,6 +139,9 @@ struct node_session *session_new(struct node *n, struct peer *p, enum session_st
 void session_end(struct node_session *s, const struct err *why, const char *goodbye);
 void session_due(struct node_session *s);
 void session_adopt(struct node_session *s, struct peer *p); // a stranger's becomes a friend's
+// A link of a friend that has said nothing yet, and comes for pairing: a stranger's from now on.
+// False: there are too many strangers, and it has ended; hold it.
+bool session_estrange(struct node_session *s);
 void session_hello(void *ctx, struct rpc_request *req, json_t *params);
 void session_offer(void *ctx, struct rpc_request *req, json_t *params);
 int session_dial(struct node *n, struct peer *p, const struct net_addr *a, enum node_source source,
@@ -150,6 +153,7 @@ void session_release(struct node_session *s);
 int serve_init(struct node *n, struct err *err);
 void serve_up(struct node_session *s);
 void serve_down(struct node_session *s, const struct err *why);
+void serve_gone(struct node_session *s, const struct err *why);
 int serve_blob(void *ctx, struct link *l, uint32_t stream, const uint8_t *bytes, size_t bytes_n);
 void serve_drained(void *ctx, struct link *l);
 bool stranger_begin(struct node_session *s); // false: there are too many, and it has ended

@@ -20,8 +20,17 @@ static void dispatch(void *ctx, struct rpc_request *req, json_t *params) {
     struct node *n = s->node;
     int i = find_method(n, rpc_request_method(req));
     assert(i >= 0); // rpc found it in the same table
-    bool friend = s->state == SESSION_IN_USE;
-    if (!friend && !(s->state == SESSION_STRANGER && n->method_of[i]->strangers && n->door)) {
+    bool friend = s->state == SESSION_IN_USE, pairing = n->method_of[i]->strangers && n->door;
+    if (pairing && s->state == SESSION_OPEN && !s->outgoing && !s->offered) {
+        session_hold(s);
+        bool begun = session_estrange(s);
+        session_release(s);
+        if (!begun) {
+            rpc_drop(req);
+            return;
+        }
+    }
+    if (!friend && !(s->state == SESSION_STRANGER && pairing)) {
         rpc_fail(req, NODE_ERROR_NOT_PAIRED, "This device is not paired with yours", NULL);
         return;
     }
@@ -75,6 +84,13 @@ void serve_down(struct node_session *s, const struct err *why) {
     for (size_t i = s->ups; i > 0; i--)
         if (n->services[i - 1].down)
             n->services[i - 1].down(n->services[i - 1].ctx, s, why);
+}
+
+void serve_gone(struct node_session *s, const struct err *why) {
+    struct node *n = s->node;
+    for (size_t i = 0; i < n->config.services_n; i++)
+        if (n->services[i].gone)
+            n->services[i].gone(n->services[i].ctx, s, why);
 }
 
 int serve_blob(void *ctx, struct link *l, uint32_t stream, const uint8_t *bytes, size_t bytes_n) {
@@ -207,6 +223,10 @@ struct link *node_session_link(const struct node_session *s) {
 
 bool node_session_friend(const struct node_session *s) {
     return s->state == SESSION_IN_USE;
+}
+
+void node_session_addr(const struct node_session *s, struct net_addr *ret) {
+    *ret = s->addr;
 }
 
 void node_session_close(struct node_session *s, const char *why) {

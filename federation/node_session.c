@@ -135,6 +135,8 @@ void session_end(struct node_session *s, const struct err *why, const char *good
     // From here on the peer may be gone: whoever is told may remove it.
     if (told)
         serve_down(s, why);
+    else
+        serve_gone(s, why);
     if (s->visit)
         s->visit(s->visit_ctx, NULL, why);
     link_close(s->link, goodbye); // accepts NULL; answers calls under way
@@ -318,6 +320,17 @@ void session_adopt(struct node_session *s, struct peer *p) {
     friend_stands(s);
 }
 
+bool session_estrange(struct node_session *s) {
+    struct node *n = s->node;
+    struct peer *p = s->peer;
+    list_out(s);
+    s->peer = NULL;
+    list_in(s, &n->loose);
+    set_state(s, SESSION_STRANGER);
+    move_on(n, p); // as if it had ended
+    return stranger_begin(s);
+}
+
 // --- what the other side says -------------------------------------------------------------------
 
 static void refuse(struct rpc_request *req, int code, const char *text) {
@@ -410,7 +423,6 @@ void session_offer(void *ctx, struct rpc_request *req, json_t *params) {
 static void on_up(void *ctx, struct link *l) {
     struct node_session *s = ctx;
     struct node *n = s->node;
-    struct err e = {0};
     if (memcmp(link_peer(l), n->config.key, CHANNEL_KEY_BYTES) == 0) {
         end_with(s, ERR_INVAL, "this is the address of this device itself", "self");
         return;
@@ -420,14 +432,9 @@ static void on_up(void *ctx, struct link *l) {
     void *visit_ctx = s->visit_ctx;
     if (s->peer) {
         friend_stands(s);
-    } else if (p) {
-        s->visit = NULL;
+    } else if (p && !s->outgoing) {
         session_adopt(s, p);
-        // Pairing with somebody who is paired already: the session that there is, or will be.
-        (void)err_set(&e, ERR_EXISTS, "this device is paired already");
-        if (visit)
-            visit(visit_ctx, NULL, &e);
-    } else {
+    } else { // nobody's yet, or a visit: pairing with somebody who is paired already renews it
         set_state(s, SESSION_STRANGER);
         if (!stranger_begin(s))
             return;

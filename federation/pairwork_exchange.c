@@ -1,0 +1,483 @@
+// The messages of a pairing on a link, and the last step: that both keep it.
+#include "core/base/mem.h"
+#include "core/crypto/secret.h"
+#include "federation/pairwork_impl.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+enum {
+    NOT_KEPT = -32020, // JSON-RPC: the host could not store it
+    SAY_BYTES_MAX =
+        sodium_base64_ENCODED_LEN(PAIR_MESSAGE_BYTES_MAX, sodium_base64_VARIANT_ORIGINAL)
+};
+// A message fits a stranger's frame with what stands around it.
+_Static_assert(SAY_BYTES_MAX + 256 < LINK_STRANGER_BYTES_MAX, "a frame of a stranger");
+
+// -------------------------------------------------------------------------------------------- life
+
+static struct exchange *find(const struct pairwork *w, const struct node_session *s) {
+    for (size_t i = 0; i < PAIRING_SESSIONS_MAX; i++)
+        if (w->exchanges[i] && w->exchanges[i]->session == s)
+            return w->exchanges[i];
+    return NULL;
+}
+
+static struct exchange *exchange_new(struct pairwork *w, struct node_session *s, bool host) {
+    size_t slot = 0;
+    while (slot < PAIRING_SESSIONS_MAX && w->exchanges[slot])
+        slot++;
+    struct exchange *e = slot < PAIRING_SESSIONS_MAX ? mem_zalloc(sizeof *e) : NULL;
+    if (!e)
+        return NULL;
+    e->w = w;
+    e->session = s;
+    e->host = host;
+    w->exchanges[slot] = e;
+    pairwork_door(w);
+    return e;
+}
+
+static void hold(struct exchange *e) {
+    e->holds++;
+}
+
+static void release(struct exchange *e) {
+    assert(e->holds > 0);
+    if (--e->holds == 0 && e->ended)
+        mem_free(e);
+}
+
+void exchange_end(struct exchange *e) {
+    struct pairwork *w = e->w;
+    if (e->ended)
+        return;
+    hold(e);
+    e->ended = true;
+    e->inside++;
+    pairing_close(e->pairing); // tells the other side, unless it is over
+    e->inside--;
+    e->pairing = NULL;
+    secret_free(e->result);
+    e->result = NULL;
+    for (size_t i = 0; i < PAIRING_SESSIONS_MAX; i++)
+        if (w->exchanges[i] == e)
+            w->exchanges[i] = NULL;
+    if (w->current == e)
+        w->current = NULL;
+    struct node_session *s = e->session;
+    e->session = NULL;
+    if (s)
+        node_session_close(s, "pairing");
+    pairwork_door(w);
+    release(e);
+}
+
+void exchange_fail(struct exchange *e, const struct err *why) {
+    struct pairwork *w = e->w;
+    struct err copy = *why;
+    bool current = e == w->current;
+    // Whoever answered there is not the host, and has learnt nothing that costs the code.
+    bool again = current && !e->host && w->state.phase == PAIRWORK_EXCHANGING && !e->proof_sent &&
+                 (copy.code == ERR_NOT_FOUND || copy.code == ERR_BUSY || copy.code == ERR_CLOSED ||
+                  copy.code == ERR_TIMEOUT);
+    char where[NET_ADDR_TEXT_MAX];
+    net_addr_format(&e->address, where);
+    exchange_end(e);
+    if (again) {
+        (void)err_context(&copy, copy.code, "%s", where);
+        w->last = copy;
+        pairwork_phase(w, PAIRWORK_SEEKING, PAIRWORK_SEEK_MS);
+        pairwork_seek(w);
+    } else if (current) {
+        pairwork_failed(w, &copy);
+    }
+}
+
+// The link went before the pairing was over.
+static void lost(struct exchange *e) {
+    struct pairwork *w = e->w;
+    struct err why = {0};
+    const char *name = w->state.name;
+    if (e == w->current && w->state.phase == PAIRWORK_KEEPING && !e->host) {
+        struct peers_entry entry = e->entry;
+        exchange_end(e);
+        (void)node_peer_add(w->node, &entry, NULL); // dials it; else the next start does
+        pairwork_unconfirmed(w);
+        return;
+    }
+    switch (e == w->current ? w->state.phase : PAIRWORK_IDLE) {
+    case PAIRWORK_KEEPING:
+        (void)err_set(&why, ERR_CLOSED,
+                      "%s was gone before it had stored the pairing; nothing was kept here", name);
+        break;
+    case PAIRWORK_ASKING:
+    case PAIRWORK_ANSWERED:
+        (void)err_set(&why, ERR_CLOSED, "%s was gone before both had agreed; nothing was kept",
+                      name);
+        break;
+    default:
+        (void)err_set(&why, ERR_CLOSED, "the other side has hung up");
+        break;
+    }
+    exchange_fail(e, &why);
+}
+
+void exchange_gone(void *ctx, struct node_session *s, const struct err *why) {
+    struct exchange *e = find(ctx, s);
+    (void)why;
+    if (!e)
+        return;
+    e->session = NULL;
+    e->lost = true;
+    if (e->inside == 0)
+        lost(e);
+}
+
+// Before and after a call of pairing, whose events may end the exchange.
+static void enter(struct exchange *e) {
+    hold(e);
+    e->inside++;
+}
+
+static void leave(struct exchange *e) {
+    e->inside--;
+    if (e->lost && !e->ended && e->inside == 0)
+        lost(e);
+    release(e);
+}
+
+// ---------------------------------------------------------------------------------------- messages
+
+static void on_said(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
+    struct exchange *e = ctx;
+    struct err why = {0};
+    (void)result;
+    if (!e->ended && error) {
+        json_int_t code = json_integer_value(json_object_get(error, "code"));
+        if (code == NODE_ERROR_BUSY)
+            (void)err_set(&why, ERR_BUSY, "the other side is busy; try again");
+        else if (code == NODE_ERROR_NOT_PAIRED && !e->host && !e->proof_sent)
+            (void)err_set(&why, ERR_NOT_FOUND, "no pairing code is open there");
+        else
+            (void)err_set(&why, ERR_CLOSED, "the other side has ended pairing");
+        exchange_fail(e, &why);
+    } else if (!e->ended && err && err->code == ERR_TIMEOUT) {
+        (void)err_set(&why, ERR_TIMEOUT, "the other side does not answer");
+        exchange_fail(e, &why);
+    } // ERR_CLOSED: the session's end follows
+    release(e);
+}
+
+static int say(struct exchange *e, const uint8_t *bytes, size_t n) {
+    struct link *l = e->session ? node_session_link(e->session) : NULL;
+    AUTO_FREE char *text = mem_alloc(SAY_BYTES_MAX);
+    json_t *params = NULL;
+    if (text && l && n <= PAIR_MESSAGE_BYTES_MAX) {
+        sodium_bin2base64(text, SAY_BYTES_MAX, bytes, n, sodium_base64_VARIANT_ORIGINAL);
+        params = json_pack("{s:s}", "m", text);
+    }
+    if (!params)
+        return ERR_NOMEM;
+    hold(e);
+    e->inside++;
+    int64_t call = link_call(l, "pair.say", params, PAIRWORK_CALL_MS, on_said, e, NULL);
+    e->inside--;
+    if (call < 0)
+        release(e);
+    return call < 0 ? (int)call : 0;
+}
+
+static void on_send(void *ctx, const uint8_t *bytes, size_t n) {
+    struct exchange *e = ctx;
+    if (!e->host && n > 1 && bytes[1] == PAIR_PROOF) {
+        e->proof_sent = true;
+        pairwork_tried(e->w);
+    }
+    if (say(e, bytes, n) < 0)
+        e->lost = true; // seen to when the call of pairing is over
+}
+
+// A message of a request; NULL and the request is answered.
+static uint8_t *heard(struct rpc_request *req, json_t *params, size_t *ret_n) {
+    const json_t *m = json_object_get(params, "m");
+    const char *text = json_string_value(m);
+    size_t n = json_string_length(m);
+    AUTO_FREE uint8_t *bytes = mem_alloc(PAIR_MESSAGE_BYTES_MAX);
+    if (!bytes) {
+        rpc_fail(req, NODE_ERROR_BUSY, "Out of memory; try again", NULL);
+        return NULL;
+    }
+    if (!text || sodium_base642bin(bytes, PAIR_MESSAGE_BYTES_MAX, text, n, NULL, ret_n, NULL,
+                                   sodium_base64_VARIANT_ORIGINAL) != 0) {
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "Invalid params: m is a message in base64", NULL);
+        return NULL;
+    }
+    return TAKE(bytes);
+}
+
+static void link_of(const struct exchange *e, struct pairing_link *ret) {
+    memcpy(ret->own_device, e->w->config.key, sizeof ret->own_device);
+    memcpy(ret->peer_device, node_session_key(e->session), sizeof ret->peer_device);
+    memcpy(ret->binding, link_binding(node_session_link(e->session)), sizeof ret->binding);
+}
+
+// A stranger's first message. NULL and the request is answered.
+static struct exchange *accept(struct pairwork *w, struct node_session *s,
+                               struct rpc_request *req) {
+    struct pairing_link link;
+    if (node_session_friend(s)) {
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "Invalid params: pairing has a link of its own",
+                 NULL);
+        return NULL;
+    }
+    struct exchange *e = exchange_new(w, s, true);
+    if (!e) {
+        rpc_fail(req, NODE_ERROR_BUSY, "Too many try to pair at once", NULL);
+        return NULL;
+    }
+    node_session_addr(s, &e->address);
+    link_of(e, &link);
+    if (pairing_accept(w->pairing, &link, e, &e->pairing, NULL) < 0) {
+        rpc_fail(req, NODE_ERROR_BUSY, "Too many try to pair at once", NULL);
+        exchange_end(e);
+        return NULL;
+    }
+    return e;
+}
+
+static void feed(struct exchange *e, const uint8_t *bytes, size_t n) {
+    struct exchange *before = e->w->feeding;
+    struct pairwork *w = e->w;
+    w->feeding = e;
+    enter(e);
+    (void)pairing_feed(e->pairing, bytes, n, NULL); // `over` has been told
+    w->feeding = before;
+    leave(e);
+}
+
+static void serve_say(void *ctx, struct node_session *s, struct rpc_request *req, json_t *params) {
+    struct pairwork *w = ctx;
+    size_t n;
+    AUTO_FREE uint8_t *bytes = heard(req, params, &n);
+    if (!bytes)
+        return;
+    struct exchange *e = find(w, s);
+    if (!e)
+        e = accept(w, s, req);
+    if (!e)
+        return;
+    hold(e);
+    rpc_reply(req, json_object());
+    if (!e->ended)
+        feed(e, bytes, n);
+    release(e);
+}
+
+// --------------------------------------------------------------------------------- keeping a
+// pairing
+
+static int keep(struct exchange *e, struct err *err) {
+    struct pairwork *w = e->w;
+    struct peers_entry *entry = &e->entry;
+    *entry = (struct peers_entry){0};
+    memcpy(entry->key, w->state.device, sizeof entry->key);
+    if (e->address.port != 0)
+        entry->addrs[entry->addrs_n++] = e->address;
+    int r = w->config.owner->paired(w->config.ctx, e->result, &e->address, entry, err);
+    return r < 0 ? err_context(err, r, "the pairing could not be stored here") : 0;
+}
+
+// Stored on both sides: the link becomes the session of two friends.
+static void finish(struct exchange *e) {
+    struct pairwork *w = e->w;
+    struct peers_entry entry = e->entry;
+    struct node_session *s = e->session;
+    struct err err = {0};
+    e->session = NULL;
+    exchange_end(e);
+    w->state.code = 0;
+    w->state.text[0] = '\0';
+    pairwork_phase(w, PAIRWORK_PAIRED, 0);
+    if (node_peer_add(w->node, &entry, &err) == 0)
+        return;
+    (void)err_context(&err, err.code, "paired, but not connected before the next start");
+    memcpy(w->state.text, err.message, sizeof w->state.text);
+    if (s)
+        node_session_close(s, "pairing");
+}
+
+static void on_kept(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
+    struct exchange *e = ctx;
+    struct pairwork *w = e->w;
+    struct err why = {0};
+    if (!e->ended && result) {
+        finish(e);
+    } else if (!e->ended && error) { // it has not, for certain
+        (void)err_set(&why, ERR_CLOSED, "%s could not store the pairing%s", w->state.name,
+                      w->state.known ? "" : "; it was taken back here");
+        if (!w->state.known)
+            w->config.owner->unpaired(w->config.ctx, w->state.device);
+        exchange_fail(e, &why);
+    } else if (!e->ended && err && err->code == ERR_TIMEOUT) {
+        lost(e);
+    }
+    release(e);
+}
+
+static void guest_keep(struct exchange *e) {
+    struct err why = {0};
+    if (keep(e, &why) < 0) {
+        exchange_fail(e, &why); // the host is told by the link's end, and keeps nothing
+        return;
+    }
+    struct link *l = e->session ? node_session_link(e->session) : NULL;
+    json_t *params = json_pack("{s:i}", "port", (int)node_port(e->w->node));
+    hold(e);
+    if (!params || !l ||
+        link_call(l, "pair.kept", params, PAIRWORK_CALL_MS, on_kept, e, NULL) < 0) {
+        e->lost = true; // leave() sees to it
+        release(e);
+    }
+}
+
+static void serve_kept(void *ctx, struct node_session *s, struct rpc_request *req, json_t *params) {
+    struct pairwork *w = ctx;
+    struct exchange *e = find(w, s);
+    const json_t *port = json_object_get(params, "port");
+    json_int_t number = json_integer_value(port);
+    struct err why = {0};
+    if (!e || e != w->current || !e->host || w->state.phase != PAIRWORK_KEEPING ||
+        !json_is_integer(port) || number < 0 || number > UINT16_MAX) {
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "Invalid params: there is nothing to keep", NULL);
+        return;
+    }
+    e->address.port = (uint16_t)number;
+    hold(e);
+    if (keep(e, &why) < 0) {
+        rpc_fail(req, NOT_KEPT, "The pairing could not be stored", NULL);
+        exchange_fail(e, &why);
+    } else {
+        e->inside++; // kept is kept, also when the link breaks under the answer
+        rpc_reply(req, json_object());
+        e->inside--;
+        finish(e);
+    }
+    release(e);
+}
+
+const struct node_method pairwork_methods[] = {
+    {"pair.say", serve_say, true}, {"pair.kept", serve_kept, true}, {0}};
+
+// ------------------------------------------------------------------------------- events of a
+// pairing
+
+static void on_ask(void *ctx, struct pairing_session *s, const struct pairing_peer *peer) {
+    struct exchange *e = ctx;
+    struct pairwork *w = e->w;
+    struct node_diagnosis known;
+    (void)s;
+    if (e != w->current || !e->session) {
+        e->lost = true;
+        return;
+    }
+    struct pairwork_state *st = &w->state;
+    st->met = true;
+    st->own_identity = peer->own_identity;
+    memcpy(st->name, peer->name, sizeof st->name);
+    memcpy(st->device, peer->chain.device, sizeof st->device);
+    memcpy(st->identity, peer->chain.current, sizeof st->identity);
+    st->known = node_diagnose(w->node, st->device, &known) == 0;
+    st->gives = peer->give;
+    st->wants = peer->want;
+    node_session_keep(e->session, PAIRING_ANSWER_MS);
+    pairwork_phase(w, PAIRWORK_ASKING, PAIRING_ANSWER_MS);
+}
+
+static void on_over(void *ctx, struct pairing_session *s, const struct pairing_result *result,
+                    const struct err *why) {
+    struct exchange *e = ctx;
+    struct pairwork *w = e->w;
+    struct err err = {0};
+    (void)s;
+    if (!result) {
+        exchange_fail(e, why);
+        return;
+    }
+    e->result = secret_alloc(sizeof *e->result);
+    if (!e->result) {
+        (void)err_set(&err, ERR_NOMEM, "out of memory");
+        exchange_fail(e, &err);
+        return;
+    }
+    *e->result = *result; // `peer` lives as the session of pairing
+    w->state.granted = result->granted;
+    w->state.received = result->received;
+    pairwork_phase(w, PAIRWORK_KEEPING, PAIRWORK_KEEP_MS);
+    pairwork_timer(w, PAIRWORK_KEEP_MS);
+    if (!e->host)
+        guest_keep(e);
+}
+
+static void on_alarm(void *ctx, enum pairing_alarm what, const struct pairing_link *link) {
+    struct pairwork *w = ctx;
+    w->config.owner->alarm(w->config.ctx, what, link->peer_device);
+}
+
+static void on_offer_ended(void *ctx, enum pairing_end why) {
+    struct pairwork *w = ctx;
+    struct err err = {0};
+    if (w->state.phase != PAIRWORK_OPEN)
+        return;
+    if (why == PAIRING_EXPIRED) {
+        (void)err_set(&err, ERR_TIMEOUT,
+                      "the pairing code has run out of time; nobody has used it");
+        pairwork_failed(w, &err);
+    } else if (w->feeding) { // used, or guessed, by this one: what comes of it is told to `over`
+        w->current = w->feeding;
+        pairwork_phase(w, PAIRWORK_EXCHANGING, PAIRING_EXCHANGE_MS);
+    }
+}
+
+const struct pairing_events pairwork_events = {.send = on_send,
+                                               .ask = on_ask,
+                                               .over = on_over,
+                                               .alarm = on_alarm,
+                                               .offer_ended = on_offer_ended};
+
+int exchange_guess(struct pairwork *w, struct node_session *s, const struct net_addr *a,
+                   struct err *err) {
+    struct pairing_link link;
+    struct exchange *e = exchange_new(w, s, false);
+    if (!e) {
+        node_session_close(s, "busy");
+        return err_set(err, ERR_NOMEM, "too many pairings at once, or out of memory");
+    }
+    e->address = *a;
+    link_of(e, &link);
+    w->current = e;
+    pairwork_phase(w, PAIRWORK_EXCHANGING, PAIRING_EXCHANGE_MS);
+    enter(e);
+    int r =
+        pairing_guess(w->pairing, w->code, strlen(w->code), &link, &w->terms, e, &e->pairing, err);
+    if (r < 0)
+        exchange_end(e);
+    leave(e);
+    return r;
+}
+
+int exchange_answer(struct exchange *e, bool yes, const struct pair_scopes *granted,
+                    struct err *err) {
+    struct pairwork *w = e->w;
+    uint64_t now = pairwork_ms(w), left = w->until_ms > now ? w->until_ms - now : 1;
+    enter(e);
+    int r = pairing_answer(e->pairing, yes, granted, err);
+    if (r == 0 && yes && w->state.phase == PAIRWORK_ASKING) {
+        if (granted)
+            w->state.granted = *granted;
+        pairwork_phase(w, PAIRWORK_ANSWERED, left);
+    }
+    leave(e);
+    return r;
+}
