@@ -98,6 +98,7 @@ struct node {
     struct link_config links;
     uint16_t port;
     uint64_t boot, salt;
+    uint64_t numbers; // where a peer's begin: above those of any that was removed, which may return
     bool door, stopping;
     struct due_heap due;
     struct env_timer *timer;

@@ -60,6 +60,7 @@ static int add(struct node *n, const struct peers_entry *e, struct peer **ret, s
         struct peer **b = bucket(n, e->key);
         p->chain = *b;
         *b = p;
+        p->hello_number = p->dial_number = n->numbers;
         p->index = n->peers_n;
         n->peers[n->peers_n++] = p;
     }
@@ -128,6 +129,10 @@ void node_peer_remove(struct node *n, const uint8_t *key) {
     *at = p->chain; // first, so that nothing dials it again
     p->chain = NULL;
     p->hints_n = 0;
+    if (p->hello_number > n->numbers)
+        n->numbers = p->hello_number;
+    if (p->dial_number > n->numbers)
+        n->numbers = p->dial_number;
     while (p->sessions)
         session_end(p->sessions, &why, "not-paired");
     peer_free(n, p);

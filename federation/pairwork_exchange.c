@@ -74,8 +74,21 @@ void exchange_end(struct exchange *e) {
     release(e);
 }
 
+// The guest has stored it, and does not know whether the host has: it asks as a friend.
+static void ask_later(struct exchange *e) {
+    struct pairwork *w = e->w;
+    struct peers_entry entry = e->entry;
+    exchange_end(e);
+    (void)node_peer_add(w->node, &entry, NULL); // dials it; else the next start does
+    pairwork_unconfirmed(w);
+}
+
 void exchange_fail(struct exchange *e, const struct err *why) {
     struct pairwork *w = e->w;
+    if (e->stored) {
+        ask_later(e);
+        return;
+    }
     struct err copy = *why;
     bool current = e == w->current;
     // Whoever answered there is not the host, and has learnt nothing that costs the code.
@@ -100,13 +113,6 @@ static void lost(struct exchange *e) {
     struct pairwork *w = e->w;
     struct err why = {0};
     const char *name = w->state.name;
-    if (e == w->current && w->state.phase == PAIRWORK_KEEPING && !e->host) {
-        struct peers_entry entry = e->entry;
-        exchange_end(e);
-        (void)node_peer_add(w->node, &entry, NULL); // dials it; else the next start does
-        pairwork_unconfirmed(w);
-        return;
-    }
     switch (e == w->current ? w->state.phase : PAIRWORK_IDLE) {
     case PAIRWORK_KEEPING:
         (void)err_set(&why, ERR_CLOSED,
@@ -317,11 +323,12 @@ static void on_kept(void *ctx, const json_t *result, const json_t *error, const 
     } else if (!e->ended && error) { // it has not, for certain
         (void)err_set(&why, ERR_CLOSED, "%s could not store the pairing%s", w->state.name,
                       w->state.known ? "" : "; it was taken back here");
+        e->stored = false;
         if (!w->state.known)
             w->config.owner->unpaired(w->config.ctx, w->state.device);
         exchange_fail(e, &why);
     } else if (!e->ended && err && err->code == ERR_TIMEOUT) {
-        lost(e);
+        ask_later(e);
     }
     release(e);
 }
@@ -332,6 +339,7 @@ static void guest_keep(struct exchange *e) {
         exchange_fail(e, &why); // the host is told by the link's end, and keeps nothing
         return;
     }
+    e->stored = true;
     struct link *l = e->session ? node_session_link(e->session) : NULL;
     json_t *params = json_pack("{s:i}", "port", (int)node_port(e->w->node));
     hold(e);

@@ -13,6 +13,7 @@ struct exchange {
     struct net_addr address;       // the peer's
     struct peers_entry entry;      // once it is stored here
     bool host, proof_sent, ended;
+    bool stored;     // guest: here, and the host has not answered
     bool lost;       // its link went within a call of pairing; seen to after it
     unsigned inside; // calls of pairing on the stack
     unsigned holds;  // calls of ours without answer, and the stack's; 0 and ended: freed
