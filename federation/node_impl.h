@@ -143,7 +143,7 @@ void session_adopt(struct node_session *s, struct peer *p); // a stranger's beco
 // A link of a friend that has said nothing yet, and comes for pairing: a stranger's from now on.
 // False: there are too many strangers, and it has ended; hold it.
 bool session_estrange(struct node_session *s);
-void session_hello(void *ctx, struct rpc_request *req, json_t *params);
+void node_session_hello(void *ctx, struct rpc_request *req, json_t *params);
 void session_offer(void *ctx, struct rpc_request *req, json_t *params);
 int session_dial(struct node *n, struct peer *p, const struct net_addr *a, enum node_source source,
                  struct err *err);

@@ -46,7 +46,7 @@ static void dispatch(void *ctx, struct rpc_request *req, json_t *params) {
 
 int serve_init(struct node *n, struct err *err) {
     size_t count = 0;
-    n->methods[0] = (struct rpc_method){.name = "hello", .request = session_hello};
+    n->methods[0] = (struct rpc_method){.name = "hello", .request = node_session_hello};
     n->methods[1] = (struct rpc_method){.name = "offer", .request = session_offer};
     for (size_t i = 0; i < n->config.services_n; i++) {
         n->services[i] = n->config.services[i];

@@ -351,7 +351,7 @@ static bool may_settle(struct node_session *s, struct rpc_request *req) {
     return true;
 }
 
-void session_hello(void *ctx, struct rpc_request *req, json_t *params) {
+void node_session_hello(void *ctx, struct rpc_request *req, json_t *params) {
     struct node_session *s = link_ctx(ctx);
     struct words w;
     if (!may_settle(s, req))

@@ -37,6 +37,12 @@ cli_run_fn cli_run_demo;
 cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add, cli_run_backends_test,
     cli_run_backends_find, cli_run_backends_remove, cli_run_backends_enable,
     cli_run_backends_disable;
+// cli_federation.c
+cli_run_fn cli_run_federation, cli_run_federation_on, cli_run_federation_off, cli_run_peers,
+    cli_run_peers_address, cli_run_peers_rename, cli_run_peers_remove;
+// cli_identity.c
+cli_run_fn cli_run_identity, cli_run_identity_words, cli_run_identity_stow, cli_run_identity_unstow,
+    cli_run_identity_restore, cli_run_identity_rotate, cli_run_identity_revoke;
 // cli_gateway.c
 cli_run_fn cli_run_gateway_run, cli_run_gateway_env, cli_run_gateway_cache;
 // cli_consent.c

@@ -171,6 +171,9 @@ static const struct cli_option help_options[] = {
 };
 
 // Written by the build from the agents' tables (server/gen).
+#define CLI_FEDERATION_TABLES
+#include "server/cli_table_federation.h"
+#undef CLI_FEDERATION_TABLES
 #define CLI_AGENT_TABLES
 #include <cli_agents.inc>
 #undef CLI_AGENT_TABLES
@@ -484,7 +487,11 @@ const struct cli_command cli_commands[] = {
                 "counts. Exit status 3: a limit is reached.",
      .options = budget_options,
      .examples = "  paired budget --day 5 --month 50\n  paired budget --workspace . --day 0.50\n"},
-    // --- the store
+// --- the store
+// --- friends
+#define CLI_FEDERATION_ROWS
+#include "server/cli_table_federation.h"
+#undef CLI_FEDERATION_ROWS
     {.group = "The store", .name = "key", .help = "What opens the store."},
     {.name = "key list", .run = cli_run_key_list, .help = "List the slots that open the store."},
     {.name = "key passphrase",

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 struct call;
+struct fed;
 struct gateway;
 struct model_whys;
 struct workspaces;
@@ -59,10 +60,12 @@ struct services { // what a capability may use; filled by the engine, read-only 
     const struct dirs *dirs;
     json_t *(*status)(struct services *s); // any thread: engine's figures as a new object
     int (*repair)(struct services *s,
-                  struct err *err); // any thread: opens what is left of the store
-    struct workspaces *workspaces;  // open folders with their indexes; any thread
-    struct gateway *gateway;        // server/gateway.h; what it says about threads
-    struct model_whys *whys;        // server/models_why.h; any thread
+                  struct err *err);     // any thread: opens what is left of the store
+    struct workspaces *workspaces;      // open folders with their indexes; any thread
+    struct gateway *gateway;            // server/gateway.h; what it says about threads
+    struct model_whys *whys;            // server/models_why.h; any thread
+    struct fed *fed;                    // server/fed.h; any thread
+    void (*reload)(struct services *s); // any thread: reads the settings again, soon
     void *engine;
 };
 
@@ -117,10 +120,11 @@ struct capability {
 extern const struct capability capabilities_memory[]; // server/cap_memory.c; ends with name == NULL
 extern const struct capability capabilities_admin[];  // server/cap_admin.c
 extern const struct capability capabilities_models[]; // server/cap_models.c
-extern const struct capability capabilities_gateway[]; // server/cap_gateway.c
-extern const struct capability capabilities_chat[];    // server/cap_models_chat.c
-extern const struct capability capabilities_mcp[];     // server/mcp_caps.c: behind MCP resources
-extern const struct capability capabilities_acp[];     // server/acp_caps.c: behind ACP turns
+extern const struct capability capabilities_gateway[];    // server/cap_gateway.c
+extern const struct capability capabilities_chat[];       // server/cap_models_chat.c
+extern const struct capability capabilities_federation[]; // server/cap_fed.c
+extern const struct capability capabilities_mcp[];        // server/mcp_caps.c: behind MCP resources
+extern const struct capability capabilities_acp[];        // server/acp_caps.c: behind ACP turns
 // What the agents can do, and the MCP tools over it, from their tables (server/cap_agents.c). Made
 // at the first call, constant afterwards.
 const struct capability *capabilities_agents(void);

@@ -7,6 +7,7 @@
 #include "core/crypto/secret.h"
 #include "core/workspace/workspace.h"
 #include "server/engine_parts.h"
+#include "server/fed.h"
 #include "server/gateway.h"
 #include "server/models_why.h"
 #include "server/team.h"
@@ -94,7 +95,7 @@ void engine_want_tick(struct engine *e) {
 static void on_idle(void *ctx) {
     struct engine *e = ctx;
     bool wanted = gateway_busy(e->services.gateway) || gateway_served(e->services.gateway);
-    if (e->session_count == 0 && pool_busy(e->pool) == 0 && !wanted)
+    if (e->session_count == 0 && pool_busy(e->pool) == 0 && !wanted && !e->federate)
         engine_drain(e, "idle");
     else if (e->session_count == 0)
         loop_timer_start(e->idle, e->idle_ms, 0);
@@ -134,6 +135,22 @@ static void auto_lock_run(void *ctx, struct job *job) {
     (void)job;
     if (store && store_state(store) == STORE_OPEN)
         (void)store_lock(store, NULL); // ERR_UNSUPPORTED: a key file would open it at once
+}
+
+static void apply_run(void *ctx, struct job *job) {
+    struct engine *e = ctx;
+    (void)job;
+    fed_apply(e->services.fed, e->federate);
+}
+
+static void apply_done(void *ctx, bool cancelled) {
+    (void)ctx, (void)cancelled;
+}
+
+// Starting and stopping federation waits for its thread.
+static void apply_federation(struct engine *e) {
+    if (!e->owned && pool_submit(e->pool, POOL_NORMAL, apply_run, apply_done, e, NULL) < 0)
+        log_line(LOG_WARN, "engine", "federation's setting was not applied");
 }
 
 static void start_job(struct engine *e, job_run_fn *run) {
@@ -220,7 +237,17 @@ static void reload(struct engine *e) {
     e->conf = fresh;
     __atomic_store_n(&e->services.conf, fresh, __ATOMIC_RELEASE);
     apply_conf(e);
+    apply_federation(e);
     log_line(LOG_INFO, "engine", "settings reloaded");
+}
+
+static void on_reload_wake(void *ctx) {
+    reload(ctx);
+}
+
+static void ask_reload(struct services *services) {
+    struct engine *e = services->engine;
+    loop_wake_send(e->reload_wake);
 }
 
 static void on_signal(void *ctx, int signum) {
@@ -252,8 +279,8 @@ static void open_run(void *ctx, struct job *job) {
 }
 
 static void open_done(void *ctx, bool cancelled) {
-    (void)ctx;
-    (void)cancelled;
+    if (!cancelled)
+        apply_federation(ctx);
 }
 
 static void on_changed(void *ctx, json_t *uris, bool list_changed) {
@@ -340,28 +367,48 @@ static int make_gateway(struct engine *e, struct err *err) {
     return r;
 }
 
+static void before_lock(void *ctx) {
+    struct engine *e = ctx;
+    fed_before_lock(e->services.fed);
+}
+
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *tables[10];
-    const struct capability *const all[] = {capabilities_memory,   capabilities_admin,
-                                            capabilities_mcp,      capabilities_acp,
-                                            capabilities_agents(), capabilities_models,
-                                            capabilities_gateway,  capabilities_sessions,
-                                            capabilities_chat,     NULL};
+    static const struct capability *tables[11];
+    const struct capability *const all[] = {capabilities_memory,
+                                            capabilities_admin,
+                                            capabilities_mcp,
+                                            capabilities_acp,
+                                            capabilities_agents(),
+                                            capabilities_models,
+                                            capabilities_gateway,
+                                            capabilities_sessions,
+                                            capabilities_chat,
+                                            capabilities_federation,
+                                            NULL};
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
                                     .conf = e->conf,
                                     .dirs = e->dirs,
                                     .status = engine_status,
                                     .repair = repair_store,
+                                    .reload = ask_reload,
                                     .engine = e};
     int r = engine_store_init(&e->store, e->dirs, e->conf, err);
     if (r < 0)
         return r;
+    e->store.config.on_lock = before_lock;
+    e->store.config.on_lock_ctx = e;
     e->store_ready = true;
     r = workspaces_new(index_store, e, paired_build_id, &e->services.workspaces, err);
     if (r < 0)
         return r;
     r = pool_new(e->loop, (unsigned)conf_int(e->conf, "engine.workers"), &e->pool, err);
+    if (r == 0)
+        r = fed_new(&e->services,
+                    !e->owned && (e->federate || conf_bool(e->conf, "federation.enabled")),
+                    &e->services.fed, err);
+    if (r == 0 && loop_wake_new(e->loop, on_reload_wake, e, &e->reload_wake) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory");
     if (r == 0)
         r = make_gateway(e, err);
     if (r < 0)
@@ -410,7 +457,9 @@ static void stop(struct engine *e) {
     engine_socket_unlink(&e->socket);
     dispatch_free(e->dispatch); // first: what waits for a model takes its request back
     gateway_stop(e->services.gateway);
+    fed_stop(e->services.fed); // peers are told at once; what waits for it is answered
     pool_free(e->pool);
+    fed_free(e->services.fed);
     gateway_done(e->services.gateway);
     model_whys_free(e->services.whys);
     workspaces_free(e->services.workspaces); // before the store that its indexes write to
@@ -442,6 +491,7 @@ int paired_engine_main(const struct engine_start *how) {
     if (r == 0) {
         e->dirs = how->dirs;
         e->owned = how->client_fd >= 0;
+        e->federate = how->federate;
         e->lock_fd = how->lock_fd;
         e->figures.start_ms = env_now_wall_ms();
         e->last_request_ns = e->housekept_ns = env_now_mono_ns();

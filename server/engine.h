@@ -10,6 +10,7 @@ struct engine_start {
     int lock_fd;   // engine.lock, held; taken, and given away as soon as the engine drains
     int client_fd; // -1, or one end of a socket pair: the client for whom --standalone runs. The
                    // engine ends with it and leaves signals to its process; taken
+    bool federate; // federation is on whatever the settings say, and keeps the engine up
 };
 
 // Serves until it is told to stop or has been idle for long. The exit code.

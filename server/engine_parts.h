@@ -104,8 +104,10 @@ struct engine {
     struct loop_signal *signals[3];
     uint64_t last_request_ns, housekept_ns, rested_ns;
     bool store_ready, housekeeping, owned; // owned: runs for one client (--standalone)
-    bool awaited;                          // sessions were sent on to the next engine
-    int lock_fd;                           // engine.lock; -1: given away
+    bool federate;                         // serves friends also without a client; never idle
+    struct loop_wake *reload_wake;
+    bool awaited; // sessions were sent on to the next engine
+    int lock_fd;  // engine.lock; -1: given away
     uint64_t idle_ms;
 };
 

@@ -20,6 +20,33 @@ enum { FED_RUN_MS = 10 * 1000, FED_WAITING_MAX = 256 };
 struct fed;
 struct fed_core; // the state of the running thread (server/fed_impl.h)
 
+enum fed_state {
+    FED_OFF,
+    FED_STARTING,
+    FED_RUNNING,
+    FED_LOCKED, // the store is: it starts by itself when that is unlocked
+    FED_FAILED  // tried again every few seconds
+};
+const char *fed_state_name(enum fed_state state); // "off" …
+
+// --- the engine's own (main loop, except fed_apply and fed_before_lock)
+// Starts nothing. `services` is borrowed. `expected`: fed_apply will follow and start it, so that
+// who asks before waits.
+int fed_new(struct services *services, bool expected, struct fed **ret, struct err *err);
+// Starts or stops the thread as the setting says; waits for an end. On a worker.
+// `anyway`: whatever the setting says, from now on (`paired --federate`).
+void fed_apply(struct fed *f, bool anyway);
+// Closes what uses the keys of the store, which is about to be locked. On a worker.
+void fed_before_lock(struct fed *f);
+// Ends the thread; fed_run answers ERR_CLOSED from now on. Before the store is closed.
+void fed_stop(struct fed *f); // accepts NULL
+void fed_free(struct fed *f); // after the pool; accepts NULL
+
+// --- any thread
+enum fed_state fed_state(struct fed *f, struct err *ret_why);
+// Waits until it has started or cannot, at most ms. The state.
+enum fed_state fed_settled(struct fed *f, uint64_t ms, struct err *ret_why);
+
 // Work for the federation's thread; does not block. What it returns fed_run returns.
 typedef int fed_fn(struct fed_core *core, void *arg, struct err *err);
 // Any worker; waits until fn has run. ERR_UNSUPPORTED: federation is off, the message says how it
@@ -27,19 +54,25 @@ typedef int fed_fn(struct fed_core *core, void *arg, struct err *err);
 // (ERR_LOCKED …). When it returns ERR_TIMEOUT fn has not run, and will not.
 int fed_run(struct services *s, fed_fn *fn, void *arg, struct err *err);
 
+// Closes everything on the thread and opens it anew: the keys have changed. As fed_run.
+int fed_restart(struct services *s, struct err *err);
+
 // What is to be shared: a finished body, already scrubbed, under a grant that stands (checked again
-// on the thread right before it is signed). Any worker. `ret_id` is filled when it is durable.
-// ERR_PERM: no grant; ERR_NOT_FOUND: no such friend.
+// on the thread right before it is signed). Any worker. Audited before. `ret_id` is filled when it
+// is durable. ERR_PERM: no grant; ERR_NOT_FOUND: no such friend.
 struct fed_record {
-    struct scope scope;       // author is filled in
+    struct scope scope;       // a friend's author is filled in
     struct consent_pass pass; // of the grant that lets it go
+    const char *audience;     // as the grant names it, for the audit
+    const char *workspace;    // that it comes from, for the audit; NULL: none
     const void *body;
-    size_t body_bytes;         // RECORD_BODY_BYTES_MAX
-    int64_t expires_ms;        // 0: never
-    const uint8_t *supersedes; // RECORD_ID_BYTES, or NULL
+    size_t body_bytes;           // RECORD_BODY_BYTES_MAX
+    int64_t expires_ms;          // 0: never
+    const uint8_t *supersedes;   // RECORD_ID_BYTES, or NULL
+    const struct origin *origin; // of the call
 };
 int fed_publish(struct services *s, const struct fed_record *r, uint8_t ret_id[RECORD_ID_BYTES],
                 struct err *err);
 // Takes one of our own records back everywhere: a revocation, with a reason (may be NULL).
 int fed_take_back(struct services *s, const uint8_t id[RECORD_ID_BYTES], const char *reason,
-                  struct err *err);
+                  uint8_t ret_id[RECORD_ID_BYTES], struct err *err);

@@ -235,5 +235,18 @@ const struct conf_option conf_options[] = {
      .max = 65535,
      .unit = "port",
      .help = "Port on 127.0.0.1 that the gateway listens at when it is enabled."},
+    {.key = "federation.enabled",
+     .type = CONF_BOOL,
+     .fallback = "false",
+     .help = "Meet the engines of friends that were paired with this one; what each may have and "
+             "give is granted apart (`paired consent`). `paired federation on` sets it."},
+    {.key = "federation.port",
+     .type = CONF_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 65535,
+     .unit = "port",
+     .help = "TCP port that friends reach this engine at; 0 takes 4711, or any free one where that "
+             "is taken."},
     {0},
 };

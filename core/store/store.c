@@ -71,6 +71,8 @@ static int new_store(const struct store_config *config, const struct schema_step
     s->wall_ms = config->wall_ms ? config->wall_ms : env_now_wall_ms;
     s->rotate_days = config->rotate_days;
     s->accept_damage = config->accept_damage;
+    s->on_lock = config->on_lock;
+    s->on_lock_ctx = config->on_lock_ctx;
     s->readers_max = config->readers ? config->readers : 1;
     if (s->readers_max > STORE_READERS_MAX)
         s->readers_max = STORE_READERS_MAX;
@@ -315,6 +317,10 @@ static int shut_out(struct store *s, struct err *err) {
     return r;
 }
 
+struct keyring *store_keyring(struct store *s) {
+    return s->keys;
+}
+
 static int lock_inside(struct store *s, struct err *err) {
     if (store_state(s) == STORE_LOCKED)
         return 0;
@@ -326,6 +332,8 @@ static int lock_inside(struct store *s, struct err *err) {
     int r = shut_out(s, err);
     if (r < 0)
         return r;
+    if (s->on_lock)
+        s->on_lock(s->on_lock_ctx);
     store_stop(s);
     return keyring_lock(s->keys, err);
 }

@@ -20,6 +20,10 @@ struct store_config {
     int64_t (*wall_ms)(void); // clock; NULL = the real one (tests shift it)
     int64_t rotate_days;      // store.rotate_days: age at which data keys are replaced; 0 = never
     bool accept_damage;       // open what is left of a damaged store, after the user was asked
+    // Runs before the store is locked, on the locking thread: what uses the keyring besides the
+    // store ends within it. May be NULL.
+    void (*on_lock)(void *ctx);
+    void *on_lock_ctx;
 };
 
 // Creates the directory, key file and database on first use; migrates (with a backup before) an
@@ -45,6 +49,10 @@ int store_lock(
     struct store *s,
     struct err *err); // closes connections, wipes keys; ERR_UNSUPPORTED with a key-file-only slot
 
+// What is kept beside the store under its keys (federation's database and identity).
+struct keyring;
+// Borrowed until store_close; any thread. Locked while the store is.
+struct keyring *store_keyring(struct store *s);
 // --- writing
 // --------------------------------------------------------------------------------------------------------
 struct origin { // who asks: makes a repeated request apply once. session "" = not repeatable

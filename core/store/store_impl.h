@@ -59,6 +59,8 @@ struct store {
     bool leave_log;     // set by who closes: see store_close_soon
     unsigned readers_max;
     const struct schema_step *steps;
+    void (*on_lock)(void *ctx);
+    void *on_lock_ctx;
     struct keyring *keys;
     int lock_fd;
     _Atomic uint64_t consent_generation; // raised after every change of grants or backends

@@ -364,6 +364,20 @@ def effect_gateway_port(w):
     assert json.load(urllib.request.urlopen(ask, timeout=20))["data"] == []
 
 
+def effect_federation_enabled(w):
+    assert data(w, "federation")["state"] == "off"
+    set_and_restart(w, "federation.enabled", "true")
+    assert data(w, "federation")["state"] == "running"
+
+
+def effect_federation_port(w):
+    port = free_port()
+    run(w, "config", "set", "federation.enabled", "true")
+    set_and_restart(w, "federation.port", str(port))
+    assert data(w, "federation")["port"] == port
+    assert socket.socket().connect_ex(("127.0.0.1", port)) == 0
+
+
 SLOW_ONES = {"store.rotate_days", "store.auto_lock_minutes", "engine.idle_minutes"}
 
 

@@ -1,0 +1,132 @@
+// Opens and closes all that runs on the federation's thread, in an order in which each stands on
+// the ones before.
+#include "core/base/dirs.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "federation/peers_saved.h"
+#include "server/fed_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int open_keys(struct fed_core *core, const char *dir, struct err *err) {
+    core->store = core->services->store(core->services, err);
+    if (!core->store)
+        return err && err->code ? err->code : ERR_IO;
+    if (store_state(core->store) != STORE_OPEN)
+        return err_set(err, ERR_LOCKED, "the store is locked: paired key unlock");
+    int r = dirs_ensure_private(dir, err);
+    if (r == 0)
+        r = identity_open(store_keyring(core->store), dir, IDENTITY_CREATE, env_wall_ms(core->env),
+                          &core->id, err);
+    if (r == 0 && identity_revoked(core->id))
+        r = err_set(err, ERR_PERM,
+                    "another of your devices has revoked this one: it federates no more; `paired "
+                    "identity reset` gives it a new identity");
+    return r;
+}
+
+// Under the key of backups: it depends on the master key alone, so that replacing the store's data
+// keys, which this file takes no part in, leaves it readable.
+static int open_database(struct fed_core *core, const char *dir, struct err *err) {
+    char path[DIRS_PATH_BYTES_MAX + 32];
+    uint32_t epoch;
+    (void)snprintf(path, sizeof path, "%s/peers.db", dir);
+    int r = vfs_open(path, store_keyring(core->store), VFS_CREATE | VFS_BACKUP, &core->vfs, err);
+    if (r == 0)
+        r = db_open(core->vfs, DB_CREATE, &core->db, err);
+    if (r < 0)
+        return r;
+    env_random(core->env, &epoch, sizeof epoch);
+    struct peersdb_config config = {.epoch = 1 + epoch % PEERSDB_EPOCH_MAX,
+                                    .now_ms = env_wall_ms(core->env),
+                                    .change = fed_core_changed,
+                                    .ctx = core};
+    r = peersdb_open(core->db, &config, &core->peersdb, err);
+    if (r == 0) // what we sign is to be believed here, too
+        r = peersdb_device_put(core->peersdb, identity_device(core->id), identity_key(core->id),
+                               err);
+    return r == ERR_EXISTS ? 0 : r; // known under the key before a rotation
+}
+
+static int start_node(struct fed_core *core, struct err *err) {
+    const struct conf *conf = __atomic_load_n(&core->services->conf, __ATOMIC_ACQUIRE);
+    uint16_t port = (uint16_t)conf_int(conf, "federation.port");
+    int r = tls_new(identity_device_seed(core->id), &core->tls, err);
+    if (r == 0)
+        r = net_loop_new(core->loop, NULL, &core->sockets, err);
+    if (r < 0)
+        return r;
+    core->channels = tls_maker(core->tls);
+    core->net = net_loop_net(core->sockets);
+    struct node_config config = {.env = core->env,
+                                 .net = core->net,
+                                 .channels = &core->channels,
+                                 .peers = peers_saved(core->peersdb),
+                                 .port = port ? port : FED_PORT};
+    memcpy(config.key, identity_device(core->id), sizeof config.key);
+    r = node_start(&config, &core->node, err);
+    if (r == ERR_EXISTS && !port) { // another user's engine on this machine
+        config.port = 0;
+        r = node_start(&config, &core->node, err);
+    }
+    return r;
+}
+
+static void on_upkeep(void *ctx) {
+    struct fed_core *core = ctx;
+    struct err err = {0};
+    int n = peersdb_sweep(core->peersdb, env_wall_ms(core->env), FED_SWEEP_RECORDS, &err);
+    if (n < 0)
+        log_line(LOG_WARN, "federation", "sweep failed code=%s", err_name(n));
+    loop_timer_start(core->upkeep, n == FED_SWEEP_RECORDS ? 1000 : FED_UPKEEP_MS, 0);
+}
+
+int fed_core_open(struct fed_core *core, struct err *err) {
+    char dir[DIRS_PATH_BYTES_MAX + 16];
+    (void)snprintf(dir, sizeof dir, "%s/federation", core->services->dirs->state);
+    int r = open_keys(core, dir, err);
+    if (r == 0)
+        r = open_database(core, dir, err);
+    if (r == 0)
+        r = start_node(core, err);
+    if (r == 0 && loop_timer_new(core->loop, on_upkeep, core, &core->upkeep) < 0)
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    if (r < 0) {
+        fed_core_close(core);
+        return r;
+    }
+    loop_timer_start(core->upkeep, FED_UPKEEP_MS, 0);
+    core->since_ms = env_wall_ms(core->env);
+    core->ready = true;
+    return 0;
+}
+
+void fed_core_close(struct fed_core *core) {
+    core->ready = false;
+    loop_timer_free(core->upkeep);
+    node_stop(core->node);
+    net_loop_free(core->sockets);
+    tls_free(core->tls);
+    peersdb_close(core->peersdb);
+    if (core->db)
+        (void)db_checkpoint(core->db, true, NULL);
+    db_close(core->db);
+    vfs_close(core->vfs);
+    identity_free(core->id);
+    core->upkeep = NULL;
+    core->node = NULL;
+    core->sockets = NULL;
+    core->net = NULL;
+    core->tls = NULL;
+    core->peersdb = NULL;
+    core->db = NULL;
+    core->vfs = NULL;
+    core->id = NULL;
+    core->store = NULL;
+}
+
+void fed_core_changed(void *ctx, enum peersdb_change what, const uint8_t scope[RECORD_SCOPE_BYTES],
+                      const uint8_t id[RECORD_ID_BYTES], const uint8_t *by) {
+    (void)ctx, (void)what, (void)scope, (void)id, (void)by;
+}
