@@ -172,7 +172,7 @@ static const struct cli_option help_options[] = {
 
 // Written by the build from the agents' tables (server/gen).
 #define CLI_FEDERATION_TABLES
-#include "server/cli_table_federation.h"
+#include "server/cli_table_federation.inc"
 #undef CLI_FEDERATION_TABLES
 #define CLI_AGENT_TABLES
 #include <cli_agents.inc>
@@ -490,7 +490,7 @@ const struct cli_command cli_commands[] = {
 // --- the store
 // --- friends
 #define CLI_FEDERATION_ROWS
-#include "server/cli_table_federation.h"
+#include "server/cli_table_federation.inc"
 #undef CLI_FEDERATION_ROWS
     {.group = "The store", .name = "key", .help = "What opens the store."},
     {.name = "key list", .run = cli_run_key_list, .help = "List the slots that open the store."},

@@ -168,6 +168,7 @@ static void *run(void *arg) {
     struct thread *t = arg;
     struct fed *f = t->fed;
     struct err err = {0};
+    (void)pthread_setname_np(pthread_self(), "federation");
     int r = prepare(t, &err);
     if (r == 0) {
         try_open(t);
