@@ -60,16 +60,20 @@ struct news_hashes {
     uint64_t *list; // sorted
     uint32_t count, capacity;
 };
-// What the change removed somewhere: pairs of neighbouring lines, and runs of four tokens. Made
-// when first asked.
+// What the change removed somewhere: pairs of neighbouring lines, lines that say much by
+// themselves, and runs of four tokens. Made when first asked.
 struct news_removed {
-    struct news_hashes pairs, runs;
+    struct news_hashes pairs, said, runs;
     bool made;
 };
 // Was the line of `text`, together with the one before or behind, removed elsewhere by this change?
 // Layout does not matter, nor do blank lines. ERR_NOMEM, or 0 or 1.
 int news_is_moved(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
                   uint32_t line, struct err *err);
+// Was what the line says removed elsewhere by this change, whatever stands around it now? For a
+// comment, whose words nobody writes twice by chance: four words or more. ERR_NOMEM, or 0 or 1.
+int news_is_said_again(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
+                       uint32_t line, struct err *err);
 struct news_piece { // lines `line` to `end_line` of a text
     const char *text;
     size_t bytes;

@@ -8,6 +8,8 @@
 
 enum {
     PAIR_BYTES_MIN = 24, // two lines with less say too little to be recognised by
+    SAID_BYTES_MIN = 24, // a line with less, or fewer words, is not known by itself
+    SAID_WORDS_MIN = 4,
     REMOVED_MAX = 1 << 20,
     RUN = 4,       // tokens one behind the other
     RUN_WORDS = 2, // of them: the others are punctuation, of which all code has the same
@@ -156,6 +158,23 @@ static int read_line(struct tokens *t, struct piece line, bool old, struct news_
     return r;
 }
 
+// Of a line's words, without the signs around them; 0: it says too little.
+static uint64_t said_hash(struct piece line) {
+    size_t words = 0;
+    while (line.n && !is_word(*line.text)) {
+        line.text++;
+        line.n--;
+    }
+    while (line.n && !is_word(line.text[line.n - 1]))
+        line.n--;
+    for (size_t i = 0; i < line.n; i++)
+        words += is_word(line.text[i]) && (!i || !is_word(line.text[i - 1]));
+    if (line.n < SAID_BYTES_MIN || words < SAID_WORDS_MIN)
+        return 0;
+    uint64_t h = hash_bytes(FNV_START, line.text, line.n);
+    return h ? h : 1;
+}
+
 // --- what was removed --------------------------------------------------------------------------
 
 static int add_hunk(struct news_removed *r, const struct diff_hunk *h) {
@@ -172,6 +191,8 @@ static int add_hunk(struct news_removed *r, const struct diff_hunk *h) {
         if (!now.n || result < 0)
             continue;
         result = put_hash(&r->pairs, pair_hash(last, now), REMOVED_MAX);
+        if (result == 0)
+            result = put_hash(&r->said, said_hash(now), REMOVED_MAX);
         last = now;
     }
     return result;
@@ -183,6 +204,7 @@ static int make_removed(struct news_removed *r, const struct diff *d, struct err
         if (d->hunks[k].old_count)
             result = add_hunk(r, &d->hunks[k]);
     sort_hashes(&r->pairs);
+    sort_hashes(&r->said);
     sort_hashes(&r->runs);
     r->made = result == 0;
     return result < 0 ? err_set(err, ERR_NOMEM, "out of memory") : 0;
@@ -207,6 +229,18 @@ int news_is_moved(struct news_removed *r, const struct diff *d, const char *text
     }
     return has_hash(&r->pairs, pair_hash(before, here)) ||
            has_hash(&r->pairs, pair_hash(here, behind));
+}
+
+int news_is_said_again(struct news_removed *r, const struct diff *d, const char *text, size_t bytes,
+                       uint32_t line, struct err *err) {
+    const char *at = text, *end = text + bytes;
+    int result = d && !r->made ? make_removed(r, d, err) : 0;
+    if (result < 0 || !d || !r->said.count)
+        return result;
+    struct piece here = {NULL, 0};
+    for (uint32_t k = 1; at < end && k <= line; k++)
+        here = next_line(&at, end);
+    return has_hash(&r->said, said_hash(here));
 }
 
 static unsigned percent_of(const struct news_removed *r, const struct news_hashes *old,
@@ -247,6 +281,7 @@ int news_known_percent(struct news_removed *r, const struct diff *d, const struc
 
 void news_removed_done(struct news_removed *r) {
     mem_free(r->pairs.list);
+    mem_free(r->said.list);
     mem_free(r->runs.list);
     *r = (struct news_removed){0};
 }

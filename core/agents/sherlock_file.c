@@ -210,6 +210,8 @@ static int add(struct reviewer *rv, const struct review_text *x, const struct fi
                uint64_t print, bool may_have_moved, struct err *err) {
     int moved =
         may_have_moved ? news_is_moved(&rv->removed, x->diff, x->text, x->bytes, f->line, err) : 0;
+    if (moved == 0 && may_have_moved && strcmp(f->rule->id, "todo-comment") == 0)
+        moved = news_is_said_again(&rv->removed, x->diff, x->text, x->bytes, f->line, err);
     if (moved != 0)
         return moved < 0 ? moved : 0;
     if (finding_ignored(x->text, x->bytes, f->line, f->rule)) {

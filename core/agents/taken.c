@@ -10,8 +10,10 @@ enum {
     HEAD_BYTES = 4096, // where a file says whose it is
     LICENCE_BYTES = 64 * 1024,
     FILES_READ_MAX = 150,
-    USUAL_PERCENT = 5, // of the heads: a holder of so many is one of this repository
-    NAMES_MAX = 16     // words of one head
+    USUAL_PERCENT = 5,  // of the heads: a holder of so many is one of this repository
+    NAMES_MAX = 16,     // words of one head
+    HEAD_LINES = 30,    // the comment at the start of a file
+    ADDRESS_BYTES = 160 // behind "copied from": as far away the address may stand
 };
 
 struct names {
@@ -87,6 +89,64 @@ static void read_names(const char *text, size_t bytes, struct names *ret) {
         read_holder(at + n, eol ? eol : end, ret);
         at += n - 1;
     }
+}
+
+// --- where it is from ---------------------------------------------------------------------------
+
+// Is the line one of a comment? *block: one that goes on until its end is said.
+static bool is_comment(const char *line, size_t n, const char **block) {
+    static const char *const blocks[][2] = {
+        {"/*", "*/"}, {"\"\"\"", "\"\"\""}, {"'''", "'''"}, {"<!--", "-->"}, {"=begin", "=end"}};
+    bool within = *block != NULL;
+    size_t from = 0;
+    for (size_t i = 0; i < COUNT_OF(blocks) && !*block; i++)
+        if (n >= strlen(blocks[i][0]) && strncmp(line, blocks[i][0], strlen(blocks[i][0])) == 0) {
+            *block = blocks[i][1];
+            from = strlen(blocks[i][0]);
+        }
+    if (*block) {
+        within = true;
+        if (memmem(line + from, n - from, *block, strlen(*block)))
+            *block = NULL;
+    }
+    return within || !n || line[0] == '#' || line[0] == ';' ||
+           (n > 1 && (memcmp(line, "//", 2) == 0 || memcmp(line, "--", 2) == 0));
+}
+
+// "Vendored from https://…": words for taking, and right behind where from.
+static bool names_source(const char *line, size_t n, const char *end) {
+    // Not "a copy of" or "derived from", which stand in everybody's licence.
+    static const char *const words[] = {"vendored from", "copied from",    "taken from",
+                                        "adapted from",  "ported from",    "borrowed from",
+                                        "forked from",   "extracted from", "a port of"};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        size_t k = strlen(words[i]);
+        for (const char *at = line; at + k <= line + n; at++) {
+            if (strncasecmp(at, words[i], k) != 0 || (at > line && is_letter(at[-1])))
+                continue;
+            size_t left = (size_t)(end - at) - k;
+            if (memmem(at + k, left < ADDRESS_BYTES ? left : ADDRESS_BYTES, "://", 3))
+                return true;
+        }
+    }
+    return false;
+}
+
+// Does the comment at its start say that the file is a copy of something elsewhere?
+static bool says_source(const char *text, size_t bytes) {
+    const char *at = text, *end = text + bytes, *block = NULL;
+    for (unsigned k = 0; k < HEAD_LINES && at < end; k++) {
+        const char *eol = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = eol ? eol : end;
+        while (at < stop && (*at == ' ' || *at == '\t' || *at == '\r'))
+            at++;
+        if (!is_comment(at, (size_t)(stop - at), &block))
+            return false;
+        if (names_source(at, (size_t)(stop - at), end))
+            return true;
+        at = eol ? eol + 1 : end;
+    }
+    return false;
 }
 
 // --- who is usual here -------------------------------------------------------------------------
@@ -173,6 +233,8 @@ bool taken_over(struct taken *t, const struct snapshot *s, const struct diff *d,
     struct names n;
     if (f->old_path || !f->new_path)
         return false;
+    if (says_source(text, bytes < HEAD_BYTES ? bytes : HEAD_BYTES))
+        return true;
     read_names(text, bytes < HEAD_BYTES ? bytes : HEAD_BYTES, &n);
     if (n.count && !t->made)
         make(t, s, d);

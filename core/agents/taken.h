@@ -1,8 +1,8 @@
 // Files of a change that were taken over whole from another project: nobody here wrote them in this
 // change, so what is unusual in them is nobody's news. By signs that are no word of the change's
-// author: a new file whose head names another holder of the rights than this repository's licence
-// and files do, or one that names nobody and is too long to have been written at once. One owner,
-// one thread.
+// author: a new file whose head says what address it was copied from, or names another holder of
+// the rights than this repository's licence and files do, or one that names nobody and is too long
+// to have been written at once. One owner, one thread.
 #pragma once
 
 #include "core/workspace/diff.h"

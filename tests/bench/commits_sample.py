@@ -46,7 +46,8 @@ def name_of(folder):
 
 def candidates(folder):
     """Commits that change source and are neither merges nor imports; newest first."""
-    listed = git(folder, "log", "--no-merges", "--min-parents=1", "--topo-order", "-n", str(NEWEST), "--format=%x01%H", "--name-only", "-z")
+    # Without renames, which would read files that a copy of a repository may lack.
+    listed = git(folder, "log", "--no-merges", "--no-renames", "--min-parents=1", "--topo-order", "-n", str(NEWEST), "--format=%x01%H", "--name-only", "-z")
     found = []
     for block in listed.split("\x01")[1:]:
         commit, _, names = block.partition("\0")

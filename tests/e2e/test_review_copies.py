@@ -71,6 +71,11 @@ def test_what_was_taken_over_whole_is_not_held_against_the_change():
     assert not told("src/b.c", "// Copyright (C) 2011-2012 by Hans Huber (hans@example.org)" + todo)
     assert not told("src/b.c", "// Copyright (c) 2011 Hans Huber" + todo, "Public domain.\n")
     assert told("src/b.c", "// See the copyright notice of Hans Huber" + todo)
+    # An address that it was copied from says so, too, but only in the comment at its start; a licence's "a copy of" is none.
+    assert not told("src/b.c", "// Vendored from https://example.org/b (public domain)" + todo)
+    assert not told("src/b.c", "/* Copyright Jane Roe; adapted from */ // http://example.org/b.c" + todo)
+    assert told("src/b.c", "// You may obtain a copy of the License at http://example.org/licence" + todo)
+    assert told("src/b.c", "int x; // copied from https://example.org/b" + todo)
     assert told("lib/contrib/b.c", todo + lines[:2500]) and not told("lib/contrib/b.c", todo + lines[:4000])
     assert told("src/m1.c", "int x1;" + todo + lines)  # it was there before
 

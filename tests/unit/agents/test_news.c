@@ -323,6 +323,36 @@ static void an_edited_line_keeps_its_old_faults(void **state) {
                "self-assignment: c is assigned to itself\n");
 }
 
+static void a_comment_that_moved_is_not_new(void **state) {
+    (void)state;
+    if (!language_has_tree(LANG_C))
+        return;
+    // The function below was written anew: only the words are the same.
+    const struct side files[] = {
+        {"a.c",
+         "int a;\n// TO"
+         "DO(jr): do we want to keep all of it?\nint f(void);\nint b;\n",
+         "int a;\nint b;\n"},
+        {"b.c", "int c;\n",
+         "int c;\n/* TO"
+         "DO(jr): do we want to keep all of it? */\nstatic const int g = 1;\n"}};
+    expect(files, 2, "");
+    expect(files + 1, 1,
+           "todo-comment: TO"
+           "DO(jr): do we want to keep all of it?\n");
+    // Few words are written twice by chance.
+    const struct side few[] = {{"a.c",
+                                "int a;\n// TO"
+                                "DO: count\nint f(void);\n",
+                                "int a;\n"},
+                               {"b.c", "int c;\n",
+                                "int c;\n// TO"
+                                "DO: count\nint g;\n"}};
+    expect(few, 2,
+           "todo-comment: TO"
+           "DO: count\n");
+}
+
 static void places_of_a_copy_are_counted(void **state) {
     static const struct {
         const char *path;
@@ -402,6 +432,7 @@ int main(void) {
         cmocka_unit_test(what_is_wrapped_is_not_new),
         cmocka_unit_test(what_is_taken_in_is_no_growth),
         cmocka_unit_test(what_moved_is_not_new),
+        cmocka_unit_test(a_comment_that_moved_is_not_new),
         cmocka_unit_test(what_was_edited_on_the_way_is_not_new),
         cmocka_unit_test(small_parts_with_a_name_are_read_by_themselves),
         cmocka_unit_test(an_edited_line_keeps_its_old_faults),
