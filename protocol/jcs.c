@@ -31,7 +31,7 @@ static struct decimal decimal_round(double value, int count) {
     d.digits[0] = text[0];
     if (count > 1) // after whatever the decimal point is here
         memcpy(d.digits + 1, text + 2, (size_t)count - 1);
-    d.point = atoi(strchr(text, 'e') + 1) + 1;
+    d.point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
     return d;
 }
 
