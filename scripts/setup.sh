@@ -3,10 +3,11 @@
 # As root directly, else through sudo. Groups: build test clients fuzz.
 set -eu
 
-build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev libzstd-dev nodejs npm"
-test="libcmocka-dev python3 clang-format mandoc"
+build="gcc make cmake ninja-build pkg-config git libc6-dev libuv1-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev libzstd-dev libavahi-client-dev nodejs npm"
+test="iproute2 libcmocka-dev python3 clang-format mandoc"
 # The real editors: VS Code (code-server in Chromium; its native modules are compiled), Neovim, Emacs.
-clients="nodejs npm chromium libkrb5-dev g++ make python3 neovim emacs-nox elpa-eglot"
+# Avahi with a D-Bus of its own in network namespaces of the tests; installing starts it on this machine, so `make test` does not.
+clients="avahi-daemon dbus nodejs npm chromium libkrb5-dev g++ make python3 neovim emacs-nox elpa-eglot"
 fuzz="clang libclang-rt-14-dev llvm"
 
 present() { # PACKAGE: installed, or what it is for is there by another way

@@ -31,6 +31,8 @@ FOREIGN = {  # header → where it may be included
     "uv.h": ("core/loop/", "tests/unit/loop/"),
     "sqlite3.h": ("core/db/", "core/store/", "federation/", "tests/unit/db/", "tests/unit/store/", "tests/faults/", "tests/bench/"),
     "sodium.h": ("core/code/", "core/crypto/", "core/privacy/", "federation/", "core/db/", "core/store/", "server/", "tests/"),
+    "avahi-client/": ("federation/",),
+    "avahi-common/": ("federation/",),
     "zstd.h": ("federation/", "tests/"),
     "openssl/": ("core/crypto/", "federation/", "tests/unit/federation/", "tests/unit/crypto/"),
     "tree_sitter/": ("core/code/", "tests/bench/", "tests/trees/", "tests/unit/code/"),
