@@ -329,6 +329,10 @@ void mdns_stop(struct mdns *m) {
     mem_free(m);
 }
 
+struct mailbox *mdns_mailbox(struct mdns *m) {
+    return m->mailbox;
+}
+
 const char *mdns_state_name(enum mdns_state s) {
     static const char *const names[] = {
         [MDNS_STARTING] = "starting",   [MDNS_NO_LIBRARY] = "no-library", [MDNS_NO_BUS] = "no-bus",

@@ -49,7 +49,8 @@ struct mdns_message { // the loop frees it
     uint8_t bytes[BEACON_BYTES];
 };
 
-void *mdns_thread_main(void *shared); // takes a reference
+void *mdns_thread_main(void *shared);         // takes a reference
+struct mailbox *mdns_mailbox(struct mdns *m); // what the thread posts to; borrowed. For tests
 void mdns_shared_unref(struct mdns_shared *s);
 // The name of a service of ours: TAG_NAME_CHARS of lower case hexadecimal.
 bool mdns_name_valid(const char *name);
