@@ -11,7 +11,7 @@ enum { TIDY_AT_ONCE = 500 };
 struct head {
     int64_t entries, base;
     uint8_t link[AUDIT_HASH_BYTES], base_link[AUDIT_HASH_BYTES];
-    struct audit_frontier frontier; // over the first `base`
+    struct tree_frontier frontier; // over the first `base`
 };
 
 static int copy_hash(struct db_rows *rows, int col, uint8_t out[AUDIT_HASH_BYTES]) {
@@ -184,8 +184,9 @@ enum { LOOK_EVERY = 1024 };
 struct check {
     int64_t seq;
     uint8_t link[AUDIT_HASH_BYTES];
-    struct audit_frontier frontier;
+    struct tree_frontier frontier;
     const struct audit_mark *mark;
+    const struct audit_watch *watch; // NULL: none
     bool (*cancelled)(void *);
     void *cancel_ctx;
 };
@@ -212,9 +213,10 @@ static int check_row(void *ctx, const struct audit_row *row, struct err *err) {
     if (memcmp(c->link, row->link, sizeof c->link) != 0)
         return err_set(err, ERR_CORRUPT, "entry %lld of the audit log was changed",
                        (long long)row->entry.seq);
-    audit_frontier_add(&c->frontier, hash);
+    tree_frontier_add(&c->frontier, hash);
     c->seq++;
-    return check_mark(c, err);
+    int r = c->watch ? c->watch->fn(c->watch->ctx, &c->frontier, err) : 0;
+    return r < 0 ? r : check_mark(c, err);
 }
 
 static int check_all(struct db *db, const struct head *head, struct check *c, struct err *err) {
@@ -226,6 +228,8 @@ static int check_all(struct db *db, const struct head *head, struct check *c, st
                        "the audit log ends at entry %lld, but %lld were noted: it was cut",
                        (long long)head->entries, (long long)c->mark->entries);
     int r = check_mark(c, err);
+    if (r == 0 && c->watch)
+        r = c->watch->fn(c->watch->ctx, &c->frontier, err);
     if (r == 0)
         r = audit_oldest(db, head->base, INT64_MAX, check_row, c, err);
     if (r == 0 && (c->seq != head->entries || memcmp(c->link, head->link, sizeof c->link) != 0))
@@ -234,8 +238,22 @@ static int check_all(struct db *db, const struct head *head, struct check *c, st
     return r;
 }
 
+int audit_base(struct db *db, struct tree_frontier *ret, struct err *err) {
+    struct head head;
+    int r = head_read(db, &head, err);
+    if (r == 0)
+        *ret = head.frontier;
+    return r;
+}
+
 int audit_verify(struct db *db, const struct audit_mark *mark, bool (*cancelled)(void *),
                  void *cancel_ctx, struct audit_state *ret, struct err *err) {
+    return audit_verify_watched(db, mark, NULL, cancelled, cancel_ctx, ret, err);
+}
+
+int audit_verify_watched(struct db *db, const struct audit_mark *mark,
+                         const struct audit_watch *watch, bool (*cancelled)(void *),
+                         void *cancel_ctx, struct audit_state *ret, struct err *err) {
     struct head head;
     int r = db_begin(db, false, err); // head and entries of one moment
     if (r < 0)
@@ -245,6 +263,7 @@ int audit_verify(struct db *db, const struct audit_mark *mark, bool (*cancelled)
         struct check c = {.seq = head.base,
                           .frontier = head.frontier,
                           .mark = mark,
+                          .watch = watch,
                           .cancelled = cancelled,
                           .cancel_ctx = cancel_ctx};
         memcpy(c.link, head.base_link, sizeof c.link);
@@ -252,7 +271,7 @@ int audit_verify(struct db *db, const struct audit_mark *mark, bool (*cancelled)
         if (r == 0) {
             *ret = (struct audit_state){.entries = head.entries, .base = head.base};
             memcpy(ret->link, head.link, sizeof ret->link);
-            audit_frontier_root(&c.frontier, ret->root);
+            tree_frontier_root(&c.frontier, ret->root);
         }
     }
     db_rollback(db);
@@ -269,7 +288,7 @@ static int fold_row(void *ctx, const struct audit_row *row, struct err *err) {
                        (long long)head->base + 1);
     audit_leaf_hash(row->leaf, row->leaf_bytes, hash);
     audit_link(head->base_link, hash, head->base_link);
-    audit_frontier_add(&head->frontier, hash);
+    tree_frontier_add(&head->frontier, hash);
     head->base++;
     return 0;
 }

@@ -26,13 +26,14 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/crypto/tree.h"
 #include "core/db/db.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    AUDIT_HASH_BYTES = 32,
+    AUDIT_HASH_BYTES = TREE_HASH_BYTES,
     AUDIT_SALT_BYTES = 32,
     AUDIT_KIND_BYTES_MAX = 32,
     AUDIT_NAME_BYTES_MAX = 256, // audience, purpose, model: each
@@ -108,6 +109,16 @@ struct audit_mark {
 };
 int audit_verify(struct db *db, const struct audit_mark *mark, bool (*cancelled)(void *),
                  void *cancel_ctx, struct audit_state *ret, struct err *err);
+// The same, and tells of the tree after each entry that is kept (and before the first of them).
+struct audit_watch {
+    int (*fn)(void *ctx, const struct tree_frontier *f, struct err *err); // negative ends it
+    void *ctx;
+};
+int audit_verify_watched(struct db *db, const struct audit_mark *mark,
+                         const struct audit_watch *watch, bool (*cancelled)(void *),
+                         void *cancel_ctx, struct audit_state *ret, struct err *err);
+// The tree over the entries of which only hashes are kept.
+int audit_base(struct db *db, struct tree_frontier *ret, struct err *err);
 // Drops what is above `keep` entries (AUDIT_ENTRIES_MAX), some at a time: 1 there is more.
 int audit_tidy(struct db *db, int64_t keep, struct err *err);
 
@@ -126,17 +137,3 @@ void audit_link(const uint8_t before[AUDIT_HASH_BYTES], const uint8_t leaf_hash[
                 uint8_t out[AUDIT_HASH_BYTES]);
 void audit_subject(const uint8_t salt[AUDIT_SALT_BYTES], const char *path,
                    uint8_t out[AUDIT_HASH_BYTES]);
-
-// The node over two: SHA-256(0x01, left, right). `out` may be either.
-void audit_node(const uint8_t left[AUDIT_HASH_BYTES], const uint8_t right[AUDIT_HASH_BYTES],
-                uint8_t out[AUDIT_HASH_BYTES]);
-
-// The tree as the roots of its whole subtrees, the largest first: what an append needs.
-enum { AUDIT_FRONTIER_MAX = 63 };
-struct audit_frontier {
-    uint64_t leaves;
-    unsigned count;
-    uint8_t hash[AUDIT_FRONTIER_MAX][AUDIT_HASH_BYTES];
-};
-void audit_frontier_add(struct audit_frontier *f, const uint8_t leaf_hash[AUDIT_HASH_BYTES]);
-void audit_frontier_root(const struct audit_frontier *f, uint8_t out[AUDIT_HASH_BYTES]);

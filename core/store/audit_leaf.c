@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { LEAF_VERSION = 1, PREFIX_LEAF = 0, PREFIX_NODE = 1, PREFIX_LINK = 2 };
+enum { LEAF_VERSION = 1, PREFIX_LINK = 2 };
 
 static const char *const events[AUDIT_EVENTS] = {"?",      "send",   "end",   "grant",
                                                  "revoke", "refuse", "arrive"};
@@ -138,7 +138,7 @@ static void hash_parts(uint8_t prefix, const void *a, size_t n_a, const void *b,
 }
 
 void audit_leaf_hash(const void *leaf, size_t n, uint8_t out[AUDIT_HASH_BYTES]) {
-    hash_parts(PREFIX_LEAF, leaf, n, "", 0, out);
+    tree_leaf(leaf, n, out);
 }
 
 void audit_link(const uint8_t before[AUDIT_HASH_BYTES], const uint8_t leaf_hash[AUDIT_HASH_BYTES],
@@ -153,33 +153,4 @@ void audit_subject(const uint8_t salt[AUDIT_SALT_BYTES], const char *path,
     (void)crypto_hash_sha256_update(&state, salt, AUDIT_SALT_BYTES);
     (void)crypto_hash_sha256_update(&state, (const unsigned char *)path, strlen(path));
     (void)crypto_hash_sha256_final(&state, out);
-}
-
-// --- the tree -----------------------------------------------------------------------------------
-
-void audit_node(const uint8_t left[AUDIT_HASH_BYTES], const uint8_t right[AUDIT_HASH_BYTES],
-                uint8_t out[AUDIT_HASH_BYTES]) {
-    hash_parts(PREFIX_NODE, left, AUDIT_HASH_BYTES, right, AUDIT_HASH_BYTES, out);
-}
-
-// A whole subtree for each 1 bit of the number of leaves: two of one size become one.
-void audit_frontier_add(struct audit_frontier *f, const uint8_t leaf_hash[AUDIT_HASH_BYTES]) {
-    uint8_t node[AUDIT_HASH_BYTES];
-    memcpy(node, leaf_hash, sizeof node);
-    for (uint64_t n = f->leaves; n & 1; n >>= 1) {
-        f->count--;
-        audit_node(f->hash[f->count], node, node);
-    }
-    memcpy(f->hash[f->count++], node, sizeof node);
-    f->leaves++;
-}
-
-void audit_frontier_root(const struct audit_frontier *f, uint8_t out[AUDIT_HASH_BYTES]) {
-    if (!f->count) {
-        (void)crypto_hash_sha256(out, (const unsigned char *)"", 0);
-        return;
-    }
-    memcpy(out, f->hash[f->count - 1], AUDIT_HASH_BYTES);
-    for (unsigned i = f->count - 1; i-- > 0;)
-        audit_node(f->hash[i], out, out);
 }

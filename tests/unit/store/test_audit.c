@@ -112,18 +112,18 @@ static void the_tree_is_that_of_rfc_6962(void **state) {
         "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
         "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
         "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
-    struct audit_frontier f = {0};
+    struct tree_frontier f = {0};
     for (size_t i = 0;; i++) {
         uint8_t root[AUDIT_HASH_BYTES], leaf[32], hash[AUDIT_HASH_BYTES];
         size_t n = 0;
-        audit_frontier_root(&f, root);
+        tree_frontier_root(&f, root);
         hex_is(root, sizeof root, roots[i]);
         if (i == COUNT_OF(leaves))
             break;
         assert_int_equal(
             sodium_hex2bin(leaf, sizeof leaf, leaves[i], strlen(leaves[i]), NULL, &n, NULL), 0);
         audit_leaf_hash(leaf, n, hash);
-        audit_frontier_add(&f, hash);
+        tree_frontier_add(&f, hash);
     }
 }
 
