@@ -206,7 +206,7 @@ static void a_folder_of_another_shape_is_refused(void **state) {
 // --- versions -----------------------------------------------------------------------------------
 
 struct steps {
-    struct schema_step step[16];
+    struct schema_step step[64];
     int count;
 };
 static struct steps first_steps(int n) {
