@@ -60,11 +60,14 @@ struct services { // what a capability may use; filled by the engine, read-only 
     const struct dirs *dirs;
     json_t *(*status)(struct services *s); // any thread: engine's figures as a new object
     int (*repair)(struct services *s,
-                  struct err *err);     // any thread: opens what is left of the store
-    struct workspaces *workspaces;      // open folders with their indexes; any thread
-    struct gateway *gateway;            // server/gateway.h; what it says about threads
-    struct model_whys *whys;            // server/models_why.h; any thread
-    struct fed *fed;                    // server/fed.h; any thread
+                  struct err *err); // any thread: opens what is left of the store
+    struct workspaces *workspaces;  // open folders with their indexes; any thread
+    struct gateway *gateway;        // server/gateway.h; what it says about threads
+    struct model_whys *whys;        // server/models_why.h; any thread
+    struct fed *fed;                // server/fed.h; any thread
+    // Any thread: runs once on a worker, soon; `ended`: the engine ends, only free what it has.
+    // ERR_BUSY, ERR_CLOSED: it will not run.
+    int (*work)(struct services *s, void (*run)(void *ctx, bool ended), void *ctx);
     void (*reload)(struct services *s); // any thread: reads the settings again, soon
     void *engine;
 };

@@ -392,6 +392,7 @@ static int make_services(struct engine *e, struct err *err) {
                                     .status = engine_status,
                                     .repair = repair_store,
                                     .reload = ask_reload,
+                                    .work = engine_work,
                                     .engine = e};
     int r = engine_store_init(&e->store, e->dirs, e->conf, err);
     if (r < 0)
@@ -403,6 +404,8 @@ static int make_services(struct engine *e, struct err *err) {
     if (r < 0)
         return r;
     r = pool_new(e->loop, (unsigned)conf_int(e->conf, "engine.workers"), &e->pool, err);
+    if (r == 0)
+        r = engine_work_open(e, err);
     if (r == 0)
         r = fed_new(&e->services,
                     !e->owned && (e->federate || conf_bool(e->conf, "federation.enabled")),
@@ -458,6 +461,7 @@ static void stop(struct engine *e) {
     dispatch_free(e->dispatch); // first: what waits for a model takes its request back
     gateway_stop(e->services.gateway);
     fed_stop(e->services.fed); // peers are told at once; what waits for it is answered
+    engine_work_close(e);
     pool_free(e->pool);
     fed_free(e->services.fed);
     gateway_done(e->services.gateway);

@@ -4,6 +4,7 @@
 #include "core/base/conf.h"
 #include "core/base/dirs.h"
 #include "core/loop/loop.h"
+#include "core/loop/mailbox.h"
 #include "core/loop/pool.h"
 #include "core/loop/stream.h"
 #include "server/dispatch.h"
@@ -19,7 +20,8 @@ enum {
     ENGINE_GREETING_MS = 5000, // from accept to HELLO
     ENGINE_DRAIN_MS = 5000,    // for what is in flight when the engine or a client ends
     ENGINE_CHECK_MS = 30000,   // socket still ours, housekeeping
-    ENGINE_TICK_MS = 10        // while something is ending
+    ENGINE_TICK_MS = 10,       // while something is ending
+    ENGINE_WORK_MAX = 1024     // asked for by other threads, not begun
 };
 
 // --- figures (any thread reads; engine_status.c)
@@ -106,8 +108,9 @@ struct engine {
     bool store_ready, housekeeping, owned; // owned: runs for one client (--standalone)
     bool federate;                         // serves friends also without a client; never idle
     struct loop_wake *reload_wake;
-    bool awaited; // sessions were sent on to the next engine
-    int lock_fd;  // engine.lock; -1: given away
+    struct mailbox *work; // for services.work
+    bool awaited;         // sessions were sent on to the next engine
+    int lock_fd;          // engine.lock; -1: given away
     uint64_t idle_ms;
 };
 
@@ -128,6 +131,11 @@ void session_changed(struct session *s, json_t *uris, bool list_changed);
 struct session *session_next(const struct session *s);
 // Will a client of this engine come back to the next one? The command line's do not.
 bool session_awaits_next(const struct engine *e);
+
+// services.work (engine_work.c). The mailbox goes before the pool, what it holds is ended.
+int engine_work_open(struct engine *e, struct err *err);
+int engine_work(struct services *services, void (*run)(void *ctx, bool ended), void *ctx);
+void engine_work_close(struct engine *e);
 
 // Pages of code that can be read again from their files leave this process (engine_trim.c).
 void engine_give_back_code(void);

@@ -49,7 +49,73 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
     return r == ERR_EXISTS ? 0 : r; // known under the key before a rotation
 }
 
+// --- parts ---------------------------------------------------------------------------------------
+
+static const struct fed_part nothing;
+static const struct fed_part *const parts[FED_PARTS] = {
+    [FED_PAIR] = &nothing,  [FED_EXCHANGE] = &nothing, [FED_DISCOVERY] = &nothing,
+    [FED_TASKS] = &nothing, [FED_COSIGN] = &nothing,   [FED_SHARE] = &nothing,
+};
+
+static int make_parts(struct fed_core *core, size_t *ret_n, struct err *err) {
+    for (size_t i = 0; i < FED_PARTS; i++) {
+        struct node_service service = {0};
+        int r = parts[i]->make ? parts[i]->make(core, &core->part[i], &service, err) : 0;
+        if (r < 0)
+            return r;
+        if (service.ctx)
+            core->node_services[(*ret_n)++] = service;
+    }
+    return 0;
+}
+
+static int start_parts(struct fed_core *core, struct err *err) {
+    for (size_t i = 0; i < FED_PARTS; i++) {
+        int r = parts[i]->start ? parts[i]->start(core, core->part[i], err) : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void stop_parts(struct fed_core *core) {
+    for (size_t i = FED_PARTS; i-- > 0;)
+        if (core->part[i] && parts[i]->stop)
+            parts[i]->stop(core, core->part[i]);
+}
+
+static void free_parts(struct fed_core *core) {
+    for (size_t i = FED_PARTS; i-- > 0;) {
+        if (core->part[i] && parts[i]->done)
+            parts[i]->done(core->part[i]);
+        core->part[i] = NULL;
+    }
+}
+
+void fed_core_tell_grants(struct fed_core *core) {
+    for (size_t i = 0; i < FED_PARTS; i++)
+        if (core->part[i] && parts[i]->grants)
+            parts[i]->grants(core, core->part[i]);
+}
+
+void fed_core_changed(void *ctx, enum peersdb_change what, const uint8_t scope[RECORD_SCOPE_BYTES],
+                      const uint8_t id[RECORD_ID_BYTES], const uint8_t *by) {
+    struct fed_core *core = ctx;
+    for (size_t i = 0; i < FED_PARTS; i++)
+        if (core->part[i] && parts[i]->changed)
+            parts[i]->changed(core, core->part[i], what, scope, id, by);
+}
+
+void fed_core_pump(struct fed_core *core) {
+    for (size_t i = 0; i < FED_PARTS; i++)
+        if (core->part[i] && parts[i]->pump)
+            parts[i]->pump(core, core->part[i]);
+}
+
+// --- the node ------------------------------------------------------------------------------------
+
 static int start_node(struct fed_core *core, struct err *err) {
+    size_t services_n = 0;
     const struct conf *conf = __atomic_load_n(&core->services->conf, __ATOMIC_ACQUIRE);
     uint16_t port = (uint16_t)conf_int(conf, "federation.port");
     int r = tls_new(identity_device_seed(core->id), &core->tls, err);
@@ -59,18 +125,23 @@ static int start_node(struct fed_core *core, struct err *err) {
         return r;
     core->channels = tls_maker(core->tls);
     core->net = net_loop_net(core->sockets);
+    r = make_parts(core, &services_n, err);
+    if (r < 0)
+        return r;
     struct node_config config = {.env = core->env,
                                  .net = core->net,
                                  .channels = &core->channels,
                                  .peers = peers_saved(core->peersdb),
-                                 .port = port ? port : FED_PORT};
+                                 .port = port ? port : FED_PORT,
+                                 .services = core->node_services,
+                                 .services_n = services_n};
     memcpy(config.key, identity_device(core->id), sizeof config.key);
     r = node_start(&config, &core->node, err);
     if (r == ERR_EXISTS && !port) { // another user's engine on this machine
         config.port = 0;
         r = node_start(&config, &core->node, err);
     }
-    return r;
+    return r < 0 ? r : start_parts(core, err);
 }
 
 static void on_upkeep(void *ctx) {
@@ -99,13 +170,19 @@ int fed_core_open(struct fed_core *core, struct err *err) {
     loop_timer_start(core->upkeep, FED_UPKEEP_MS, 0);
     core->since_ms = env_wall_ms(core->env);
     core->ready = true;
+    fed_core_watch_grants(core, true);
+    fed_core_load_grants(core);
     return 0;
 }
 
 void fed_core_close(struct fed_core *core) {
     core->ready = false;
+    fed_core_watch_grants(core, false);
     loop_timer_free(core->upkeep);
+    stop_parts(core);
     node_stop(core->node);
+    free_parts(core);
+    fed_grants_free(core->grants);
     net_loop_free(core->sockets);
     tls_free(core->tls);
     peersdb_close(core->peersdb);
@@ -124,9 +201,6 @@ void fed_core_close(struct fed_core *core) {
     core->vfs = NULL;
     core->id = NULL;
     core->store = NULL;
-}
-
-void fed_core_changed(void *ctx, enum peersdb_change what, const uint8_t scope[RECORD_SCOPE_BYTES],
-                      const uint8_t id[RECORD_ID_BYTES], const uint8_t *by) {
-    (void)ctx, (void)what, (void)scope, (void)id, (void)by;
+    core->grants = NULL;
+    core->loading = core->stale = false;
 }

@@ -7,12 +7,39 @@
 #include "federation/net_loop.h"
 #include "federation/tls.h"
 #include "server/fed.h"
+#include "server/fed_grants.h"
 
 enum {
     FED_PORT = 4711, // tried first when the setting is 0; then any
     FED_RETRY_MS = 2000,
     FED_UPKEEP_MS = 10 * 60 * 1000,
     FED_SWEEP_RECORDS = 500
+};
+
+// What stands on the node, in the order in which it is made; each in a file of its own, listed in
+// fed_core.c. Any function may be NULL.
+enum fed_part_id {
+    FED_PAIR,
+    FED_EXCHANGE,
+    FED_DISCOVERY,
+    FED_TASKS,
+    FED_COSIGN,
+    FED_SHARE,
+    FED_PARTS
+};
+struct fed_part {
+    // Before the node: *ret, and the service if it has one (its ctx is not NULL then).
+    int (*make)(struct fed_core *core, void **ret, struct node_service *service, struct err *err);
+    int (*start)(struct fed_core *core, void *part, struct err *err); // the node stands
+    void (*stop)(struct fed_core *core, void *part);                  // … for the last time
+    void (*done)(void *part);                                         // it is gone
+    void (*grants)(struct fed_core *core, void *part);                // core->grants is another one
+    // As peersdb_change_fn, for each part.
+    void (*changed)(struct fed_core *core, void *part, enum peersdb_change what,
+                    const uint8_t scope[RECORD_SCOPE_BYTES], const uint8_t id[RECORD_ID_BYTES],
+                    const uint8_t *by);
+    // Records were put from outside of sync: send what there is.
+    void (*pump)(struct fed_core *core, void *part);
 };
 
 struct fed_core {
@@ -30,16 +57,27 @@ struct fed_core {
     struct net_loop *sockets;
     struct net *net;
     struct node *node;
+    struct fed_grants *grants; // NULL: none known yet, nothing is allowed
+    bool loading;              // … and being loaded; `stale`: they changed again meanwhile
+    bool stale;
+    void *part[FED_PARTS];
+    struct node_service node_services[NODE_SERVICES_MAX]; // borrowed by the node
     struct loop_timer *retry, *upkeep;
     int64_t since_ms; // wall, when it came to run
 };
+
+// Loads the grants on a worker, and takes them when they are there (fed_load.c).
+void fed_core_load_grants(struct fed_core *core);
+void fed_core_watch_grants(struct fed_core *core, bool on);
 
 // Opens everything, or leaves nothing open. ERR_LOCKED: the store is.
 int fed_core_open(struct fed_core *core, struct err *err);
 void fed_core_close(struct fed_core *core); // idempotent
 
-// What peers.db tells of: after the commit that did it.
-peersdb_change_fn fed_core_changed;
+// To all parts.
+peersdb_change_fn fed_core_changed; // what peers.db tells of, after the commit that did it
+void fed_core_tell_grants(struct fed_core *core);
+void fed_core_pump(struct fed_core *core); // after puts of our own
 // Signs a record of ours, stores it, and lets it go to whom its scope is for.
 int fed_core_put(struct fed_core *core, struct record *r, uint8_t ret_id[RECORD_ID_BYTES],
                  struct err *err);

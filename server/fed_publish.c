@@ -30,6 +30,8 @@ int fed_core_put(struct fed_core *core, struct record *r, uint8_t ret_id[RECORD_
     code = peersdb_put(core->peersdb, NULL, r->scope, &item, 1, NULL, r->created_ms, err);
     if (code == 0 && item.result < 0)
         code = err_set(err, item.result, "the record was refused: %s", err_name(item.result));
+    if (code == 0)
+        fed_core_pump(core);
     return code;
 }
 
