@@ -45,20 +45,12 @@ int pair_scopes_add(struct pair_scopes *s, const char *name, size_t n, struct er
     return 0;
 }
 
-// Controls, marks without width, and what turns the direction of what follows.
-static bool hides(uint32_t c) {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
-           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-           (c >= 0xe0000 && c <= 0xe0fff);
-}
-
 bool pair_name_good(const char *name, size_t n) {
     if (n == 0 || n > PAIR_NAME_BYTES_MAX || !utf_valid(name, n) || name[0] == ' ' ||
         name[n - 1] == ' ')
         return false;
     for (size_t i = 0, bytes; i < n; i += bytes)
-        if (hides(utf_decode(name + i, n - i, &bytes)))
+        if (utf_hides(utf_decode(name + i, n - i, &bytes)))
             return false;
     return true;
 }

@@ -13,3 +13,7 @@ bool utf_valid(const char *s, size_t n);
 size_t utf_cut(const char *s, size_t n, size_t max);
 // Code point of the valid sequence at s; *ret_bytes its length. U+FFFD with length 1 when invalid.
 uint32_t utf_decode(const char *s, size_t n, size_t *ret_bytes);
+
+// Shows nothing, or changes how what stands around it is shown: controls, marks without width, and
+// what turns the direction of text. Texts that strangers wrote are better without.
+bool utf_hides(uint32_t c);

@@ -16,7 +16,7 @@ LAYERS = {  # as in docs/ARCHITECTURE.md
     "core/workspace": ("core/base", "core/loop", "core/crypto", "core/db", "core/code", "core/store"),
     "core/agents": ("core/base", "core/workspace", "core/code", "core/store", "core/db"),
     "core/models": ("core/base", "core/loop", "core/route"),
-    "core/privacy": ("core/base",),
+    "core/privacy": ("core/base", "core/code", "core/crypto"),
     "protocol": ("core/base",),
     "federation": ("core/base", "core/loop", "core/crypto", "core/privacy", "core/db", "protocol"),
     "server": ("core/base", "core/loop", "core/crypto", "core/db", "core/store", "core/code",
