@@ -5,6 +5,14 @@
 #include "core/base/buf.h"
 #include "core/code/pattern.h"
 
+// A little of everything in each language.
+enum { PAYLOADS_PIECES = 8 };
+struct payload_piece {
+    enum lang lang;
+    const char *text;
+};
+extern const struct payload_piece payloads_pieces[PAYLOADS_PIECES];
+
 // Text of one candidate as the miner would keep it. A negative return ends the search.
 typedef int payload_fn(void *ctx, enum lang lang, const char *text, size_t bytes);
 int payloads_each(const struct syntax *s, payload_fn *fn, void *ctx);

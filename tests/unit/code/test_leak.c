@@ -1,6 +1,6 @@
-// Nothing of one's own gets into a payload. The corpus is the project's own C and Python and the
-// pieces below, with a canary for every name, literal and comment. PAIRED_LEAK_PAYLOADS=100000 is
-// the full size.
+// Nothing of one's own gets into a payload. The corpus is the project's own C and Python and some
+// pieces of each language, with a canary for every name, literal and comment.
+// PAIRED_LEAK_PAYLOADS=100000 is the full size.
 #include "tests/unit/code/payloads.h"
 
 #include "core/base/mem.h"
@@ -15,55 +15,6 @@
 #include <dirent.h>
 
 #include <cmocka.h>
-
-static const struct {
-    enum lang lang;
-    const char *text;
-} pieces[] = {
-    {LANG_JAVASCRIPT,
-     "const a = require('b');\na.on('data', function (x) { if (x) return cb(null, x.length + 42); "
-     "y = `t ${x} u`; z = /re/g.test(y); o = {k: 'v', [x]: 1, m() { return 7; }}; });\n"
-     "class Q extends R { #p = 3; get q() { return this.#p; } }\n"
-     "label: for (const i of list) { if (i.name === 'n') continue label; log(i?.x ?? 99); }\n"
-     "async () => { try { await f(`a`); } catch ({message}) { throw new Error('m' + message); } "
-     "};\n"},
-    {LANG_TYPESCRIPT,
-     "interface A { b: string; }\nconst c: Map<string, A> = new Map();\n"
-     "enum E { X = 'x' }\nlet d = <A>c.get('k')!; let e = c.get('k') as unknown as A;\n"
-     "function f<T extends A>(t: T): t is T { return typeof t === 'object' && 'b' in t; }\n"},
-    {LANG_GO,
-     "package p\n\nfunc f(m map[string]int, err error) error {\n\tif err != nil {\n\t\treturn "
-     "fmt.Errorf(\"at %s: %w\", p, err)\n\t}\n\tx := `raw` + string('r')\n\tgoto done\ndone:\n"
-     "\tfor i, v := range m {\n\t\tm[i] = v + 42\n\t}\n\ttype t struct {\n\t\tA int "
-     "`json:\"a\"`\n\t}\n\tswitch y := z.(type) {\n\tcase *t:\n\t\treturn y.A\n\t}\n\treturn "
-     "nil\n}\n"},
-    {LANG_RUST,
-     "fn f<'a>(s: &'a str) -> Result<T, E> {\n    let v = g(s, 42)?;\n    println!(\"{} {name}\", "
-     "v, name = s);\n    match v { Some(x) if x > 10 => h(r#\"raw\"#), None => return "
-     "Err(E::new(b'x')), }\n    #[allow(dead_code)]\n    let c = |y: u8| y as i64 + 0xff;\n    'o: "
-     "loop { break 'o; }\n    unsafe { m!(a => b, \"c\") }\n}\n"},
-    {LANG_JAVA,
-     "class A {\n    @B(\"c\") int f(List<String> l) throws D {\n        for (String s : l) { if "
-     "(s.equals(\"x\") || s.length() > 42) { throw new IllegalArgumentException(\"bad \" + s); } "
-     "}\n        Runnable r = () -> g('c', 1.5e3f);\n        outer: while (true) { break outer; "
-     "}\n        return this.<T>h(l::size, int[].class);\n    }\n}\n"},
-    {LANG_BASH,
-     "set -euo pipefail\nif [ -z \"$x\" ]; then\n  echo \"usage: $0\" >&2\n  exit 1\nfi\nfor f in "
-     "*.c; do\n  grep -q foo \"$f\" && rm -f \"${f%.c}.o\" || cat <<END\ntext $f\nEND\ndone\n"
-     "x=$(ls -l /opt/thing | awk '{print $1}')\ncase $x in\n  a|b) run --opt=val ;;\n  *) "
-     "die 3 ;;\nesac\nfunc() { local y=$'z\\n'; [[ $y =~ ^a ]] && return 42; }\n"},
-    {LANG_RUBY,
-     "class A < B\n  def f(x, k: 1)\n    raise ArgumentError, \"bad #{x}\" unless x.is_a?(Hash)\n"
-     "    @y ||= x.map { |z| z[:key] + 42 }\n    h = { a: 1, 'b' => :c, \"d\": %w[e f] }\n"
-     "    puts <<~T\n      text #{x}\n    T\n    $g = x =~ /re/ ? ?c : :\"sym\"\n    "
-     "x.each do |i| next if i.nil?; yield i end\n  rescue E => e\n    log(e.message)\n  "
-     "end\nend\n"},
-    {LANG_CPP,
-     "template <class T> int f(const std::vector<T> &v) {\n    auto p = std::make_unique<T>(42, "
-     "'c', u8\"s\", R\"(raw)\");\n    for (const auto &x : v) { if (x.a() == 1'000) throw "
-     "std::runtime_error(\"bad\"); }\n    return static_cast<int>(v.size()) + 12_km + [&](int q) "
-     "{ return q * p->z; }(3);\n}\n"},
-};
 
 static uint32_t wanted(void) {
     const char *text = getenv("PAIRED_LEAK_PAYLOADS");
@@ -115,9 +66,9 @@ static void no_canary_comes_through(void **state) {
     // The pieces again and again with other canaries, the files in between.
     for (uint32_t round = 0; tally.payloads < max && round < 2000; round++) {
         uint32_t before = tally.payloads;
-        for (size_t k = 0; k < COUNT_OF(pieces); k++)
-            assert_int_equal(payloads_tally(s, pieces[k].lang, pieces[k].text,
-                                            strlen(pieces[k].text), &seed, max, &tally),
+        for (size_t k = 0; k < PAYLOADS_PIECES; k++)
+            assert_int_equal(payloads_tally(s, payloads_pieces[k].lang, payloads_pieces[k].text,
+                                            strlen(payloads_pieces[k].text), &seed, max, &tally),
                              0);
         tally_folder(s, folders[round % COUNT_OF(folders)], &seed, max, &tally);
         assert_true(tally.payloads > before);
