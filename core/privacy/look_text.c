@@ -103,16 +103,13 @@ static bool has_random(const char *s, size_t n) {
 // -----------------------------------------------------------------------------------------
 // addresses
 
-static bool ends_in(const char *s, size_t n, const char *end) {
-    size_t m = strlen(end);
-    return n > m && strncasecmp(s + n - m, end, m) == 0;
-}
-
 static bool is_private_host(const char *s, size_t n) {
-    static const char *const ends[] = {".local", ".lan",      ".internal",    ".corp",
-                                       ".home",  ".intranet", ".localdomain", ".private"};
-    for (size_t i = 0; i < COUNT_OF(ends); i++)
-        if (ends_in(s, n, ends[i]))
+    static const char *const last[] = {"local", "lan",      "internal",    "corp",
+                                       "home",  "intranet", "localdomain", "private"};
+    const char *dot = memrchr(s, '.', n);
+    size_t m = dot ? (size_t)(s + n - dot) - 1 : 0;
+    for (size_t i = 0; m && dot > s && i < COUNT_OF(last); i++)
+        if (strlen(last[i]) == m && strncasecmp(dot + 1, last[i], m) == 0)
             return true;
     return false;
 }

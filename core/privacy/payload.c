@@ -1,8 +1,9 @@
 // The forms, what their values may be, and writing.
-#include "core/privacy/payload_impl.h"
+#include "core/privacy/payload.h"
 
 #include "core/base/mem.h"
 #include "core/base/utf.h"
+#include "core/privacy/payload_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
