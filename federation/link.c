@@ -29,13 +29,14 @@ void link_leave(struct link *l) {
 // --- end
 
 // Everything but the memory, which others on the stack may still hold.
-static void shut(struct link *l) {
+static void shut(struct link *l, bool at_once) {
+    const struct net_ops *net = l->config.net->ops;
     l->closed = true;
     env_timer_cancel(l->config.env, l->life);
     env_timer_cancel(l->config.env, l->rate);
     l->life = l->rate = NULL;
     if (l->conn)
-        l->config.net->ops->close(l->config.net->self, l->conn);
+        (at_once ? net->drop : net->close)(l->config.net->self, l->conn);
     l->conn = NULL;
 }
 
@@ -53,7 +54,7 @@ void link_fail(struct link *l, const struct err *err) {
     void (*down)(void *, struct link *, const struct err *) = l->config.events->down;
     link_enter(l);
     say_why(l, why.code);
-    shut(l);
+    shut(l, false);
     rpc_free(l->rpc); // its callers learn it first
     l->rpc = NULL;
     down(l->ctx, l, &why);
@@ -82,10 +83,26 @@ void link_close(struct link *l, const char *why) {
         link_put_now(l, FRAME_GOODBYE, why ? why : "", n);
         l->channel->ops->end(l->channel);
     }
-    shut(l);
+    shut(l, false);
     rpc_free(l->rpc);
     l->rpc = NULL;
     link_leave(l);
+}
+
+void link_drop(struct link *l) {
+    if (!l || l->closed)
+        return;
+    link_enter(l);
+    shut(l, true);
+    rpc_free(l->rpc);
+    l->rpc = NULL;
+    link_leave(l);
+}
+
+size_t link_queued(const struct link *l) {
+    if (l->closed || !l->conn)
+        return 0;
+    return l->out.len - l->out_at + l->config.net->ops->queued(l->config.net->self, l->conn);
 }
 
 // --- signs of life

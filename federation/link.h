@@ -59,6 +59,9 @@ int link_accept(const struct link_config *config, struct net_conn *c, struct lin
 // Calls under way are answered ERR_CLOSED within it; `down` does not run. May be called from any
 // callback of the link. Accepts NULL.
 void link_close(struct link *l, const char *why);
+// The same without a word: of what is queued nothing leaves any more. Accepts NULL.
+void link_drop(struct link *l);
+size_t link_queued(const struct link *l); // bytes that have not left yet
 bool link_outgoing(const struct link *l);
 const uint8_t *link_peer(const struct link *l);    // CHANNEL_KEY_BYTES
 const uint8_t *link_binding(const struct link *l); // CHANNEL_BINDING_BYTES

@@ -57,6 +57,7 @@ struct net_ops {
     size_t (*queued)(void *self, const struct net_conn *c);
     void (*pause)(void *self, struct net_conn *c, bool on); // stops and goes on reading
     void (*close)(void *self, struct net_conn *c);          // what is queued is tried for a moment
+    void (*drop)(void *self, struct net_conn *c);           // what is queued never leaves
     // Datagrams of the neighbourhood (multicast group and port of the beacon). `fn` NULL: leaves.
     int (*neighbours)(void *self, net_datagram_fn *fn, void *ctx, struct err *err);
     int (*shout)(void *self, const void *bytes, size_t n); // to all neighbours; best effort

@@ -236,6 +236,14 @@ static void do_close(void *self, struct net_conn *c) {
         drop(c);
 }
 
+static void do_drop(void *self, struct net_conn *c) {
+    (void)self;
+    c->ev = NULL;
+    socket_dial_cancel(c->dial);
+    c->dial = NULL;
+    drop(c);
+}
+
 // --- listening
 
 static void on_accept(void *ctx, int fd) {
@@ -326,6 +334,7 @@ static const struct net_ops loop_ops = {.listen = do_listen,
                                         .queued = queued,
                                         .pause = do_pause,
                                         .close = do_close,
+                                        .drop = do_drop,
                                         .neighbours = neighbours,
                                         .shout = shout,
                                         .tell = tell};

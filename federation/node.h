@@ -127,6 +127,7 @@ bool node_session_friend(const struct node_session *s);
 void node_session_addr(const struct node_session *s, struct net_addr *ret);
 void node_session_keep(struct node_session *s, uint64_t ms); // a stranger's, that much longer
 void node_session_close(struct node_session *s, const char *why);
+void node_session_drop(struct node_session *s, const char *why); // what is queued never leaves
 void node_session_set_data(struct node_session *s, const struct node_service *of, void *data);
 void *node_session_data(const struct node_session *s, const struct node_service *of);
 

@@ -31,6 +31,7 @@ struct node_session {
     struct link *link;
     enum session_state state;
     bool outgoing, offered, told; // told: services have seen `up`
+    bool dropped;                 // its queue is not to leave
     uint64_t number;              // of ours as dialler; when offered: the other's
     uint64_t boot;                // the other's, once it is known
     struct net_addr addr;

@@ -235,6 +235,11 @@ void node_session_close(struct node_session *s, const char *why) {
     session_end(s, &e, why);
 }
 
+void node_session_drop(struct node_session *s, const char *why) {
+    s->dropped = true;
+    node_session_close(s, why);
+}
+
 static size_t service_number(const struct node_session *s, const struct node_service *of) {
     size_t i = (size_t)(of - s->node->config.services);
     assert(i < s->node->config.services_n);

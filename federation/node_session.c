@@ -139,7 +139,10 @@ void session_end(struct node_session *s, const struct err *why, const char *good
         serve_gone(s, why);
     if (s->visit)
         s->visit(s->visit_ctx, NULL, why);
-    link_close(s->link, goodbye); // accepts NULL; answers calls under way
+    if (s->dropped)
+        link_drop(s->link);
+    else
+        link_close(s->link, goodbye); // accept NULL; answer calls under way
     session_release(s);
     if (!n->stopping)
         node_wake(n);

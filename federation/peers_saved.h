@@ -1,5 +1,5 @@
 // The paired devices of peers.db as the node needs them (federation/peers.h): those that are not
-// revoked, and the address that worked last. Thread of the database.
+// revoked, the addresses that worked, the last one first, and the caps. Thread of the database.
 #pragma once
 
 #include "federation/peers.h"

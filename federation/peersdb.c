@@ -96,8 +96,8 @@ uint32_t peersdb_epoch(const struct peersdb *p) {
 
 // ---------------------------------------------------------------------------- peers and devices
 
-static int bounded(struct peersdb *p, const char *count_sql, int64_t max, const char *what,
-                   struct err *err) {
+int peersdb_bounded(struct peersdb *p, const char *count_sql, int64_t max, const char *what,
+                    struct err *err) {
     int64_t n = 0;
     int r = db_one_int(p->db, count_sql, NULL, 0, &n, err);
     if (r >= 0 && n >= max)
@@ -116,7 +116,7 @@ int peersdb_scope_id(struct peersdb *p, const uint8_t *scope, bool make, int64_t
     int r = db_one_int(p->db, "SELECT id FROM scope WHERE name = ?1", &v, 1, ret, err);
     if (r != 0 || !make)
         return r;
-    r = bounded(p, "SELECT count(*) FROM scope", PEERSDB_SCOPES_MAX, "scopes", err);
+    r = peersdb_bounded(p, "SELECT count(*) FROM scope", PEERSDB_SCOPES_MAX, "scopes", err);
     if (r == 0)
         r = db_run(p->db, "INSERT INTO scope (name) VALUES (?1)", &v, 1, err);
     if (r < 0)
@@ -135,9 +135,9 @@ int peersdb_device_put(struct peersdb *p, const uint8_t key[RECORD_KEY_BYTES],
     if (r > 0 && !known)
         return err_set(err, ERR_EXISTS, "the device belongs to another identity");
     if (r == 0)
-        r = bounded(p, "SELECT count(*) FROM device", PEERSDB_DEVICES_MAX, "devices", err);
+        r = peersdb_bounded(p, "SELECT count(*) FROM device", PEERSDB_DEVICES_MAX, "devices", err);
     if (r == 0 && !known)
-        r = db_run(p->db, "INSERT INTO device VALUES (?1, ?2, NULL)", values, 2, err);
+        r = db_run(p->db, "INSERT INTO device (key, identity) VALUES (?1, ?2)", values, 2, err);
     return r < 0 ? r : 0;
 }
 
@@ -163,7 +163,7 @@ int peersdb_peer_put(struct peersdb *p, const struct peersdb_peer *peer, struct 
         return r;
     r = peersdb_peer_id(p, peer->device, &id, err);
     if (r == 0)
-        r = bounded(p, "SELECT count(*) FROM peer", PEERSDB_PEERS_MAX, "peers", err);
+        r = peersdb_bounded(p, "SELECT count(*) FROM peer", PEERSDB_PEERS_MAX, "peers", err);
     if (r >= 0)
         r = peersdb_device_put(p, peer->device, peer->identity, err);
     if (r == 0)
@@ -172,6 +172,8 @@ int peersdb_peer_put(struct peersdb *p, const struct peersdb_peer *peer, struct 
                    "?3, ?4, ?5) ON CONFLICT (device) DO UPDATE SET name = ?2, address = ?3, "
                    "paired_ms = ?4, seen_ms = ?5",
                    values, COUNT_OF(values), err);
+    if (r == 0 && peer->address[0])
+        r = peersdb_address_note(p, peer->device, values[2], peer->seen_ms, err);
     if (r == 0)
         r = db_commit(p->db, err);
     if (r < 0)
@@ -181,7 +183,8 @@ int peersdb_peer_put(struct peersdb *p, const struct peersdb_peer *peer, struct 
 
 #define PEER_COLUMNS                                                                               \
     "SELECT p.device, d.identity, p.name, p.address, p.paired_ms, p.seen_ms, p.arrived, "          \
-    "p.accepted, p.rejected, p.forged, p.improper FROM peer p JOIN device d ON d.key = p.device "
+    "p.accepted, p.rejected, p.forged, p.improper, p.in_s, p.out_s FROM peer p JOIN device d ON "  \
+    "d.key = p.device "
 
 static void read_blob(struct db_rows *rows, int col, uint8_t *ret, size_t n) {
     size_t have = 0;
@@ -202,7 +205,9 @@ static void read_peer(struct db_rows *rows, struct peersdb_peer *ret) {
                                  .accepted = db_col_int(rows, 7),
                                  .rejected = db_col_int(rows, 8),
                                  .forged = db_col_int(rows, 9),
-                                 .improper = db_col_int(rows, 10)};
+                                 .improper = db_col_int(rows, 10),
+                                 .in_s = (uint64_t)db_col_int(rows, 11),
+                                 .out_s = (uint64_t)db_col_int(rows, 12)};
     read_blob(rows, 0, ret->device, sizeof ret->device);
     read_blob(rows, 1, ret->identity, sizeof ret->identity);
     read_name(rows, 2, ret->name);

@@ -16,8 +16,9 @@ struct put { // one batch
     int64_t room; // for records of this peer in quarantine
     struct change *changes;
     uint32_t changes_n, changes_cap;
-    uint8_t author[RECORD_KEY_BYTES], device[RECORD_KEY_BYTES]; // certified, looked up last
-    bool certified;
+    uint8_t author[RECORD_KEY_BYTES], device[RECORD_KEY_BYTES]; // looked up last
+    int trust;                                                  // of these; 0: of none yet
+    bool noted;                                                 // as a writer of the scope
 };
 
 static int note(struct put *b, enum peersdb_change what, const uint8_t *id, const uint8_t *by,
@@ -33,24 +34,57 @@ static int note(struct put *b, enum peersdb_change what, const uint8_t *id, cons
     return 0;
 }
 
-// 1: the author certified the device, and it is not revoked. 0: no.
-static int certified(struct put *b, const struct record *r, struct err *err) {
-    if (b->certified && memcmp(r->author, b->author, sizeof b->author) == 0 &&
+// peersdb_trust, remembered while the same device goes on.
+static int trust(struct put *b, const struct record *r, struct err *err) {
+    if (b->trust && memcmp(r->author, b->author, sizeof b->author) == 0 &&
         memcmp(r->device, b->device, sizeof b->device) == 0)
-        return 1;
-    const struct db_value values[] = {db_blob(r->device, sizeof r->device),
-                                      db_blob(r->author, sizeof r->author)};
-    int64_t one = 0;
-    int e = db_one_int(b->p->db,
-                       "SELECT 1 FROM device WHERE key = ?1 AND identity = ?2 AND revoked_ms IS "
-                       "NULL",
-                       values, 2, &one, err);
+        return b->trust;
+    int e = peersdb_trust(b->p, r->author, r->device, err);
     if (e > 0) {
-        b->certified = true;
+        b->trust = e;
+        b->noted = false;
         memcpy(b->author, r->author, sizeof b->author);
         memcpy(b->device, r->device, sizeof b->device);
     }
     return e;
+}
+
+// Why it is refused, counted; 0: it is believed.
+static int refusal(struct put *b, int trust) {
+    switch (trust) {
+    case PEERSDB_OTHERS:
+        b->forged++;
+        return ERR_KEY;
+    case PEERSDB_UNPROVED:
+        b->improper++;
+        return ERR_NOT_FOUND;
+    case PEERSDB_STALE: // whoever hands it on need not know yet
+    case PEERSDB_GONE:
+        return ERR_PERM;
+    default:
+        return 0;
+    }
+}
+
+// The device has records in this scope: its certificate may go where the scope goes.
+static int note_writer(struct put *b, const struct record *r, struct err *err) {
+    const struct db_value values[] = {db_blob(r->device, sizeof r->device), db_int(b->scope)};
+    int e = b->noted
+                ? 0
+                : db_run(b->p->db, "INSERT OR IGNORE INTO writer VALUES (?1, ?2)", values, 2, err);
+    b->noted = e == 0;
+    return e;
+}
+
+// records_may, also when the author's identity was rotated between the two.
+static int may(struct put *b, const struct record *r, const struct record *old, struct err *err) {
+    if (memcmp(r->author, old->author, sizeof r->author) == 0)
+        return records_may(r, old, err);
+    struct record same = *r;
+    int e = peersdb_follows(b->p, old->author, r->author, err);
+    if (e > 0)
+        memcpy(same.author, old->author, sizeof same.author);
+    return e < 0 ? e : records_may(&same, old, err);
 }
 
 static int remove_row(struct put *b, const uint8_t *id, const uint8_t *by, enum peersdb_change what,
@@ -58,6 +92,11 @@ static int remove_row(struct put *b, const uint8_t *id, const uint8_t *by, enum 
     const struct db_value values[] = {db_blob(id, RECORD_ID_BYTES), db_int(PEERSDB_DELETED)};
     int e = db_run(b->p->db, "UPDATE record SET state = ?2, bytes = NULL WHERE hash = ?1", values,
                    2, err);
+    if (e == 0 && what == PEERSDB_REVOKED && b->from) { // its author is told that it is gone
+        const struct db_value debt[] = {values[0], db_blob(by, RECORD_ID_BYTES), db_int(b->scope)};
+        e = db_run(b->p->db, "INSERT OR IGNORE INTO owed VALUES (?1, ?2, ?3)", debt, COUNT_OF(debt),
+                   err);
+    }
     return e == 0 ? note(b, what, id, by, err) : e;
 }
 
@@ -71,19 +110,21 @@ static int apply_reference(struct put *b, const struct record *r, const uint8_t 
     int e = db_rows_open(b->p->db, "SELECT bytes FROM record WHERE hash = ?1", &v, 1, &rows, err);
     if (e == 0)
         e = db_rows_next(rows, err);
-    bool here = false, may = true;
+    bool here = false;
+    int allowed = 0;
     *fatal = e < 0;
     if (e > 0) {
         size_t n = 0;
         const void *bytes = db_col_blob(rows, 0, &n);
         here = bytes && record_parse(bytes, n, &old, NULL) == 0;
-        may = !here || records_may(r, &old, err) == 0;
+        allowed = here ? may(b, r, &old, err) : 0;
     }
     db_rows_close(rows);
     if (e < 0 || !here)
         return e < 0 ? e : 0;
-    if (!may)
-        return ERR_PERM;
+    *fatal = allowed < 0 && allowed != ERR_PERM;
+    if (allowed < 0)
+        return allowed;
     e = remove_row(b, r->refers_to, id,
                    r->kind == RECORD_REVOCATION ? PEERSDB_REVOKED : PEERSDB_SUPERSEDED, err);
     *fatal = e < 0;
@@ -103,15 +144,39 @@ static int taken_away(struct put *b, const struct record *r, const uint8_t *id, 
         const void *bytes = db_col_blob(rows, 0, &n);
         struct record by;
         if (bytes) {
-            found = record_parse(bytes, n, &by, NULL) == 0 && records_may(&by, r, NULL) == 0;
+            found = record_parse(bytes, n, &by, NULL) == 0 && may(b, &by, r, NULL) == 0;
             continue;
         }
         const void *author = db_col_blob(rows, 1, &n);
-        found = author && n == sizeof r->author && memcmp(author, r->author, n) == 0 &&
-                db_col_int(rows, 2) == b->scope;
+        found = author && n == sizeof r->author && db_col_int(rows, 2) == b->scope &&
+                peersdb_follows(b->p, r->author, author, NULL) > 0;
     }
     db_rows_close(rows);
     return e < 0 ? e : found;
+}
+
+// 1: the revocation is here, and of the record that the receipt says was deleted.
+static int receipt_fits(struct put *b, const struct record *r, struct err *err) {
+    const struct db_value values[] = {db_blob(r->refers_to, RECORD_ID_BYTES),
+                                      db_blob(r->body, r->body_bytes), db_int(b->scope),
+                                      db_int(RECORD_REVOCATION)};
+    int64_t one = 0;
+    return db_one_int(b->p->db,
+                      "SELECT 1 FROM record WHERE hash = ?1 AND refers = ?2 AND +scope = ?3 AND "
+                      "kind = ?4",
+                      values, COUNT_OF(values), &one, err);
+}
+
+static int note_receipt(struct put *b, const struct record *r, struct err *err) {
+    const struct db_value values[] = {
+        db_blob(r->body, r->body_bytes), db_blob(r->device, sizeof r->device),
+        db_blob(r->author, sizeof r->author), db_blob(r->refers_to, RECORD_ID_BYTES),
+        db_int(r->created_ms)};
+    int e = db_run(b->p->db, "INSERT OR IGNORE INTO receipt VALUES (?1, ?2, ?3, ?4, ?5)", values,
+                   COUNT_OF(values), err);
+    return e == 0 && !b->from
+               ? db_run(b->p->db, "DELETE FROM owed WHERE deleted = ?1", values, 1, err)
+               : e;
 }
 
 static int insert(struct put *b, const struct record *r, const struct peersdb_item *item,
@@ -135,7 +200,10 @@ static int insert(struct put *b, const struct record *r, const struct peersdb_it
     if (e < 0 || state == PEERSDB_DELETED)
         return e;
     b->stored++;
-    return note(b, PEERSDB_ADDED, item->id, item->id, err);
+    e = note_writer(b, r, err);
+    if (e == 0 && r->kind == RECORD_RECEIPT)
+        e = note_receipt(b, r, err);
+    return e < 0 ? e : note(b, PEERSDB_ADDED, item->id, item->id, err);
 }
 
 // What is written in a record, beside the database. 0 or why not.
@@ -171,11 +239,19 @@ static int put_one(struct put *b, struct peersdb_item *item, const struct record
         item->result = 0;
         return e < 0 ? e : 0;
     }
-    e = certified(b, r, err);
-    if (e <= 0) {
-        b->forged += e == 0;
-        item->result = ERR_KEY;
+    e = trust(b, r, err);
+    if (e < 0)
         return e;
+    item->result = refusal(b, e);
+    if (item->result < 0)
+        return 0;
+    if (r->kind == RECORD_RECEIPT) {
+        e = receipt_fits(b, r, err);
+        if (e <= 0) {
+            b->improper += e == 0;
+            item->result = ERR_PERM;
+            return e;
+        }
     }
     if (b->p->config.scrub && b->from && !is_order(r) &&
         b->p->config.scrub(b->p->config.ctx, r) < 0) {

@@ -30,6 +30,10 @@ int peersdb_get(struct peersdb *p, const uint8_t id[RECORD_ID_BYTES], struct buf
     return e > 0 ? 0 : e < 0 ? e : err_set(err, ERR_NOT_FOUND, "there is no such record");
 }
 
+const char peersdb_find_sql[] =
+    "SELECT bytes FROM record WHERE hash BETWEEN ?1 AND ?2 AND +scope = (SELECT id FROM scope "
+    "WHERE name = ?3) AND bytes IS NOT NULL LIMIT 1";
+
 int peersdb_find(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], const uint8_t *prefix,
                  size_t prefix_bytes, struct buf *out, struct err *err) {
     uint8_t low[RECORD_ID_BYTES] = {0}, high[RECORD_ID_BYTES];
@@ -41,10 +45,7 @@ int peersdb_find(struct peersdb *p, const uint8_t scope[RECORD_SCOPE_BYTES], con
     const struct db_value values[] = {db_blob(low, sizeof low), db_blob(high, sizeof high),
                                       db_blob(scope, RECORD_SCOPE_BYTES)};
     struct db_rows *rows = NULL;
-    int e = db_rows_open(p->db,
-                         "SELECT bytes FROM record WHERE hash BETWEEN ?1 AND ?2 AND +scope = "
-                         "(SELECT id FROM scope WHERE name = ?3) AND bytes IS NOT NULL LIMIT 1",
-                         values, COUNT_OF(values), &rows, err);
+    int e = db_rows_open(p->db, peersdb_find_sql, values, COUNT_OF(values), &rows, err);
     if (e == 0)
         e = db_rows_next(rows, err);
     if (e > 0) {

@@ -169,6 +169,8 @@ int sync_session_new(struct sync *s, const struct sync_session_config *config,
     n->config = *config;
     n->check = check;
     n->late = BUF_INIT(SYNC_LATE_BYTES_MAX);
+    n->held = BUF_INIT(SYNC_HELD_BYTES_MAX);
+    n->patient = true;
     n->next = s->sessions;
     s->sessions = n;
     *ret = n;
@@ -190,6 +192,7 @@ void sync_session_free(struct sync_session *s) {
     mem_free(s->lanes);
     mem_free(s->check);
     buf_done(&s->late);
+    buf_done(&s->held);
     mem_free(s);
 }
 
@@ -200,6 +203,7 @@ int session_send(struct sync_session *s, struct buf *message) {
     if (e == ERR_BUSY) {
         out_uint(&s->late, 4, message->len);
         e = buf_append(&s->late, message->data, message->len);
+        e = e == ERR_LIMIT ? ERR_CLOSED : e; // the other side does not read
     }
     if (e < 0)
         return e;
@@ -208,24 +212,93 @@ int session_send(struct sync_session *s, struct buf *message) {
     return 0;
 }
 
+// What is in such a message leaves with SYNC_SEND only (records of orders alone: with their bit).
+static bool still_allowed(struct sync_session *s, const uint8_t *message) {
+    enum sync_message type = (enum sync_message)message[0];
+    if (type != SYNC_CELLS && type != SYNC_RECORDS && type != SYNC_IDS)
+        return true;
+    unsigned allow = lane_allow(s, &s->lanes[message[1]]);
+    bool orders = type == SYNC_RECORDS && message[2] & RECORDS_ORDERS;
+    return allow & (orders ? SYNC_SEND_ORDERS : SYNC_SEND);
+}
+
+// Of what waits for the link, all that the grants do not let go any more. Its lane stops: later
+// records would move the other side's cursor over the gap.
+static int recheck_late(struct sync_session *s) {
+    int e = 0;
+    for (size_t at = 0; e == 0 && at < s->late.len;) {
+        struct in in = {.at = (const uint8_t *)s->late.data + at,
+                        .end = (const uint8_t *)s->late.data + s->late.len};
+        size_t n = (size_t)in_uint(&in, 4);
+        if (still_allowed(s, in.at)) {
+            at += 4 + n;
+            continue;
+        }
+        struct lane *l = &s->lanes[in.at[1]];
+        l->in_flight -= in.at[0] == SYNC_RECORDS && l->in_flight;
+        s->info.bytes_out -= n;
+        s->info.messages_out--;
+        memmove(s->late.data + at, s->late.data + at + 4 + n, s->late.len - at - 4 - n);
+        s->late.len -= 4 + n;
+        s->late.data[s->late.len] = '\0';
+        e = lane_stop_sending(s, l);
+    }
+    return e;
+}
+
+int lane_stop_sending(struct sync_session *s, struct lane *l) {
+    bool active = l->follows;
+    for (int k = 0; k < JOBS; k++) {
+        active |= l->jobs[k].active;
+        l->jobs[k].active = false;
+    }
+    l->follows = l->done_due = false;
+    return active ? lane_refuse(s, l, REFUSE_SENDING) : 0;
+}
+
+int sync_regrant(struct sync_session *s, struct err *err) {
+    int e = s->failed ? s->failed : recheck_late(s);
+    for (uint32_t i = 0; e == 0 && i < s->lanes_n; i++) {
+        struct lane *l = &s->lanes[i];
+        unsigned allow = lane_allow(s, l);
+        if (!(allow & SYNC_SEND_ORDERS))
+            e = lane_stop_sending(s, l);
+        if (e == 0 && !(allow & SYNC_RECEIVE_ORDERS) && (l->following || l->pull != PULL_NONE)) {
+            pull_end(s, l);
+            l->following = false;
+            e = lane_refuse(s, l, REFUSE_RECEIVING);
+        }
+    }
+    s->failed = e;
+    return e < 0 ? err_set(err, e, "the link of sync does not take more") : 0;
+}
+
 int sync_drained(struct sync_session *s, struct err *err) {
-    while (s->late.len) {
+    int e = s->failed ? s->failed : recheck_late(s);
+    while (e == 0 && s->late.len) {
         struct in in = {.at = (const uint8_t *)s->late.data,
                         .end = (const uint8_t *)s->late.data + s->late.len};
         size_t n = (size_t)in_uint(&in, 4);
-        int e = s->config.send(s->config.ctx, in.at, n);
+        e = s->config.send(s->config.ctx, in.at, n);
         if (e < 0)
             return e == ERR_BUSY ? 0 : err_set(err, e, "the link does not take more");
         buf_consume(&s->late, 4 + n);
     }
-    int e = s->failed;
     for (uint32_t i = 0; e == 0 && i < s->lanes_n; i++)
         e = lane_pump(s, &s->lanes[i], err);
+    if (e < 0 && err && err->code != e)
+        (void)err_set(err, e, "records could not be sent");
     return e;
 }
 
 unsigned lane_allow(struct sync_session *s, const struct lane *l) {
-    return s->config.allow(s->config.ctx, l->scope);
+    unsigned allow = s->config.allow(s->config.ctx, l->scope);
+    return allow | (allow & SYNC_SEND ? SYNC_SEND_ORDERS : 0) |
+           (allow & SYNC_RECEIVE ? SYNC_RECEIVE_ORDERS : 0);
+}
+
+bool is_order(const uint8_t *record) {
+    return record[1] == RECORD_REVOCATION || record[1] == RECORD_RECEIPT;
 }
 
 int64_t sync_now(struct sync_session *s) {
@@ -365,16 +438,7 @@ static int feed(struct sync_session *s, struct in *in, struct err *err) {
     return e;
 }
 
-int sync_feed(struct sync_session *s, const uint8_t *bytes, size_t n, struct err *err) {
-    if (err)
-        *err = (struct err){0};
-    if (s->failed)
-        return err_set(err, s->failed, "the session of sync has failed");
-    if (n > SYNC_MESSAGE_BYTES_MAX)
-        return err_set(err, ERR_LIMIT, "a message of sync has over %d bytes",
-                       SYNC_MESSAGE_BYTES_MAX);
-    s->info.bytes_in += n;
-    s->info.messages_in++;
+static int feed_one(struct sync_session *s, const uint8_t *bytes, size_t n, struct err *err) {
     struct in in = {.at = bytes, .end = bytes + n};
     int e = feed(s, &in, err);
     if (e >= 0)
@@ -386,12 +450,72 @@ int sync_feed(struct sync_session *s, const uint8_t *bytes, size_t n, struct err
                       e == ERR_PARSE ? "a message of sync is malformed"
                                      : "a message of sync could not be answered");
     s->failed = e < 0 ? e : 0;
-    return e < 0 ? e : 0;
+    return s->failed;
+}
+
+static int hold(struct sync_session *s, const uint8_t *bytes, size_t n, struct err *err) {
+    out_uint(&s->held, 4, n);
+    return buf_append(&s->held, bytes, n) < 0
+               ? err_set(err, ERR_NOMEM, "no memory for messages that wait")
+               : 0;
+}
+
+// Takes up what waits, until a batch has to wait again.
+static int take_up(struct sync_session *s, struct err *err) {
+    size_t at = 0;
+    int e = s->failed;
+    while (e == 0 && at < s->held.len) {
+        struct in in = {.at = (const uint8_t *)s->held.data + at,
+                        .end = (const uint8_t *)s->held.data + s->held.len};
+        size_t n = (size_t)in_uint(&in, 4);
+        s->waiting = false;
+        e = feed_one(s, in.at, n, err);
+        if (s->waiting)
+            break;
+        at += 4 + n;
+    }
+    buf_consume(&s->held, at);
+    if (!s->held.len)
+        buf_done(&s->held);
+    s->held.max = SYNC_HELD_BYTES_MAX;
+    return e;
+}
+
+int sync_resume(struct sync_session *s, struct err *err) {
+    return s->waiting ? take_up(s, err) : s->failed;
+}
+
+int sync_feed(struct sync_session *s, const uint8_t *bytes, size_t n, struct err *err) {
+    if (err)
+        *err = (struct err){0};
+    if (s->failed)
+        return err_set(err, s->failed, "the session of sync has failed");
+    if (n > SYNC_MESSAGE_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "a message of sync has over %d bytes",
+                       SYNC_MESSAGE_BYTES_MAX);
+    s->info.bytes_in += n;
+    s->info.messages_in++;
+    // Whoever sends on and on while a certificate is due does not get it waited for.
+    if (s->waiting && s->held.len + n + 4 > SYNC_HELD_BYTES_MAX) {
+        s->patient = false;
+        int e = take_up(s, err);
+        s->patient = true;
+        if (e < 0)
+            return e;
+    }
+    if (s->waiting)
+        return hold(s, bytes, n, err);
+    int e = feed_one(s, bytes, n, err);
+    return e == 0 && s->waiting ? hold(s, bytes, n, err) : e;
+}
+
+int sync_session_failed(const struct sync_session *s) {
+    return s->failed;
 }
 
 void sync_session_info(const struct sync_session *s, struct sync_info *ret) {
     *ret = s->info;
-    ret->idle = !s->late.len;
+    ret->idle = !s->late.len && !s->waiting;
     for (uint32_t i = 0; i < s->lanes_n; i++) {
         const struct lane *l = &s->lanes[i];
         ret->idle &= l->pull == PULL_NONE && !l->in_flight;

@@ -15,7 +15,7 @@
 
 enum {
     SYNC_SETS_MAX = 1024,     // tables in memory, 160 KB each; more scopes go by lists
-    SYNC_LANES_MAX = 64,      // scopes of one session
+    SYNC_LANES_MAX = 240,     // scopes of one session
     SYNC_DIFFS_MAX = 32,      // differences being solved at a time, 400 KB each; more go by lists
     SYNC_BATCH_RECORDS = 256, // of one message
     SYNC_BATCH_BYTES = 256 * 1024, // after which a batch is closed; one record may be longer
@@ -25,7 +25,8 @@ enum {
     SYNC_CELLS_TRIES = 3,          // a set that changes while its cells are sent
     SYNC_UNKNOWN_MAX = 1024,       // ids asked for in a session that there are not
     SYNC_MESSAGE_BYTES_MAX = 512 * 1024,
-    SYNC_LATE_BYTES_MAX = 512 * 1024 // what the link did not take yet
+    SYNC_LATE_BYTES_MAX = 512 * 1024,     // what the link did not take yet
+    SYNC_HELD_BYTES_MAX = 4 * 1024 * 1024 // messages that wait for a certificate
 };
 
 // What the records lie in; as peersdb_* say. The simulator has one in memory.
@@ -64,7 +65,10 @@ void sync_changed(struct sync *s, enum peersdb_change what, const uint8_t *scope
                   const uint8_t *id);
 void sync_pump(struct sync *s);
 
-enum sync_allow { SYNC_SEND = 1, SYNC_RECEIVE = 2 };
+// Orders are revocations and receipts: they go on when the records themselves may not, and a reader
+// sends nothing but its receipts. SYNC_SEND and SYNC_RECEIVE include them. With orders alone
+// neither side is told how many records there are.
+enum sync_allow { SYNC_SEND = 1, SYNC_RECEIVE = 2, SYNC_SEND_ORDERS = 4, SYNC_RECEIVE_ORDERS = 8 };
 struct sync_session;
 struct sync_session_config {
     uint8_t peer[RECORD_KEY_BYTES]; // device
@@ -74,6 +78,10 @@ struct sync_session_config {
     int (*send)(void *ctx, const void *bytes, size_t n);
     // What the grants allow with this peer, bits of sync_allow; asked before each message.
     unsigned (*allow)(void *ctx, const uint8_t scope[RECORD_SCOPE_BYTES]);
+    // Before a batch is stored, for each author and device in it: 0 goes on, 1: a certificate has
+    // been asked for; the batch, and all behind it, waits for sync_resume. May be NULL.
+    int (*author)(void *ctx, const uint8_t author[RECORD_KEY_BYTES],
+                  const uint8_t device[RECORD_KEY_BYTES]);
     void *ctx;
 };
 int sync_session_new(struct sync *s, const struct sync_session_config *config,
@@ -86,6 +94,11 @@ int sync_open(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], s
 // store said.
 int sync_feed(struct sync_session *s, const uint8_t *bytes, size_t n, struct err *err);
 int sync_drained(struct sync_session *s, struct err *err);
+// The certificates are there, or never will be: takes up what waits. As sync_feed.
+int sync_resume(struct sync_session *s, struct err *err);
+// The grants have changed: what is not allowed any more stops at once, also what waits for the
+// link; new scopes are for sync_open. As sync_feed.
+int sync_regrant(struct sync_session *s, struct err *err);
 
 struct sync_info {
     uint64_t bytes_in, bytes_out, messages_in, messages_out;
@@ -93,4 +106,5 @@ struct sync_info {
     uint64_t by_cells, by_list;      // reconciliations
     bool idle;                       // nothing asked for, nothing to send, all acknowledged
 };
+int sync_session_failed(const struct sync_session *s); // 0, or why it is over
 void sync_session_info(const struct sync_session *s, struct sync_info *ret);

@@ -20,7 +20,7 @@ enum sync_message {
 enum { PREFIX_BYTES = 8 }; // of an id, in lists
 enum { HELLO_WANT = 1, HELLO_CELLS = 2 };
 enum { SAME_WANT = 1, SAME_CURSOR = 2, SAME_TELL = 4 }; // TELL: of yours I have no cursor
-enum { RECORDS_ZSTD = 1, RECORDS_PUSH = 2 };
+enum { RECORDS_ZSTD = 1, RECORDS_PUSH = 2, RECORDS_ORDERS = 4 };
 enum { REFUSE_SENDING = 1, REFUSE_RECEIVING = 2, REFUSE_FULL = 4 };
 
 struct sync_set {
@@ -88,7 +88,9 @@ struct sync_session {
     uint32_t lanes_n, lanes_cap;
     uint64_t unknown, bad;
     struct buf late; // u32 length and message, each
-    int failed;      // of a send, to be returned by the next call
+    struct buf held; // so, too: came, and waits for a certificate
+    bool waiting, patient;
+    int failed; // of a send, to be returned by the next call
     struct sync_info info;
 };
 
@@ -106,12 +108,15 @@ void out_begin(struct buf *b, enum sync_message type, const struct lane *l);
 // 0, or why the link must end. What a full link does not take waits.
 int session_send(struct sync_session *s, struct buf *message);
 struct lane *session_lane(struct sync_session *s, const uint8_t *scope);
-unsigned lane_allow(struct sync_session *s, const struct lane *l);
+unsigned lane_allow(struct sync_session *s, const struct lane *l); // orders' bits filled in
 int64_t sync_now(struct sync_session *s);
 int lane_refuse(struct sync_session *s, struct lane *l, unsigned why);
 int session_improper(struct sync_session *s, int64_t count, const char *what, struct err *err);
 // The table of a scope; NULL in *ret: there are too many.
 int sync_set_of(struct sync *s, const uint8_t *scope, struct sync_set **ret, struct err *err);
+
+bool is_order(const uint8_t *record); // of a record's canonical bytes
+int lane_stop_sending(struct sync_session *s, struct lane *l);
 
 // --- sync_pull.c
 int pull_hello(struct sync_session *s, struct lane *l, bool by_cells, struct err *err);

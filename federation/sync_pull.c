@@ -36,13 +36,14 @@ int pull_hello(struct sync_session *s, struct lane *l, bool by_cells, struct err
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_HELLO, l);
     (void)buf_append(&b, l->scope, sizeof l->scope);
-    out_uint(&b, 1, (allow & SYNC_RECEIVE ? HELLO_WANT : 0) | (by_cells ? HELLO_CELLS : 0));
+    out_uint(&b, 1, (allow & SYNC_RECEIVE_ORDERS ? HELLO_WANT : 0) | (by_cells ? HELLO_CELLS : 0));
+    set = allow & (SYNC_SEND | SYNC_RECEIVE) ? set : NULL; // how many there are is nobody else's
     out_varint(&b, set ? riblt_count(set->table) : 0);
     out_uint(&b, 8, set ? riblt_digest(set->table, s->check) : 0);
     out_varint(&b, cursor.epoch);
     out_varint(&b, (uint64_t)cursor.seq);
     l->pull = PULL_ASKED;
-    l->following = allow & SYNC_RECEIVE;
+    l->following = allow & SYNC_RECEIVE_ORDERS;
     l->dry = true; // until something comes
     return session_send(s, &b);
 }
@@ -68,7 +69,7 @@ int pull_same(struct sync_session *s, struct lane *l, struct in *in, struct err 
     bool told = flags == SAME_CURSOR && l->served; // they have pushed what we lacked
     if (l->pull != PULL_ASKED && !told)
         return session_improper(s, 1, "answers what was not asked", err);
-    if (told && !(lane_allow(s, l) & SYNC_RECEIVE))
+    if (told && !(lane_allow(s, l) & SYNC_RECEIVE_ORDERS))
         return 0;
     if (told && l->pull != PULL_ASKED) {
         l->following = true;
@@ -77,7 +78,7 @@ int pull_same(struct sync_session *s, struct lane *l, struct in *in, struct err 
     pull_end(s, l);
     l->healed = true;
     l->dry = false;
-    if (flags & SAME_WANT && lane_allow(s, l) & SYNC_SEND)
+    if (flags & SAME_WANT && lane_allow(s, l) & SYNC_SEND_ORDERS)
         serve_follow(l, l->hello_newest);
     l->tell_due = flags & SAME_TELL;
     int e = l->following ? keep_cursor(s, l, cursor, err) : 0;
@@ -90,7 +91,7 @@ int pull_tell(struct sync_session *s, struct lane *l) {
     if (!l->tell_due || l->jobs[JOB_PUSH].active)
         return 0;
     l->tell_due = false;
-    if (!(lane_allow(s, l) & SYNC_SEND))
+    if (!(lane_allow(s, l) & SYNC_SEND_ORDERS))
         return 0;
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_SAME, l);
@@ -145,7 +146,7 @@ static int want(struct sync_session *s, struct lane *l, uint8_t *prefixes, uint3
 
 static int push(struct sync_session *s, struct lane *l, const uint8_t *prefixes, uint32_t n,
                 struct err *err) {
-    if (!n || !(lane_allow(s, l) & SYNC_SEND))
+    if (!n || !(lane_allow(s, l) & SYNC_SEND_ORDERS))
         return 0;
     return serve_ids(s, l, JOB_PUSH, prefixes, n, err);
 }

@@ -8,7 +8,8 @@
 enum {
     RAW_BYTES_MAX = SYNC_BATCH_BYTES + RECORD_BYTES_MAX + 4 * SYNC_BATCH_RECORDS,
     ZSTD_LEVEL = 1,
-    BAD_MAX = 64 // records of a session that are forged or none
+    BAD_MAX = 64, // records of a session that are forged or none
+    AUTHOR_AT = 8 // in a record's bytes; the device's key follows it
 };
 
 // ------------------------------------------------------------------------------------ sending
@@ -17,7 +18,7 @@ struct batch {
     struct buf raw;
     uint32_t n;
     int64_t seq, skip_orders_to;
-    bool full;
+    bool full, orders_only; // the rest is not let go
 };
 
 static bool has_room(const struct batch *b) {
@@ -41,6 +42,8 @@ static int add_row(void *ctx, int64_t seq, const uint8_t id[RECORD_ID_BYTES], co
     }
     b->seq = seq;
     if (bytes[1] == RECORD_REVOCATION && seq <= b->skip_orders_to)
+        return 0;
+    if (b->orders_only && !is_order(bytes))
         return 0;
     return add(b, bytes, n);
 }
@@ -81,7 +84,9 @@ static int fill_ids(struct sync_session *s, struct lane *l, struct job *j, struc
         int e = store->ops->find(store->self, l->scope, j->prefixes + (size_t)j->at * PREFIX_BYTES,
                                  PREFIX_BYTES, &one, err);
         if (e == 0)
-            e = add(b, (const uint8_t *)one.data, one.len);
+            e = b->orders_only && !is_order((const uint8_t *)one.data)
+                    ? 0
+                    : add(b, (const uint8_t *)one.data, one.len);
         else if (e == ERR_NOT_FOUND && (++s->unknown, true))
             e = s->unknown > SYNC_UNKNOWN_MAX
                     ? session_improper(s, 1, "asks for records that there are not", err)
@@ -106,9 +111,12 @@ static int send_batch(struct sync_session *s, struct lane *l, int job, struct ba
     bool smaller = !ZSTD_isError(n) && n < b->raw.len;
     AUTO_BUF m = BUF_INIT(0);
     out_begin(&m, SYNC_RECORDS, l);
-    out_uint(&m, 1, (smaller ? RECORDS_ZSTD : 0) | (job == JOB_PUSH ? RECORDS_PUSH : 0));
+    out_uint(&m, 1,
+             (smaller ? RECORDS_ZSTD : 0) | (job == JOB_PUSH ? RECORDS_PUSH : 0) |
+                 (b->orders_only ? RECORDS_ORDERS : 0));
     out_varint(&m, job == JOB_AFTER ? store->ops->epoch(store->self) : 0);
-    out_varint(&m, job == JOB_AFTER ? (uint64_t)b->seq : 0);
+    // With orders alone the cursor stays: what lies between may be allowed another day.
+    out_varint(&m, job == JOB_AFTER && !b->orders_only ? (uint64_t)b->seq : 0);
     out_varint(&m, b->raw.len);
     (void)buf_append(&m, smaller ? packed : (uint8_t *)b->raw.data, smaller ? n : b->raw.len);
     l->in_flight++;
@@ -138,13 +146,10 @@ int lane_pump(struct sync_session *s, struct lane *l, struct err *err) {
     for (int job = 0; e == 0 && job < JOBS; job++) {
         struct job *j = &l->jobs[job];
         while (e == 0 && j->active && l->in_flight < SYNC_WINDOW && !s->late.len) {
-            if (!(lane_allow(s, l) & SYNC_SEND)) { // withdrawn meanwhile
-                for (int k = 0; k < JOBS; k++)
-                    l->jobs[k].active = false;
-                l->follows = l->done_due = false;
-                return lane_refuse(s, l, REFUSE_SENDING);
-            }
-            struct batch b = {.raw = BUF_INIT(RAW_BYTES_MAX)};
+            unsigned allow = lane_allow(s, l);
+            if (!(allow & SYNC_SEND_ORDERS)) // withdrawn meanwhile
+                return lane_stop_sending(s, l);
+            struct batch b = {.raw = BUF_INIT(RAW_BYTES_MAX), .orders_only = !(allow & SYNC_SEND)};
             e = (job == JOB_AFTER ? fill_after : fill_ids)(s, l, j, &b, err);
             if (e == 0 && b.n)
                 e = send_batch(s, l, job, &b, err);
@@ -267,7 +272,31 @@ static int unpack(const struct header *h, const uint8_t *bytes, size_t n, uint8_
                : err_set(err, ERR_PARSE, "a batch of records is not what it was packed from");
 }
 
-static int take_batch(struct sync_session *s, struct lane *l, const struct header *h,
+// Without SYNC_RECEIVE only orders come in. How many are left; the cursor then stays.
+static int orders_of(struct sync_session *s, struct peersdb_item *items, int n) {
+    int left = 0;
+    for (int i = 0; i < n; i++)
+        if (is_order(items[i].bytes))
+            items[left++] = items[i];
+    s->info.refused += (uint64_t)(n - left);
+    return left;
+}
+
+// Whether a certificate has been asked for, of an author of these.
+static bool must_wait(struct sync_session *s, const struct peersdb_item *items, int n) {
+    const struct sync_session_config *c = &s->config;
+    const uint8_t *last = NULL;
+    for (int i = 0; s->patient && c->author && i < n; i++) {
+        const uint8_t *keys = items[i].bytes + AUTHOR_AT;
+        if (last && memcmp(last, keys, (size_t)2 * RECORD_KEY_BYTES) == 0)
+            continue;
+        last = keys;
+        s->waiting |= c->author(c->ctx, keys, keys + RECORD_KEY_BYTES) > 0;
+    }
+    return s->waiting;
+}
+
+static int take_batch(struct sync_session *s, struct lane *l, struct header *h,
                       const uint8_t *bytes, size_t n, struct err *err) {
     AUTO_FREE uint8_t *raw = mem_alloc(h->raw);
     AUTO_FREE struct peersdb_item *items = mem_alloc(SYNC_BATCH_RECORDS * sizeof *items);
@@ -277,8 +306,14 @@ static int take_batch(struct sync_session *s, struct lane *l, const struct heade
     int count = e == 0 ? split(raw, h->raw, items, err) : e;
     if (count < 0)
         return count;
+    if (must_wait(s, items, count))
+        return 0; // it comes again
     if (!h->cursor.epoch && !(h->flags & RECORDS_PUSH))
         e = all_wanted(s, l, items, count, err);
+    if (e == 0 && !(lane_allow(s, l) & SYNC_RECEIVE)) {
+        h->cursor.seq = 0;
+        count = orders_of(s, items, count);
+    }
     return e < 0 ? e : store(s, l, h, items, count, err);
 }
 
@@ -290,12 +325,12 @@ int records_arrive(struct sync_session *s, struct lane *l, struct in *in, struct
     const uint8_t *bytes = in->at;
     size_t n = (size_t)(in->end - in->at);
     in->at = in->end;
-    if (in->bad || h.flags & ~(unsigned)(RECORDS_ZSTD | RECORDS_PUSH) || !h.raw ||
+    if (in->bad || h.flags & ~(unsigned)(RECORDS_ZSTD | RECORDS_PUSH | RECORDS_ORDERS) || !h.raw ||
         (h.flags & RECORDS_PUSH && h.cursor.epoch))
         return err_set(err, ERR_PARSE, "a batch of records is malformed");
     if (h.raw > RAW_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "a batch of records has over %d bytes", RAW_BYTES_MAX);
-    if (!(lane_allow(s, l) & SYNC_RECEIVE)) // withdrawn while they were under way
+    if (!(lane_allow(s, l) & SYNC_RECEIVE_ORDERS)) // withdrawn while they were under way
         return lane_refuse(s, l, REFUSE_RECEIVING);
     if ((h.flags & RECORDS_PUSH && !l->served) || (h.cursor.epoch && !l->following)) {
         if (l->refused) // sent before they could know

@@ -47,6 +47,14 @@ static int send_cells(struct sync_session *s, struct lane *l, uint32_t from, uin
     return session_send(s, &b);
 }
 
+// By cursor, whatever is after it: what may go of it is decided record by record.
+static int serve_after(struct lane *l, int64_t seq) {
+    serve_follow(l, seq);
+    l->done_due = l->served = true;
+    l->sent = 0;
+    return 0;
+}
+
 static int send_same(struct sync_session *s, struct lane *l, bool receive, bool with_cursor,
                      int64_t newest) {
     struct sync_store *store = &s->sync->store;
@@ -89,10 +97,11 @@ static int answer(struct sync_session *s, struct lane *l, const struct hello *h,
         e = store->ops->newest(store->self, l->scope, &newest, err);
     if (e < 0)
         return e;
-    bool serve = h->want && allow & SYNC_SEND, receive = allow & SYNC_RECEIVE;
+    bool serve = h->want && allow & SYNC_SEND_ORDERS, receive = allow & SYNC_RECEIVE_ORDERS;
+    bool whole = allow & SYNC_SEND, shown = allow & (SYNC_SEND | SYNC_RECEIVE);
     bool current = h->cursor.epoch == epoch && h->cursor.seq <= newest;
     l->following |= receive && !s->config.outgoing;
-    l->differs = !set || h->count != riblt_count(set->table) ||
+    l->differs = !set || !shown || h->count != riblt_count(set->table) ||
                  h->digest != riblt_digest(set->table, s->check);
     l->served_dry = false;
     if (!l->differs) {
@@ -102,16 +111,12 @@ static int answer(struct sync_session *s, struct lane *l, const struct hello *h,
         l->served = true;
         return send_same(s, l, receive, serve && (!current || h->cursor.seq != newest), newest);
     }
-    if (serve && (!current || h->cells)) // what they have and we lack they will push
+    if (serve && whole && (!current || h->cells)) // what they have and we lack they will push
         return send_cells(s, l, 0, RIBLT_FIRST_CELLS, err);
     if (receive && !s->config.outgoing && l->pull == PULL_NONE)
         e = pull_hello(s, l, false, err);
-    if (e == 0 && serve) {
-        serve_follow(l, h->cursor.seq);
-        l->done_due = l->served = true;
-        l->sent = 0;
-        return 0;
-    }
+    if (e == 0 && serve)
+        return serve_after(l, current && !h->cells ? h->cursor.seq : 0);
     return e < 0 ? e : send_done(s, l);
 }
 

@@ -525,6 +525,11 @@ static void sim_close(void *self, struct net_conn *c) {
     settle(p);
 }
 
+static void sim_drop(void *self, struct net_conn *c) {
+    drop_queue(c);
+    sim_close(self, c);
+}
+
 static int sim_neighbours(void *self, net_datagram_fn *fn, void *ctx, struct err *err) {
     struct host *h = self;
     if (!h->up)
@@ -592,6 +597,7 @@ void world_net_init(struct host *h) {
                                        .queued = sim_queued,
                                        .pause = sim_pause,
                                        .close = sim_close,
+                                       .drop = sim_drop,
                                        .neighbours = sim_neighbours,
                                        .shout = sim_shout,
                                        .tell = sim_tell};

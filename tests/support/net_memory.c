@@ -152,6 +152,12 @@ static void do_close(void *self, struct net_conn *c) {
     buf_done(&c->in);
 }
 
+static void do_drop(void *self, struct net_conn *c) {
+    if (c->peer && !c->peer->gone)
+        buf_clear(&c->peer->in); // not delivered yet: not sent
+    do_close(self, c);
+}
+
 static int neighbours(void *self, net_datagram_fn *fn, void *ctx, struct err *err) {
     struct host *h = self;
     (void)err;
@@ -199,6 +205,7 @@ static const struct net_ops memory_ops = {.listen = do_listen,
                                           .queued = queued,
                                           .pause = do_pause,
                                           .close = do_close,
+                                          .drop = do_drop,
                                           .neighbours = neighbours,
                                           .shout = shout,
                                           .tell = tell};

@@ -144,9 +144,10 @@ static void a_forged_record_or_one_of_an_uncertified_device_is_not_stored(void *
     box.bytes[0].data[150] ^= 1;
     assert_int_equal(put(&box.bob, MAKER_NOW_MS), 0);
     assert_int_equal(a->result, ERR_KEY);
-    assert_int_equal(m->result, ERR_KEY);
-    assert_int_equal(borrowed->result, ERR_KEY);
-    assert_int_equal(conduct(&box.bob).forged, 3);
+    assert_int_equal(m->result, ERR_NOT_FOUND);
+    assert_int_equal(borrowed->result, ERR_NOT_FOUND); // nobody proved that it is hers
+    assert_int_equal(conduct(&box.bob).forged, 1);
+    assert_int_equal(conduct(&box.bob).improper, 2);
     assert_int_equal(box.changes[PEERSDB_ADDED], 0);
 }
 
@@ -155,7 +156,9 @@ static void a_revoked_device_is_not_believed_any_more(void **state) {
     struct peersdb_item *a = add(&box.alice, RECORD_PATTERN, NULL, 100);
     assert_int_equal(peersdb_device_revoke(box.p, box.alice.signer.device, MAKER_NOW_MS, NULL), 0);
     assert_int_equal(put(&box.bob, MAKER_NOW_MS), 0);
-    assert_int_equal(a->result, ERR_KEY);
+    assert_int_equal(a->result, ERR_PERM);
+    struct peersdb_peer p = conduct(&box.bob); // who handed it on need not have known
+    assert_true(p.forged == 0 && p.improper == 0);
 }
 
 static void an_expired_record_is_refused_and_a_stored_one_swept(void **state) {

@@ -360,6 +360,7 @@ static void forged_records_are_counted_and_end_the_link(void **state) {
     (void)settle();
     struct maker stranger;
     maker_init(&stranger, 9);
+    stranger.signer = p.a.author.signer; // in the name of somebody whose key he has not
     AUTO_BUF m = BUF_INIT(0);
     make_records(&m, &stranger, 2, 0, 30);
     assert_int_equal(feed_b(m.data, m.len), 0);
