@@ -1,8 +1,11 @@
-// Replay of cascades over published outcomes: bench_cascade [--cap SHARE] TRAIN.csv [TEST.csv].
+// Replay of cascades over published outcomes: bench_cascade [--cap SHARE] TRAIN.csv [TEST.csv];
+// bench_cascade [--cap SHARE] --bound FILE.csv: what no policy whatever could do better
+// (cascade_bound.h), and how sure a comparison of that many tasks is.
 // Columns <model>_ok, <model>_usd; the strong model to compare with is the one that solves most.
 // With one file: five folds, each scored with the order that the other four chose. The check's
 // errors are independent, checks cost nothing, stages share nothing.
 #include "core/route/route_cascade.h"
+#include "tests/bench/cascade_bound.h"
 #include "tests/bench/route_data.h"
 
 #include <math.h>
@@ -150,24 +153,64 @@ static void folds(const struct world *w, double accepts, double rejects, double 
     free(fold);
 }
 
+// Standard error of the difference between an order and the strong model alone, task by task.
+static double uncertain(const struct world *w, const struct route_plan *p, double accepts,
+                        double rejects) {
+    double sum = 0, squares = 0, n = (double)w->trials.tasks;
+    for (size_t i = 0; i < w->trials.tasks; i++) {
+        double s = route_plan_replay(p, &w->trials, &i, 1, accepts, rejects).solved;
+        double strong = w->trials.cells[i * w->trials.models + w->strong].ok;
+        // The order's outcome is a chance of s, and not s itself: its own spread comes on top.
+        sum += s - strong;
+        squares += (s - strong) * (s - strong) + s * (1 - s);
+    }
+    return sqrt((squares / n - sum * sum / n / n) / n);
+}
+
+static void bounds(const struct world *w, double accepts, double rejects, double cap) {
+    size_t n = w->trials.tasks, *all = room(n * sizeof *all);
+    for (size_t i = 0; i < n; i++)
+        all[i] = i;
+    struct route_expected s = alone(w, w->strong, all, n);
+    struct route_mix p = learn(w, all, n, accepts, rejects, cap);
+    print("best mixture of two orders, in hindsight:", accepts, rejects,
+          route_mix_replay(&p, &w->trials, all, n, accepts, rejects), s);
+    print_plan(w, &p);
+    print("  the dearer of them alone:", accepts, rejects,
+          route_plan_replay(&p.dear, &w->trials, all, n, accepts, rejects), s);
+    (void)printf("  difference to the strong model: standard error %.3f\n",
+                 uncertain(w, &p.dear, accepts, rejects));
+    (void)printf("  no policy over the check's answers solves more than %.4f at %.0f %%\n",
+                 cascade_bound(&w->trials, accepts, rejects, cap * s.usd), cap * 100);
+    free(all);
+}
+
 int main(int argc, char **argv) {
     static const double rates[][3] = {
         {.95, .90, .28}, {.90, .80, .22}, {.90, .60, .28}, {1, 1, .28}};
+    bool bound = false;
     double cap = 0;
     int at = 1;
     if (argc > 3 && strcmp(argv[1], "--cap") == 0) {
         cap = strtod(argv[2], NULL);
         at = 3;
     }
+    if (at < argc && strcmp(argv[at], "--bound") == 0) {
+        bound = true;
+        at++;
+    }
     if (at >= argc) {
-        (void)fprintf(stderr, "usage: bench_cascade [--cap SHARE] TRAIN.csv [TEST.csv]\n");
+        (void)fprintf(stderr,
+                      "usage: bench_cascade [--cap SHARE] [--bound] TRAIN.csv [TEST.csv]\n");
         return 2;
     }
     struct world train = load(argv[at]);
     struct world test = at + 1 < argc ? load(argv[at + 1]) : (struct world){.strong = 0};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         double c = cap > 0 ? cap : rates[i][2];
-        if (at + 1 < argc)
+        if (bound)
+            bounds(&train, rates[i][0], rates[i][1], c);
+        else if (at + 1 < argc)
             two_files(&train, &test, rates[i][0], rates[i][1], c);
         else
             folds(&train, rates[i][0], rates[i][1], c);
