@@ -128,6 +128,7 @@ int cli_supervise(int argc, char **argv) {
     (void)signal(SIGPIPE, SIG_IGN);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    (void)prctl(PR_SET_DUMPABLE, 0); // the command cannot write our answer by /proc/PID/fd
     if (getppid() != (pid_t)strtol(argv[2], NULL, 10))
         return CANNOT; // it died before we asked to be told
     uint64_t until = env_now_mono_ns() + strtoull(argv[3], NULL, 10) * 1000 * MS;

@@ -7,14 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { PATCH_OUT_BYTES_MAX = 4 * 1024 * 1024, HEAD_BYTES = 512 };
-
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 const char *proof_result_name(enum proof_result r) {
     static const char *const names[] = {"passed", "failed", "not run"};
@@ -204,7 +201,7 @@ static int run_all(struct proving *v, const struct conf_check *const *checks, si
         struct proof_outcome *o = add(v->p, checks[i]->name, kind_of(checks[i]));
         if (v->want->progress)
             v->want->progress(v->want->ctx, checks[i]->name);
-        int r = proof_run(v->want, checks[i], tree, o, v->err);
+        int r = proof_run(v->want, checks[i], tree, v->files, v->count, o, v->err);
         if (r < 0)
             return r;
         failed = o->result == PROOF_FAILED;
@@ -220,21 +217,19 @@ static int check_commands(struct proving *v) {
     if (n == 0)
         return 0;
     bool fits = proof_passed(v->p);
-    bool free_now = fits && pthread_mutex_trylock(&one_at_a_time) == 0;
-    int r = free_now ? proof_copy_make(v->want, v->files, v->count, &tree, &why) : 0;
-    if (r == 0 && free_now)
+    int turn =
+        fits ? proof_turn(v->want, &why) : err_set(&why, ERR_INVAL, "the patch does not hold");
+    int r = turn < 0 ? turn : proof_copy_make(v->want, v->files, v->count, &tree, &why);
+    if (r == 0)
         r = run_all(v, checks, n, tree);
     else if (r == ERR_CANCELLED || r == ERR_NOMEM)
         (void)err_set(v->err, r, "%s", err_text(&why));
     else
         for (size_t i = 0; i < n; i++)
-            not_run(v->p, checks[i],
-                    !fits       ? "the patch does not hold"
-                    : !free_now ? "the checks of another patch are running"
-                                : err_text(&why));
+            not_run(v->p, checks[i], err_text(&why));
     proof_copy_remove(tree);
-    if (free_now)
-        (void)pthread_mutex_unlock(&one_at_a_time);
+    if (turn >= 0)
+        (void)close(turn);
     return r == ERR_CANCELLED || r == ERR_NOMEM ? r : 0;
 }
 

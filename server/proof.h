@@ -5,7 +5,8 @@
 // The copy holds the files that the index knows (what git would not ignore), below the user's cache
 // folder (0700), and goes with the checks. A command runs there as it is, without a shell, with a
 // short list of variables and no key of paired's, under a supervisor that kills all that comes of
-// it (server/cli_supervise.h). One patch at a time. Blocks: for pool workers.
+// it (server/cli_supervise.h). One patch at a time, of all engines of the user's; a second one
+// waits for its turn, a third is told so. Blocks: for pool workers.
 #pragma once
 
 #include "core/base/buf.h"
@@ -20,7 +21,8 @@ enum {
     PROOF_OUTPUT_BYTES = 8 * 1024,              // of a command: its beginning and its end
     PROOF_PRINTED_BYTES_MAX = 64 * 1024 * 1024, // a command that prints more is stopped
     PROOF_COPY_FILES_MAX = 100000,
-    PROOF_COPY_MS_MAX = 120 * 1000
+    PROOF_COPY_MS_MAX = 120 * 1000,
+    PROOF_TURN_MS_MAX = 600 * 1000 // to wait for the checks of another patch
 };
 #define PROOF_COPY_BYTES_MAX (INT64_C(2) << 30)
 
@@ -58,7 +60,12 @@ struct proof_want {
 int proof_make(const struct proof_want *want, const char *said, size_t n, struct proof *ret,
                struct err *err);
 
+// proof_remove.c
+void proof_remove_tree(const char *path); // as far as it goes; no link is followed
+
 // proof_copy.c
+// The turn to run commands: a descriptor to close when they have ended. ERR_BUSY, ERR_CANCELLED, …
+int proof_turn(const struct proof_want *want, struct err *err);
 // A file of the tree as the patch leaves it.
 struct proof_file {
     const struct patch_file *what;
@@ -71,6 +78,6 @@ int proof_copy_make(const struct proof_want *want, const struct proof_file *file
 void proof_copy_remove(char *tree); // and what stands beside it; accepts NULL
 
 // proof_run.c
-// Runs one in the copy, into `ret`.
+// Runs one in the copy, into `ret`; `files`: what the patch made of it.
 int proof_run(const struct proof_want *want, const struct conf_check *check, const char *tree,
-              struct proof_outcome *ret, struct err *err);
+              const struct proof_file *files, size_t n, struct proof_outcome *ret, struct err *err);

@@ -7,43 +7,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { REMOVE_FDS = 16, CHUNK_BYTES = 1 << 20, LINK_BYTES_MAX = 4096 };
+enum { TURN_POLL_MS = 50, CHUNK_BYTES = 1 << 20, LINK_BYTES_MAX = 4096, PATH_BYTES_MAX = 4096 };
 
 // --- removing
-
-static int open_up(const char *path, const struct stat *st, int type, struct FTW *at) {
-    (void)st;
-    (void)at;
-    if (type == FTW_D || type == FTW_DNR)
-        (void)chmod(path, 0700);
-    return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at) {
-    (void)st;
-    (void)type;
-    (void)at;
-    (void)remove(path);
-    return 0;
-}
-
-static void remove_tree(const char *path) {
-    (void)nftw(path, open_up, REMOVE_FDS, FTW_PHYS | FTW_MOUNT);
-    (void)nftw(path, remove_one, REMOVE_FDS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
-}
 
 void proof_copy_remove(char *tree) {
     char *slash = tree ? strrchr(tree, '/') : NULL;
     if (slash) {
         *slash = '\0';
-        remove_tree(tree);
+        proof_remove_tree(tree);
     }
     mem_free(tree);
 }
@@ -56,19 +37,51 @@ struct copying {
     int64_t bytes;
     uint32_t files;
     uint64_t until_ns;
+    char made[PATH_BYTES_MAX]; // the folder that was made last
     struct err *err;
 };
 
-static int make_parents(int to, const char *path) {
-    char part[PATCH_PATH_BYTES_MAX * 4];
+static int make_parents(struct copying *c, const char *path) {
+    char part[PATH_BYTES_MAX];
+    struct stat st;
+    const char *last = strrchr(path, '/');
+    size_t n = last ? (size_t)(last - path) : 0;
+    if (n >= sizeof part)
+        return -ENAMETOOLONG;
+    if (n == 0 || (strncmp(c->made, path, n) == 0 && !c->made[n]))
+        return 0;
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        if ((size_t)(slash - path) >= sizeof part)
-            return -ENAMETOOLONG;
         (void)snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-        if (mkdirat(to, part, 0700) < 0 && errno != EEXIST)
+        if (mkdirat(c->to, part, 0700) == 0)
+            continue;
+        // What is there must be a folder: a link may be there, which the folder was before.
+        if (errno != EEXIST || fstatat(c->to, part, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return -errno;
+        if (!S_ISDIR(st.st_mode))
+            return -ENOTDIR;
     }
+    (void)snprintf(c->made, sizeof c->made, "%.*s", (int)n, path);
     return 0;
+}
+
+// Whether a link leads to no place outside of the copy: by steps up at its beginning alone, no more
+// than there are folders above it. A step up behind a name could lead out where the name is a link.
+static bool stays_inside(const char *path, const char *target) {
+    size_t above = 0;
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/'))
+        above++;
+    if (target[0] == '/')
+        return false;
+    bool leading = true;
+    for (const char *part = target; *part;) {
+        size_t n = strcspn(part, "/");
+        bool up = n == 2 && part[0] == '.' && part[1] == '.';
+        if (up && (!leading || above-- == 0))
+            return false;
+        leading = leading && (up || n == 0 || (n == 1 && part[0] == '.'));
+        part += n + (part[n] ? 1 : 0);
+    }
+    return true;
 }
 
 // Of a link that stays inside; others are left out. 1 copied, 0 left out, -errno.
@@ -83,9 +96,9 @@ static int copy_link(struct copying *c, const char *path) {
     if (n <= 0)
         return 0;
     target[n] = '\0';
-    if (target[0] == '/' || strstr(target, "..")) // may lead outside
+    if (!stays_inside(path, target))
         return 0;
-    int r = make_parents(c->to, path);
+    int r = make_parents(c, path);
     return r < 0 ? r : symlinkat(target, c->to, path) < 0 && errno != EEXIST ? -errno : 1;
 }
 
@@ -114,7 +127,7 @@ static int copy_file(struct copying *c, const char *path) {
             (void)close(in);
         return 0; // gone since, or not to be read: the commands will say what they miss
     }
-    r = make_parents(c->to, path);
+    r = make_parents(c, path);
     if (r == 0) {
         out = openat(c->to, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                      st.st_mode & 0100 ? 0700 : 0600);
@@ -155,7 +168,7 @@ static int put_file(struct copying *c, const struct proof_file *f) {
         return -errno;
     if (f->what->kind == PATCH_DELETE)
         return 0;
-    int r = make_parents(c->to, f->what->path);
+    int r = make_parents(c, f->what->path);
     int fd =
         r < 0 ? -1
               : openat(c->to, f->what->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -167,13 +180,49 @@ static int put_file(struct copying *c, const struct proof_file *f) {
     return r;
 }
 
+// --- whose turn it is
+
+int proof_turn(const struct proof_want *want, struct err *err) {
+    static atomic_flag waiting = ATOMIC_FLAG_INIT;
+    const struct timespec pause = {0, TURN_POLL_MS * INT64_C(1000000)};
+    uint64_t until = env_now_mono_ns() + UINT64_C(1000000) * PROOF_TURN_MS_MAX;
+    AUTO_FREE char *path = mem_format("%s/checks.lock", want->cache);
+    int r = path ? dirs_ensure_private(want->cache, err) : err_set(err, ERR_NOMEM, "out of memory");
+    if (r < 0)
+        return r;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_errno(err, errno, "cannot open %s", path);
+    bool held = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    if (held || atomic_flag_test_and_set(&waiting)) // a second one would take another worker
+        r = held ? 0 : err_set(err, ERR_BUSY, "the checks of other patches are running");
+    else {
+        if (want->progress)
+            want->progress(want->ctx, "waiting for the checks of another patch");
+        while (r == 0 && !(held = flock(fd, LOCK_EX | LOCK_NB) == 0)) {
+            if (want->cancelled && want->cancelled(want->ctx))
+                r = err_set(err, ERR_CANCELLED, "cancelled");
+            else if (env_now_mono_ns() > until)
+                r = err_set(err, ERR_BUSY, "the checks of another patch are running");
+            else
+                (void)nanosleep(&pause, NULL);
+        }
+        atomic_flag_clear(&waiting);
+    }
+    if (r < 0)
+        (void)close(fd);
+    return r < 0 ? r : fd;
+}
+
+// --- making it
+
 static int make_places(const char *cache, char **ret, struct err *err) {
     AUTO_FREE char *all = mem_format("%s/checks", cache);
     AUTO_FREE char *one = mem_format("%s/checks/XXXXXX", cache);
     AUTO_FREE char *tree = NULL, *scratch = NULL;
     if (!all || !one)
         return err_set(err, ERR_NOMEM, "out of memory");
-    remove_tree(all); // of an engine that was killed: one patch is judged at a time
+    proof_remove_tree(all); // of an engine that was killed: it is our turn
     int r = dirs_ensure_private(all, err);
     if (r < 0)
         return r;
@@ -184,7 +233,7 @@ static int make_places(const char *cache, char **ret, struct err *err) {
     if (!tree || !scratch || mkdir(tree, 0700) < 0 || mkdir(scratch, 0700) < 0) {
         r = tree && scratch ? err_errno(err, errno, "cannot make a folder in %s", one)
                             : err_set(err, ERR_NOMEM, "out of memory");
-        remove_tree(one);
+        proof_remove_tree(one);
         return r;
     }
     *ret = TAKE(tree);

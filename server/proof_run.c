@@ -5,6 +5,7 @@
 #include "server/cli_supervise.h"
 #include "server/proof.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static void fill(struct environment *e, const struct proof_want *want,
     for (size_t i = 0; check->environment[i]; i++)
         if (!is_secret(want, check->environment[i]))
             put(e, check->environment[i], getenv(check->environment[i]));
+    e->failed |= !scratch;
     put(e, "TMPDIR", scratch);
     put(e, "TERM", "dumb");
     put(e, "CHECKED_WORKSPACE", workspace_root(want->workspace));
@@ -107,36 +109,63 @@ static void put_printed(const struct printed *p, struct buf *out) {
 
 // --- how it ended
 
-static void judge(const struct conf_check *check, int r, const struct child_end *end,
-                  const struct err *why, struct proof_outcome *ret) {
-    const char *said = end->errors;
-    size_t n = strcspn(said, "\n");
-    ret->result = PROOF_NOT_RUN;
-    if (r == ERR_LIMIT) { // the patch may be what makes it so
-        ret->result = PROOF_FAILED;
-        (void)snprintf(ret->note, sizeof ret->note, "stopped: it printed more than %d MB",
-                       PROOF_PRINTED_BYTES_MAX >> 20);
-    } else if (r < 0) {
-        (void)snprintf(ret->note, sizeof ret->note, "%.300s", why->message);
-    } else if (strncmp(said, "exit ", 5) == 0) {
-        bool good = strncmp(said, "exit 0\n", 7) == 0;
-        ret->result = good ? PROOF_PASSED : PROOF_FAILED;
-        if (!good)
-            (void)snprintf(ret->note, sizeof ret->note, "exit status %.*s", (int)(n - 5), said + 5);
-    } else if (strncmp(said, "signal ", 7) == 0) {
-        ret->result = PROOF_FAILED;
-        (void)snprintf(ret->note, sizeof ret->note, "ended by %.*s", (int)n, said);
-    } else if (strncmp(said, "timeout", 7) == 0) {
-        ret->result = PROOF_FAILED;
-        (void)snprintf(ret->note, sizeof ret->note, "stopped after %u seconds", check->seconds);
-    } else {
-        (void)snprintf(ret->note, sizeof ret->note, "%.100s: %.*s", check->command[0],
-                       n > 6 ? (int)(n - 6 < 200 ? n - 6 : 200) : 0, n > 6 ? said + 6 : "");
-    }
+// The command is one of the copy's own files, and the patch changed or removed that.
+static bool patched(const struct conf_check *check, const struct proof_file *files, size_t n) {
+    const char *program = check->command[0];
+    if (program[0] == '/' || !strchr(program, '/'))
+        return false;
+    while (program[0] == '.' && program[1] == '/')
+        program += 2;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(files[i].what->path, program) == 0)
+            return true;
+    return false;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+put_result(struct proof_outcome *o, enum proof_result result, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    o->result = result;
+    (void)vsnprintf(o->note, sizeof o->note, format, args);
+    va_end(args);
+}
+
+// Whatever ends the supervisor came of the command, or of what it took: a patch that does that has
+// not passed.
+static void judge_supervisor(const struct conf_check *check, int r, const struct err *why,
+                             struct proof_outcome *ret) {
+    if (r == ERR_LIMIT)
+        put_result(ret, PROOF_FAILED, "stopped: it printed more than %d MB",
+                   PROOF_PRINTED_BYTES_MAX >> 20);
+    else if (r == ERR_TIMEOUT)
+        put_result(ret, PROOF_FAILED, "stopped after %u seconds", check->seconds);
+    else if (r < 0)
+        put_result(ret, PROOF_NOT_RUN, "%.300s", why->message);
+    else
+        put_result(ret, PROOF_FAILED, "what supervises it was ended");
+}
+
+static void judge(const struct conf_check *check, bool own, const char *said,
+                  struct proof_outcome *ret) {
+    int n = (int)strcspn(said, "\n");
+    if (strcmp(said, "exit 0\n") == 0)
+        put_result(ret, PROOF_PASSED, "%s", "");
+    else if (strncmp(said, "exit ", 5) == 0)
+        put_result(ret, PROOF_FAILED, "exit status %.*s", n - 5, said + 5);
+    else if (strncmp(said, "signal ", 7) == 0)
+        put_result(ret, PROOF_FAILED, "ended by %.*s", n, said);
+    else if (strncmp(said, "timeout", 7) == 0)
+        put_result(ret, PROOF_FAILED, "stopped after %u seconds", check->seconds);
+    else
+        put_result(ret, own ? PROOF_FAILED : PROOF_NOT_RUN, "%.100s: %.*s%s", check->command[0],
+                   n > 6 ? (n - 6 < 200 ? n - 6 : 200) : 0, n > 6 ? said + 6 : "",
+                   own ? "; the patch changed it" : "");
 }
 
 int proof_run(const struct proof_want *want, const struct conf_check *check, const char *tree,
-              struct proof_outcome *ret, struct err *err) {
+              const struct proof_file *files, size_t n, struct proof_outcome *ret,
+              struct err *err) {
     char parent[16], seconds[16];
     const char *words[WORDS_BEFORE + CONF_CHECK_WORDS_MAX + 1] = {"paired", CLI_SUPERVISE, parent,
                                                                   seconds};
@@ -168,7 +197,10 @@ int proof_run(const struct proof_want *want, const struct conf_check *check, con
     if (r == ERR_CANCELLED || r == ERR_NOMEM)
         return err_set(err, r, "%s", err_text(&why));
     ret->ms = (int64_t)((env_now_mono_ns() - begun) / 1000000);
-    judge(check, r, &end, &why, ret);
+    if (r == 0 && end.status == 0 && end.errors[0])
+        judge(check, patched(check, files, n), end.errors, ret);
+    else
+        judge_supervisor(check, r, &why, ret);
     put_printed(printed, &ret->output);
     return 0;
 }

@@ -273,6 +273,13 @@ const struct buf *team_patch_prose(const struct team *t) {
     return s ? &s->proof.prose : &t->reply.text;
 }
 
+static unsigned left_out(const struct stage *s) {
+    unsigned n = 0;
+    for (size_t i = 0; i < s->proof.count; i++)
+        n += s->proof.of[i].result == PROOF_NOT_RUN;
+    return n;
+}
+
 static void put_stage(const struct stage *s, size_t number, struct buf *out) {
     (void)buf_printf(out, "Stage %zu, %s (%s), $%.4f:", number, s->backend, s->model,
                      (double)s->cost / 1e6);
@@ -293,9 +300,14 @@ void team_patch_put(const struct team *t, struct buf *checks, struct buf *patch)
         put_stage(&p->stages[i], i + 1, checks);
     if (!s)
         (void)buf_puts(checks, "There is no patch that applies.\n");
+    else if (s->passed && left_out(s))
+        (void)buf_printf(checks,
+                         "%u of its %zu checks could not be run, the others passed. Nothing was "
+                         "changed; this is the patch, for git apply.\n",
+                         left_out(s), s->proof.count);
     else if (s->passed)
-        (void)buf_puts(checks, "Every check that could be run passed. Nothing was changed; this is "
-                               "the patch, for git apply.\n");
+        (void)buf_puts(checks, "Every check passed. Nothing was changed; this is the patch, for "
+                               "git apply.\n");
     else
         (void)buf_puts(checks, "No patch passed every check. Nothing was changed; this is the last "
                                "one that applies.\n");

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+// What the search for the places of a file's hunks may take: alike lines make it quadratic.
+enum { STEPS_MAX = 16 * 1024 * 1024, STEP_BYTES = 64 };
+
 struct line {         // of a hunk
     const char *text; // behind its sign, without '\n'
     uint32_t bytes;
@@ -35,6 +38,8 @@ struct reading {
     uint32_t blank;      // lines without anything, of which it is not known where they belong
     bool added, deleted; // the head says that the file is new, or goes
     bool executable;
+    char *git; // behind "diff --git ", until names or another such line come; NULL
+    size_t git_bytes;
     struct err *err;
 };
 
@@ -113,8 +118,30 @@ static const char *below(const char *name, bool prefixed) {
     return name;
 }
 
-static int begin_file(struct reading *r, char *old_line, size_t old_n) {
+static int add_file(struct reading *r, const char *path, bool add, bool gone) {
     struct patch *p = r->p;
+    if (!good_path(path))
+        return refuse(r, ERR_PERM, "a path that is not below the folder, or has odd characters");
+    r->in_hunk = false;
+    for (uint32_t i = 0; i < p->file_count; i++)
+        if (strcmp(p->files[i].path, path) == 0) {
+            if (i + 1 == p->file_count && p->files[i].kind == PATCH_CHANGE && !add && !gone &&
+                !r->added && !r->deleted)
+                return 0; // more hunks of it
+            return refuse(r, ERR_PARSE, "a file that the patch has changed already");
+        }
+    if (p->file_count == PATCH_FILES_MAX)
+        return refuse(r, ERR_LIMIT, "too many files");
+    p->files[p->file_count++] = (struct patch_file){.path = path,
+                                                    .kind = add || r->added      ? PATCH_ADD
+                                                            : gone || r->deleted ? PATCH_DELETE
+                                                                                 : PATCH_CHANGE,
+                                                    .executable = r->executable,
+                                                    .first_hunk = p->hunk_count};
+    return 0;
+}
+
+static int begin_file(struct reading *r, char *old_line, size_t old_n) {
     char *new_line = behind(r, old_line, old_n);
     size_t new_n = line_bytes(new_line, r->end);
     r->at = new_line + new_n < r->end ? new_line + new_n + 1 : r->end;
@@ -129,24 +156,25 @@ static int begin_file(struct reading *r, char *old_line, size_t old_n) {
         return refuse(r, ERR_PARSE, "no file is named");
     if (!add && !gone && strcmp(old_path, new_path) != 0)
         return refuse(r, ERR_UNSUPPORTED, "renames are not taken: delete one file, add the other");
-    if (!good_path(path))
-        return refuse(r, ERR_PERM, "a path that is not below the folder, or has odd characters");
-    r->in_hunk = false;
-    for (uint32_t i = 0; i < p->file_count; i++)
-        if (strcmp(p->files[i].path, path) == 0) {
-            if (i + 1 == p->file_count && p->files[i].kind == PATCH_CHANGE && !add && !gone)
-                return 0; // more hunks of it
-            return refuse(r, ERR_PARSE, "a file that the patch has changed already");
-        }
-    if (p->file_count == PATCH_FILES_MAX)
-        return refuse(r, ERR_LIMIT, "too many files");
-    p->files[p->file_count++] = (struct patch_file){.path = path,
-                                                    .kind = add || r->added      ? PATCH_ADD
-                                                            : gone || r->deleted ? PATCH_DELETE
-                                                                                 : PATCH_CHANGE,
-                                                    .executable = r->executable,
-                                                    .first_hunk = p->hunk_count};
-    return 0;
+    r->git = NULL;
+    return add_file(r, path, add, gone);
+}
+
+// "diff --git a/PATH b/PATH": a file without a line that comes or goes has no other names.
+static int end_head(struct reading *r) {
+    char *line = r->git;
+    size_t n = r->git_bytes, k = n / 2 - 2; // of PATH
+    bool named = line && (r->added || r->deleted);
+    r->git = NULL;
+    if (!named)
+        return 0;
+    if (n < 7 || n % 2 == 0 || strncmp(line, "a/", 2) != 0 ||
+        strncmp(line + k + 2, " b/", 3) != 0 || memcmp(line + 2, line + k + 5, k) != 0)
+        return refuse(r, ERR_PARSE, "the name of the file before this line cannot be read");
+    line[2 + k] = '\0';
+    int failed = add_file(r, line + 2, false, false);
+    r->added = r->deleted = r->executable = false;
+    return failed;
 }
 
 // --- hunks
@@ -205,7 +233,7 @@ static int hunk_line(struct reading *r, const char *line, size_t n) {
 
 // --- what stands around hunks
 
-static int head_line(struct reading *r, const char *line, size_t n) {
+static int head_line(struct reading *r, char *line, size_t n) {
     static const char *const foreign[] = {"rename from ", "rename to ",       "copy from ",
                                           "copy to ",     "GIT binary patch", "Binary files ",
                                           "old mode ",    "new mode "};
@@ -213,8 +241,14 @@ static int head_line(struct reading *r, const char *line, size_t n) {
         if (begins(line, n, foreign[i]))
             return refuse(r, ERR_UNSUPPORTED,
                           "renames, copies, modes and binary files are not taken");
-    if (begins(line, n, "diff --git "))
+    if (begins(line, n, "diff --git ")) {
+        int failed = end_head(r);
         r->added = r->deleted = r->executable = false;
+        r->git = line + strlen("diff --git ");
+        r->git_bytes = n - strlen("diff --git ");
+        r->git_bytes -= r->git_bytes && line[n - 1] == '\r';
+        return failed;
+    }
     if (begins(line, n, "deleted file mode "))
         r->deleted = true;
     if (begins(line, n, "new file mode ")) {
@@ -285,6 +319,8 @@ int patch_parse(const char *text, size_t n, struct patch **ret, struct err *err)
     while (failed == 0 && r.at < r.end)
         failed = read_line(&r);
     if (failed == 0)
+        failed = end_head(&r);
+    if (failed == 0)
         failed = check_whole(p, err);
     if (failed < 0) {
         patch_free(p);
@@ -322,6 +358,7 @@ struct applying {
     const struct patch *p;
     const struct patch_file *f;
     struct old_text old;
+    uint64_t steps; // lines that were compared
     struct buf *ret;
     struct err *err;
 };
@@ -372,11 +409,12 @@ static uint32_t old_lines(const struct applying *a, const struct hunk *h) {
     return n;
 }
 
-static bool fits(const struct applying *a, const struct hunk *h, uint32_t at, uint32_t need) {
+static bool fits(struct applying *a, const struct hunk *h, uint32_t at, uint32_t need) {
     if (need > a->old.count || at > a->old.count - need)
         return false;
     for (uint32_t i = 0; i < h->line_count; i++) {
         const struct line *l = &a->p->lines[h->first_line + i];
+        a->steps += 1 + l->bytes / STEP_BYTES;
         if (l->sign != '+' && !same(&a->old, at++, l))
             return false;
     }
@@ -384,7 +422,7 @@ static bool fits(const struct applying *a, const struct hunk *h, uint32_t at, ui
 }
 
 // Where the hunk stands, lines from 0, not before `from`.
-static int place(const struct applying *a, uint32_t number, const struct hunk *h, uint32_t from,
+static int place(struct applying *a, uint32_t number, const struct hunk *h, uint32_t from,
                  uint32_t *ret) {
     uint32_t need = old_lines(a, h), found = 0, first = 0, second = 0;
     const char *path = a->f->path;
@@ -402,11 +440,17 @@ static int place(const struct applying *a, uint32_t number, const struct hunk *h
         *ret = h->start - 1;
         return 0;
     }
-    for (uint32_t at = from; found < 2 && a->old.count >= need && at <= a->old.count - need; at++)
+    for (uint32_t at = from; found < 2 && a->old.count >= need && at <= a->old.count - need; at++) {
         if (fits(a, h, at, need)) {
             second = at;
             first = found++ ? first : at;
         }
+        if (a->steps > STEPS_MAX)
+            return err_set(a->err, ERR_LIMIT,
+                           "%s, hunk %u (line %u of the patch): its place takes too long to find; "
+                           "right line numbers are needed",
+                           path, number, h->at);
+    }
     if (found == 1) {
         *ret = first;
         return 0;

@@ -180,6 +180,55 @@ def test_commands_that_cannot_run_hang_flood_or_fork_are_ended():
         p.wait_until(lambda: not any(os.path.exists("/proc/%d" % n) for n in pids), 20, "those that left the group to end")
 
 
+def test_a_patch_cannot_get_around_its_check():
+    """What it takes away, kills or stops is a no, and what supervises cannot be spoken for."""
+    gone = "```diff\ndiff --git a/check.sh b/check.sh\ndeleted file mode 100644\n--- a/check.sh\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-#!/bin/sh\n-exit 1\n```\n"
+    with Desk([says(gone)], checks=[check("test", "./check.sh")], files={"check.sh": "#!/bin/sh\nexit 1\n"}.items()) as d:
+        last = d.patch()["stages"][0]["checks"][-1]
+        assert last["result"] == "failed" and "the patch changed it" in last["note"], last
+    speak = ("import os,signal,sys\n"
+             "for n in os.listdir('/proc'):\n"
+             "    try: up = n.isdigit() and b'--supervise' in open('/proc/%s/cmdline' % n, 'rb').read()\n"
+             "    except OSError: continue\n"
+             "    if not up or int(n) == os.getpid(): continue\n"
+             "    try: open('/proc/%s/fd/2' % n, 'w').write('exit 0\\n'); print('SPOKE')\n"
+             "    except OSError as e: print(e)\n"
+             "    os.kill(int(n), SIGNAL)\n"
+             "sys.exit(1)\n")
+    with Desk([says(GOOD)]) as d:
+        for sign, words in (("0", "exit status 1"), ("signal.SIGKILL", "supervises it was ended"), ("signal.SIGSTOP", "stopped after 1 seconds")):
+            d.checks(check("test", sys.executable, "-c", speak.replace("SIGNAL", sign), seconds=1 if "STOP" in sign else 60))
+            last = d.patch()["stages"][0]["checks"][-1]
+            assert last["result"] == "failed" and (words in last["note"] or "exit status" in last["note"] and os.geteuid() == 0), (sign, last)
+            assert os.geteuid() == 0 or "SPOKE" not in last["output"] and "Permission denied" in last["output"], last
+
+
+def test_links_of_the_folder_are_copied_when_they_stay_inside():
+    look = ("import os\n"
+            "assert open('doc/readme').read() == open('readme').read() == open('doc/deep/er').read()\n"
+            "assert not os.path.lexists('out') and not os.path.lexists('doc/out') and not os.path.lexists('turn')\n"
+            "os.makedirs('x/y'); os.chmod('x/y', 0); os.chmod('x', 0)\n"
+            "for i in range(1500): os.mkdir('d'); os.chdir('d')\n")
+    with Desk([says(GOOD)], checks=[check("test", sys.executable, "-c", look)], files={"readme": "x\n", "doc/deep/a": "x\n"}.items()) as d:
+        for target, name in (("../readme", "doc/readme"), (".././../readme", "doc/deep/er"), ("../readme", "out"), ("../../readme", "doc/out"),
+                             ("doc/../readme", "turn")):
+            os.symlink(target, os.path.join(d.folder, name))
+        a = d.patch()
+        assert a["passed"], a["stages"][0]["checks"]
+        assert d.copies() == []
+
+
+def test_checks_of_two_patches_take_turns():
+    with Desk([says(GOOD, GOOD)]) as d:
+        d.checks(check("test", "sh", "-c", "mkdir $CHECKED_WORKSPACE/held && sleep 1 && rmdir $CHECKED_WORKSPACE/held"))
+        askers = [subprocess.Popen([p.PAIRED, "ask", "--patch", "--json", TASK], env=d.world.env, cwd=d.folder, stdout=subprocess.PIPE)
+                  for _ in range(2)]
+        for one in askers:
+            a = json.loads(one.communicate(timeout=120)[0])
+            assert results(a["stages"][0])["test"] == "passed", a["stages"]
+        assert d.copies() == []
+
+
 def slow(d):
     return check("slow", sys.executable, "-c",
                  "import os,time\nopen(os.environ['CHECKED_WORKSPACE'] + '/begun', 'w').write(str(os.getpid()))\ntime.sleep(600)")

@@ -179,6 +179,55 @@ static void many_files_are_read_in_order(void **state) {
     patch_free(p);
 }
 
+// A package's __init__.py, mostly.
+static void files_without_a_line_come_and_go(void **state) {
+    (void)state;
+    static const char text[] = "diff --git a/p/__init__.py b/p/__init__.py\nnew file mode "
+                               "100644\nindex 0000000..e69de29\ndiff --git a/o b/o\r\ndeleted file "
+                               "mode 100644\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 "
+                               "@@\n-a\n+b\ndiff --git a/run b b/run b\nnew file mode 100755\n";
+    struct patch *p;
+    char out[4096], diff[4096];
+    assert_int_equal(patch_parse(text, strlen(text), &p, NULL), 0);
+    assert_int_equal(patch_count(p), 4);
+    assert_string_equal(patch_file(p, 0)->path, "p/__init__.py");
+    assert_int_equal(patch_file(p, 0)->kind, PATCH_ADD);
+    assert_string_equal(patch_file(p, 1)->path, "o");
+    assert_int_equal(patch_file(p, 1)->kind, PATCH_DELETE);
+    assert_int_equal(patch_file(p, 2)->kind, PATCH_CHANGE);
+    assert_string_equal(patch_file(p, 3)->path, "run b");
+    assert_true(patch_file(p, 3)->executable);
+    patch_free(p);
+    assert_int_equal(try("diff --git a/e b/e\nnew file mode 100644\n", "", out, diff), 0);
+    assert_string_equal(diff, "diff --git a/e b/e\nnew file mode 100644\n");
+    fails("diff --git a/x b/y\nnew file mode 100644\n", "", ERR_PARSE, "cannot be read");
+    fails("diff --git \nnew file mode 100644\n", "", ERR_PARSE, "cannot be read");
+    fails("diff --git a/../x b/../x\nnew file mode 100644\n", "", ERR_PERM, "odd characters");
+    fails("diff --git a/x b/x\n", "", ERR_PARSE, "no file is named");
+    fails("diff --git a/x b/x\nnew file mode 100644\ndiff --git a/x b/x\ndeleted file mode "
+          "100644\n",
+          "", ERR_PARSE, "already");
+}
+
+// Lines that are all alike make the search for a hunk's place quadratic: it ends.
+static void a_search_for_a_place_ends(void **state) {
+    (void)state;
+    enum { LINES = 900000, WANTED = 50000 };
+    AUTO_BUF old = BUF_INIT(4 * LINES), text = BUF_INIT(PATCH_BYTES_MAX), fresh = {0};
+    struct patch *p = NULL;
+    struct err err = {0};
+    for (int i = 0; i < LINES; i++)
+        (void)buf_puts(&old, "a\n");
+    (void)buf_puts(&text, HEAD "@@ -800000 +800000 @@\n");
+    for (int i = 0; i < WANTED; i++)
+        (void)buf_puts(&text, " a\n");
+    (void)buf_puts(&text, "-b\n");
+    assert_int_equal(patch_parse(text.data, text.len, &p, &err), 0);
+    assert_int_equal(patch_apply(p, 0, old.data, old.len, &fresh, &err), ERR_LIMIT);
+    assert_non_null(strstr(err.message, "right line numbers"));
+    patch_free(p);
+}
+
 static void extracted(const char *said, int wanted, const char *patch, const char *prose) {
     AUTO_BUF out = BUF_INIT(4096);
     AUTO_BUF rest = BUF_INIT(4096);
@@ -251,6 +300,8 @@ int main(void) {
         cmocka_unit_test(paths_stay_below),
         cmocka_unit_test(what_it_cannot_do_is_said),
         cmocka_unit_test(many_files_are_read_in_order),
+        cmocka_unit_test(files_without_a_line_come_and_go),
+        cmocka_unit_test(a_search_for_a_place_ends),
         cmocka_unit_test(a_patch_is_found_in_what_was_said),
         cmocka_unit_test(maxima_are_kept),
         cmocka_unit_test(memory_that_is_refused_is_an_error),
