@@ -39,6 +39,8 @@ static const struct {
     {"models.backends", doctor_backends},
     {"models.grants", doctor_grants},
     {"models.checks", doctor_model_checks},
+    {"federation.state", doctor_federation},
+    {"federation.peers", doctor_peers},
     {"system.descriptors", doctor_descriptors},
     {"system.memlock", doctor_memlock},
     {"system.cores", doctor_cores},

@@ -63,7 +63,7 @@ def test_a_fresh_and_a_used_profile_are_well():
         assert w.run("stop").returncode == 0
         expect(doctor(w, code=0), "store.state", "ok")  # starts one to look into the store that is there
         out = w.run("doctor").stdout.decode()
-        assert "36 checks" in out and "\x1b" not in out
+        assert "38 checks" in out and "\x1b" not in out
 
 
 def test_home_that_cannot_be_written():
@@ -267,6 +267,25 @@ def test_damaged_store():
         checks = doctor(w)
         bad = [c for c in checks if c["id"] in ("store.integrity", "store.state") and c["result"] == "fail"]
         assert bad and bad[0]["fix"], [c for c in checks if c["id"].startswith("store")]
+
+
+def test_federation_that_cannot_listen():
+    with World() as w, socket.socket(socket.AF_INET6) as taken:
+        expect(doctor(w), "federation.state", "skip", "no engine")
+        with_store(w)
+        expect(doctor(w), "federation.state", "ok", "off")
+        taken.bind(("::", 0))
+        taken.listen()
+        w.run("config", "set", "federation.port", str(taken.getsockname()[1]))
+        w.run("federation", "on")
+        checks = doctor(w)
+        expect(checks, "federation.state", "fail", str(taken.getsockname()[1]), "federation off")
+        expect(checks, "federation.peers", "skip", str(taken.getsockname()[1]))
+        taken.close()
+        wait_until(lambda: json.loads(w.run("federation", "--json").stdout)["state"] == "running", 30, "tried again")
+        checks = doctor(w)
+        expect(checks, "federation.state", "ok", "0 peers")
+        expect(checks, "federation.peers", "ok", "none")
 
 
 def doctor_on_terminal(w, *flags):

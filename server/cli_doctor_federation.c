@@ -1,0 +1,93 @@
+// Checks of federation: whether it runs, and for each friend what was tried and what helps.
+#include "core/base/env.h"
+#include "server/cli_doctor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ASK_DEADLINE_MS = 10 * 1000, PEERS_SHOWN_MAX = 20, AWAY_DAYS = 7, TEXT_BYTES = 512 };
+static const json_int_t MS_PER_HOUR = 3600 * 1000;
+
+static const char *word(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static json_int_t number(const json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
+
+void doctor_federation(struct doctor *d) {
+    struct err err = {0};
+    json_t *found = d->engine ? doctor_ask(d, "federation status", ASK_DEADLINE_MS, &err) : NULL;
+    const char *state = word(found, "state");
+    if (!d->engine)
+        doctor_put(d, DOCTOR_SKIP, NULL, "no engine is running");
+    else if (!found)
+        doctor_put(d, DOCTOR_FAIL, "See the other checks and the log.", "%s", err_text(&err));
+    else if (strcmp(state, "off") == 0)
+        doctor_put(d, DOCTOR_OK, NULL, "off; nothing listens, nothing is announced");
+    else if (strcmp(state, "running") == 0)
+        doctor_put(d, DOCTOR_OK, NULL, "port %lld, %lld peers, %lld connected",
+                   number(found, "port"), number(found, "peers"), number(found, "connected"));
+    else if (strcmp(state, "failed") == 0)
+        doctor_put(d, DOCTOR_FAIL,
+                   "Put right what it says; it is tried again every two seconds. Without use: "
+                   "paired federation off.",
+                   "%s", word(found, "why"));
+    else
+        doctor_put(d, DOCTOR_WARN, "paired key unlock", "%s: %s", state, word(found, "why"));
+    json_decref(found);
+}
+
+// The last try: "192.168.1.5:4711 (saved): connection refused"
+static void tried(const json_t *peer, char text[TEXT_BYTES]) {
+    const json_t *a = json_array_get(json_object_get(peer, "attempts"), 0);
+    text[0] = 0;
+    if (a)
+        (void)snprintf(text, TEXT_BYTES, "; tried %s (%s): %s", word(a, "address"), word(a, "from"),
+                       *word(a, "text") ? word(a, "text") : word(a, "code"));
+}
+
+static void look_at(struct doctor *d, const json_t *peer) {
+    char last[TEXT_BYTES];
+    const char *state = word(peer, "state"), *step = word(peer, "next_step");
+    json_int_t seen = number(peer, "seen_ms");
+    json_int_t hours = (env_now_wall_ms() - seen) / MS_PER_HOUR;
+    bool refused = json_is_true(json_object_get(peer, "refused"));
+    tried(peer, last);
+    if (strcmp(state, "connected") == 0)
+        doctor_put(d, DOCTOR_OK, NULL, "%s: connected", word(peer, "name"));
+    else if (!refused && seen && hours < AWAY_DAYS * 24) // friends close their lids
+        doctor_put(d, DOCTOR_OK, NULL, "%s: %s, last seen %lld h ago%s", word(peer, "name"), state,
+                   hours, last);
+    else if (seen)
+        doctor_put(d, DOCTOR_WARN, *step ? step : "paired peers",
+                   "%s: %s, last seen %lld days ago%s", word(peer, "name"),
+                   refused ? "it does not know us any more" : state, hours / 24, last);
+    else
+        doctor_put(d, DOCTOR_WARN, *step ? step : "paired peers", "%s: %s, never met%s",
+                   word(peer, "name"), refused ? "it does not know us" : state, last);
+}
+
+void doctor_peers(struct doctor *d) {
+    struct err err = {0};
+    size_t i;
+    json_t *peer, *found = d->engine ? doctor_ask(d, "peers list", ASK_DEADLINE_MS, &err) : NULL;
+    const json_t *peers = json_object_get(found, "peers");
+    if (!found) {
+        doctor_put(d, DOCTOR_SKIP, NULL, "%s", d->engine ? err_text(&err) : "no engine is running");
+        return;
+    }
+    json_array_foreach(peers, i, peer) {
+        if (i == PEERS_SHOWN_MAX) {
+            doctor_put(d, DOCTOR_OK, NULL, "and %zu more: paired peers",
+                       json_array_size(peers) - i);
+            break;
+        }
+        look_at(d, peer);
+    }
+    if (!json_array_size(peers))
+        doctor_put(d, DOCTOR_OK, NULL, "none");
+    json_decref(found);
+}
