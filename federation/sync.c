@@ -196,7 +196,7 @@ void sync_session_free(struct sync_session *s) {
     mem_free(s);
 }
 
-int session_send(struct sync_session *s, struct buf *message) {
+int sync_session_send(struct sync_session *s, struct buf *message) {
     if (message->failed)
         return ERR_NOMEM;
     int e = s->late.len ? ERR_BUSY : s->config.send(s->config.ctx, message->data, message->len);
@@ -316,7 +316,7 @@ int lane_refuse(struct sync_session *s, struct lane *l, unsigned why) {
     l->refused = true;
     out_begin(&b, SYNC_REFUSE, l);
     out_uint(&b, 1, why);
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int lane_add(struct sync_session *s, const uint8_t *scope, struct err *err) {
@@ -343,7 +343,7 @@ int sync_open(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], s
         AUTO_BUF b = BUF_INIT(0);
         (void)buf_putc(&b, SYNC_NUDGE);
         (void)buf_append(&b, scope, RECORD_SCOPE_BYTES);
-        return session_send(s, &b);
+        return sync_session_send(s, &b);
     }
     struct lane *l = session_lane(s, scope);
     int e = l ? 0 : lane_add(s, scope, err);

@@ -106,7 +106,7 @@ void out_varint(struct buf *b, uint64_t v);
 void out_begin(struct buf *b, enum sync_message type, const struct lane *l);
 
 // 0, or why the link must end. What a full link does not take waits.
-int session_send(struct sync_session *s, struct buf *message);
+int sync_session_send(struct sync_session *s, struct buf *message);
 struct lane *session_lane(struct sync_session *s, const uint8_t *scope);
 unsigned lane_allow(struct sync_session *s, const struct lane *l); // orders' bits filled in
 int64_t sync_now(struct sync_session *s);

@@ -45,7 +45,7 @@ int pull_hello(struct sync_session *s, struct lane *l, bool by_cells, struct err
     l->pull = PULL_ASKED;
     l->following = allow & SYNC_RECEIVE_ORDERS;
     l->dry = true; // until something comes
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int keep_cursor(struct sync_session *s, struct lane *l, struct peersdb_cursor cursor,
@@ -100,7 +100,7 @@ int pull_tell(struct sync_session *s, struct lane *l) {
     out_varint(&b, (uint64_t)l->hello_newest);
     serve_follow(l, l->hello_newest);
     l->served = true;
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int finish(struct sync_session *s, struct lane *l, struct err *err) {
@@ -122,7 +122,7 @@ static int next_page(struct sync_session *s, struct lane *l, struct err *err) {
     if (l->list_begun)
         (void)buf_append(&b, l->list_after, sizeof l->list_after);
     l->pull = PULL_LIST;
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int by_list(struct sync_session *s, struct lane *l, struct err *err) {
@@ -141,7 +141,7 @@ static int want(struct sync_session *s, struct lane *l, uint8_t *prefixes, uint3
     l->pull = PULL_WANT;
     out_begin(&b, SYNC_WANT, l);
     (void)buf_append(&b, prefixes, (size_t)n * PREFIX_BYTES);
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int push(struct sync_session *s, struct lane *l, const uint8_t *prefixes, uint32_t n,
@@ -193,7 +193,7 @@ static int more_cells(struct sync_session *s, struct lane *l, struct err *err) {
     out_begin(&b, SYNC_MORE, l);
     out_varint(&b, have);
     out_varint(&b, l->cells_asked);
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int begin_diff(struct sync_session *s, struct lane *l, struct err *err) {

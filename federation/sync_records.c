@@ -121,7 +121,7 @@ static int send_batch(struct sync_session *s, struct lane *l, int job, struct ba
     (void)buf_append(&m, smaller ? packed : (uint8_t *)b->raw.data, smaller ? n : b->raw.len);
     l->in_flight++;
     l->sent += job == JOB_AFTER ? b->n : 0;
-    return session_send(s, &m);
+    return sync_session_send(s, &m);
 }
 
 static int job_ended(struct sync_session *s, struct lane *l, int job, struct err *err) {
@@ -131,7 +131,7 @@ static int job_ended(struct sync_session *s, struct lane *l, int job, struct err
         return 0;
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_DONE, l);
-    int e = session_send(s, &b);
+    int e = sync_session_send(s, &b);
     if (job == JOB_AFTER) {
         l->done_due = false;
         l->served_dry = l->sent == 0;
@@ -255,7 +255,7 @@ static int store(struct sync_session *s, struct lane *l, const struct header *h,
         return e;
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_ACK, l);
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int unpack(const struct header *h, const uint8_t *bytes, size_t n, uint8_t *raw,

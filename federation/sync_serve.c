@@ -44,7 +44,7 @@ static int send_cells(struct sync_session *s, struct lane *l, uint32_t from, uin
         l->jobs[JOB_AFTER].active = false; // only what comes
         l->served = true;
     }
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 // By cursor, whatever is after it: what may go of it is decided record by record.
@@ -71,13 +71,13 @@ static int send_same(struct sync_session *s, struct lane *l, bool receive, bool 
         out_varint(&b, store->ops->epoch(store->self));
         out_varint(&b, (uint64_t)newest);
     }
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 static int send_done(struct sync_session *s, struct lane *l) {
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_DONE, l);
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 struct hello {
@@ -196,7 +196,7 @@ int serve_list(struct sync_session *s, struct lane *l, struct in *in, struct err
     if (e < 0 || b.failed)
         return e < 0 ? e : err_set(err, ERR_NOMEM, "no memory for a list of ids");
     b.data[last] = !page.full;
-    return session_send(s, &b);
+    return sync_session_send(s, &b);
 }
 
 // Revocations go first, so that nobody is shown what was taken back.

@@ -3,6 +3,7 @@
 #include "core/crypto/secret.h"
 #include "server/cap_admin.h"
 #include "server/cap_fed.h"
+#include "server/fed_exchange.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -102,6 +103,8 @@ int fed_identity_rotate(struct call *call, const void *input, struct answer *ans
     struct shown s = {0};
     (void)input;
     int r = fed_run(call->services, rotate, &s, err);
+    if (r == 0) // all that is signed from here on is the new one's
+        r = fed_restart(call->services, err);
     if (r == 0)
         r = admin_answer(answer, json_pack("{ss}", "words", s.words), err);
     secret_wipe(s.words, sizeof s.words);
@@ -122,6 +125,8 @@ static int revoke_device(struct fed_core *core, void *arg, struct err *err) {
         device[i] = (uint8_t)(high << 4 | low);
     }
     int r = identity_revoke(core->id, device, env_wall_ms(core->env), err);
+    if (r == 0)
+        r = exchange_identity_changed(fed_exchange_of(core), err);
     if (r < 0)
         return r;
     node_peer_remove(core->node, device);

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "federation/peers_saved.h"
+#include "server/fed_exchange.h"
 #include "server/fed_impl.h"
 
 #include <stdio.h>
@@ -42,19 +43,16 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
                                     .now_ms = env_wall_ms(core->env),
                                     .change = fed_core_changed,
                                     .ctx = core};
-    r = peersdb_open(core->db, &config, &core->peersdb, err);
-    if (r == 0) // what we sign is to be believed here, too
-        r = peersdb_device_put(core->peersdb, identity_device(core->id), identity_key(core->id),
-                               err);
-    return r == ERR_EXISTS ? 0 : r; // known under the key before a rotation
+    return peersdb_open(core->db, &config, &core->peersdb, err);
 }
 
 // --- parts ---------------------------------------------------------------------------------------
 
 static const struct fed_part nothing;
 static const struct fed_part *const parts[FED_PARTS] = {
-    [FED_PAIR] = &nothing,  [FED_EXCHANGE] = &nothing, [FED_DISCOVERY] = &nothing,
-    [FED_TASKS] = &nothing, [FED_COSIGN] = &nothing,   [FED_SHARE] = &nothing,
+    [FED_PAIR] = &nothing,      [FED_EXCHANGE] = &fed_part_exchange,
+    [FED_DISCOVERY] = &nothing, [FED_TASKS] = &nothing,
+    [FED_COSIGN] = &nothing,    [FED_SHARE] = &nothing,
 };
 
 static int make_parts(struct fed_core *core, size_t *ret_n, struct err *err) {
@@ -104,12 +102,6 @@ void fed_core_changed(void *ctx, enum peersdb_change what, const uint8_t scope[R
     for (size_t i = 0; i < FED_PARTS; i++)
         if (core->part[i] && parts[i]->changed)
             parts[i]->changed(core, core->part[i], what, scope, id, by);
-}
-
-void fed_core_pump(struct fed_core *core) {
-    for (size_t i = 0; i < FED_PARTS; i++)
-        if (core->part[i] && parts[i]->pump)
-            parts[i]->pump(core, core->part[i]);
 }
 
 // --- the node ------------------------------------------------------------------------------------

@@ -38,8 +38,6 @@ struct fed_part {
     void (*changed)(struct fed_core *core, void *part, enum peersdb_change what,
                     const uint8_t scope[RECORD_SCOPE_BYTES], const uint8_t id[RECORD_ID_BYTES],
                     const uint8_t *by);
-    // Records were put from outside of sync: send what there is.
-    void (*pump)(struct fed_core *core, void *part);
 };
 
 struct fed_core {
@@ -77,7 +75,3 @@ void fed_core_close(struct fed_core *core); // idempotent
 // To all parts.
 peersdb_change_fn fed_core_changed; // what peers.db tells of, after the commit that did it
 void fed_core_tell_grants(struct fed_core *core);
-void fed_core_pump(struct fed_core *core); // after puts of our own
-// Signs a record of ours, stores it, and lets it go to whom its scope is for.
-int fed_core_put(struct fed_core *core, struct record *r, uint8_t ret_id[RECORD_ID_BYTES],
-                 struct err *err);
