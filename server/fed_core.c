@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "federation/peers_saved.h"
+#include "server/fed_arrivals.h"
 #include "server/fed_exchange.h"
 #include "server/fed_impl.h"
 
@@ -27,6 +28,8 @@ static int open_keys(struct fed_core *core, const char *dir, struct err *err) {
     return r;
 }
 
+static int scrub(void *ctx, const struct record *r);
+
 // Under the key of backups: it depends on the master key alone, so that replacing the store's data
 // keys, which this file takes no part in, leaves it readable.
 static int open_database(struct fed_core *core, const char *dir, struct err *err) {
@@ -42,6 +45,7 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
     struct peersdb_config config = {.epoch = 1 + epoch % PEERSDB_EPOCH_MAX,
                                     .now_ms = env_wall_ms(core->env),
                                     .change = fed_core_changed,
+                                    .scrub = scrub,
                                     .ctx = core};
     return peersdb_open(core->db, &config, &core->peersdb, err);
 }
@@ -50,9 +54,13 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
 
 static const struct fed_part nothing;
 static const struct fed_part *const parts[FED_PARTS] = {
-    [FED_PAIR] = &nothing,      [FED_EXCHANGE] = &fed_part_exchange,
-    [FED_DISCOVERY] = &nothing, [FED_TASKS] = &nothing,
-    [FED_COSIGN] = &nothing,    [FED_SHARE] = &nothing,
+    [FED_PAIR] = &nothing,
+    [FED_EXCHANGE] = &fed_part_exchange,
+    [FED_DISCOVERY] = &nothing,
+    [FED_TASKS] = &nothing,
+    [FED_COSIGN] = &nothing,
+    [FED_SHARE] = &nothing,
+    [FED_ARRIVALS] = &fed_part_arrivals,
 };
 
 static int make_parts(struct fed_core *core, size_t *ret_n, struct err *err) {
@@ -94,6 +102,16 @@ void fed_core_tell_grants(struct fed_core *core) {
     for (size_t i = 0; i < FED_PARTS; i++)
         if (core->part[i] && parts[i]->grants)
             parts[i]->grants(core, core->part[i]);
+}
+
+static int scrub(void *ctx, const struct record *r) {
+    struct fed_core *core = ctx;
+    int code = 0;
+    for (size_t i = 0; i < FED_PARTS && code == 0; i++)
+        if (core->part[i] && parts[i]->scrub)
+            code = parts[i]->scrub(core, core->part[i], r);
+    fed_arrivals_count(core, r, code < 0);
+    return code;
 }
 
 void fed_core_changed(void *ctx, enum peersdb_change what, const uint8_t scope[RECORD_SCOPE_BYTES],

@@ -25,6 +25,7 @@ enum fed_part_id {
     FED_TASKS,
     FED_COSIGN,
     FED_SHARE,
+    FED_ARRIVALS,
     FED_PARTS
 };
 struct fed_part {
@@ -34,6 +35,8 @@ struct fed_part {
     void (*stop)(struct fed_core *core, void *part);                  // … for the last time
     void (*done)(void *part);                                         // it is gone
     void (*grants)(struct fed_core *core, void *part);                // core->grants is another one
+    // As peersdb_scrub_fn: any part may refuse.
+    int (*scrub)(struct fed_core *core, void *part, const struct record *r);
     // As peersdb_change_fn, for each part.
     void (*changed)(struct fed_core *core, void *part, enum peersdb_change what,
                     const uint8_t scope[RECORD_SCOPE_BYTES], const uint8_t id[RECORD_ID_BYTES],
