@@ -45,8 +45,19 @@ static int on_send(void *ctx, const void *bytes, size_t n) {
     return link_blob(node_session_link(t->session), (uint32_t)EXCHANGE_BLOBS << 24, bytes, n);
 }
 
+static struct opened *opened_of(struct talk *t, const uint8_t *scope) {
+    for (uint32_t i = 0; i < t->opened_n; i++)
+        if (memcmp(t->opened[i].scope, scope, RECORD_SCOPE_BYTES) == 0)
+            return &t->opened[i];
+    return NULL;
+}
+
 static unsigned on_allow(void *ctx, const uint8_t scope[RECORD_SCOPE_BYTES]) {
-    return talk_allow(ctx, scope);
+    unsigned allow = talk_allow(ctx, scope);
+    struct opened *o = opened_of(ctx, scope);
+    if (o) // what ends by itself, and comes back, is opened again
+        o->allow &= allow;
+    return allow;
 }
 
 static int on_author(void *ctx, const uint8_t author[RECORD_KEY_BYTES],
@@ -151,13 +162,6 @@ struct opening {
     int failed;
     struct err err;
 };
-
-static struct opened *opened_of(struct talk *t, const uint8_t *scope) {
-    for (uint32_t i = 0; i < t->opened_n; i++)
-        if (memcmp(t->opened[i].scope, scope, RECORD_SCOPE_BYTES) == 0)
-            return &t->opened[i];
-    return NULL;
-}
 
 // Opens a scope, or again when more is allowed of it than before.
 static void open_scope(void *ctx, const uint8_t scope[RECORD_SCOPE_BYTES]) {
