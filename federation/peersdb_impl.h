@@ -27,7 +27,7 @@ int peersdb_bounded(struct peersdb *p, const char *count_sql, int64_t max, const
 // 1: `identity` is `author`, or what followed it. 0: no.
 int peersdb_follows(struct peersdb *p, const uint8_t *author, const uint8_t *identity,
                     struct err *err);
-extern const char peersdb_find_sql[]; // for the test of its plan
+extern const char peersdb_find_sql[], peersdb_waiting_sql[]; // for the test of their plans
 // Within a transaction: the place is among the peer's, as the latest; those over the maximum go.
 int peersdb_address_note(struct peersdb *p, const uint8_t *device, struct db_value place,
                          int64_t now_ms, struct err *err);

@@ -37,18 +37,21 @@ static bool read_row(struct db_rows *rows, const struct peersdb_filter *f,
 
 #define LIST_COLUMNS                                                                               \
     "SELECT r.id, r.hash, r.state, r.kind, r.arrived_ms, r.expires_ms, r.author, s.name, "         \
-    "p.device, r.bytes FROM record r JOIN scope s ON s.id = r.scope LEFT JOIN peer p ON p.id = "   \
-    "r.origin WHERE "
+    "p.device, r.bytes FROM "
+#define LIST_JOINS "JOIN scope s ON s.id = r.scope LEFT JOIN peer p ON p.id = r.origin WHERE "
+
+const char peersdb_waiting_sql[] = LIST_COLUMNS "record r INDEXED BY record_open " LIST_JOINS
+                                                "r.state < 3 AND r.id > ?1 ORDER BY r.id";
 
 // By what narrows it most: the scope's index, that of what waits, or all in their order.
 static const char *list_sql(const struct peersdb_filter *f) {
     const unsigned open = 1U << PEERSDB_QUARANTINED | 1U << PEERSDB_OFFERED;
     if (f->scope)
-        return LIST_COLUMNS "r.scope = (SELECT id FROM scope WHERE name = ?2) AND r.id > ?1 "
-                            "ORDER BY r.id";
+        return LIST_COLUMNS "record r " LIST_JOINS "r.scope = (SELECT id FROM scope WHERE name = "
+                            "?2) AND r.id > ?1 ORDER BY r.id";
     if (f->states && !(f->states & ~open))
-        return LIST_COLUMNS "r.state < 3 AND r.id > ?1 ORDER BY r.id";
-    return LIST_COLUMNS "r.id > ?1 ORDER BY r.id";
+        return peersdb_waiting_sql;
+    return LIST_COLUMNS "record r " LIST_JOINS "r.id > ?1 ORDER BY r.id";
 }
 
 int peersdb_list(struct peersdb *p, const struct peersdb_filter *f, peersdb_row_fn *fn, void *ctx,

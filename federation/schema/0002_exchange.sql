@@ -54,4 +54,4 @@ CREATE TABLE owed (
 ) STRICT, WITHOUT ROWID;
 
 -- What waits for the user, as it came.
-CREATE INDEX record_open ON record (state) WHERE state < 3;
+CREATE INDEX record_open ON record (id) WHERE state < 3;
