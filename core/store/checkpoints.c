@@ -1,7 +1,6 @@
 #include "core/store/checkpoints.h"
 
 #include "core/base/mem.h"
-#include "core/crypto/secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,25 +19,15 @@ static bool copy_blob(struct db_rows *rows, int col, void *out, size_t size) {
 
 // --- the log's name -----------------------------------------------------------------------------
 
-// 1, 0 when it has none.
-static int log_read(struct db *db, uint8_t log[CHECKPOINT_LOG_BYTES], struct err *err) {
+static int log_name(struct db *db, uint8_t log[CHECKPOINT_LOG_BYTES], struct err *err) {
     struct db_rows *rows = NULL;
     int r = db_rows_open(db, "SELECT log FROM audit_log", NULL, 0, &rows, err);
     if (r == 0)
         r = db_rows_next(rows, err);
-    if (r > 0 && !copy_blob(rows, 0, log, CHECKPOINT_LOG_BYTES))
+    if (r == 0 || (r > 0 && !copy_blob(rows, 0, log, CHECKPOINT_LOG_BYTES)))
         r = err_set(err, ERR_CORRUPT, "the name of the audit log is damaged");
     db_rows_close(rows);
-    return r;
-}
-
-static int log_name(struct db *db, uint8_t log[CHECKPOINT_LOG_BYTES], struct err *err) {
-    int r = log_read(db, log, err);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    secret_random(log, CHECKPOINT_LOG_BYTES);
-    const struct db_value name = db_blob(log, CHECKPOINT_LOG_BYTES);
-    return db_run(db, "INSERT INTO audit_log VALUES (0, ?1)", &name, 1, err);
+    return r < 0 ? r : 0;
 }
 
 // --- the next one -------------------------------------------------------------------------------
@@ -100,20 +89,24 @@ static int come_up(struct db *db, struct next *n, struct err *err) {
     return r;
 }
 
-int checkpoints_next(struct db *db, int64_t now_ms, struct checkpoint *ret, struct err *err) {
+int checkpoints_next(struct db *db, int64_t now_ms, struct checkpoint_next *ret, struct err *err) {
     struct next n = {.time_ms = 0};
     struct checkpoint c = {.entries = 0};
-    int r = come_up(db, &n, err);
+    int r = db_begin(db, false, err); // the last checkpoint and the log of one moment
+    if (r < 0)
+        return r;
+    r = come_up(db, &n, err);
     if (r == 0 && !n.frontier.leaves)
         r = err_set(err, ERR_NOT_FOUND, "the audit log is empty");
     if (r == 0)
         r = log_name(db, c.log, err);
+    db_rollback(db);
     if (r < 0)
         return r;
     c.entries = (int64_t)n.frontier.leaves;
     c.time_ms = now_ms > n.time_ms ? now_ms : n.time_ms; // cosigners want it never to go back
     tree_frontier_root(&n.frontier, c.root);
-    *ret = c;
+    *ret = (struct checkpoint_next){c, n.frontier};
     return n.others == 0;
 }
 
@@ -136,9 +129,9 @@ static int tidy(struct db *db, struct err *err) {
 
 int checkpoints_add(struct db *db, const char *text, size_t n,
                     const uint8_t device[CHECKPOINT_KEY_BYTES],
-                    const uint8_t signature[CHECKPOINT_SIGNATURE_BYTES], struct err *err) {
+                    const uint8_t signature[CHECKPOINT_SIGNATURE_BYTES],
+                    const struct tree_frontier *frontier, struct err *err) {
     struct checkpoint c;
-    struct next next = {.time_ms = 0};
     uint8_t log[CHECKPOINT_LOG_BYTES];
     int r = checkpoint_parse(text, n, &c, err);
     if (r == 0)
@@ -149,13 +142,11 @@ int checkpoints_add(struct db *db, const char *text, size_t n,
         return err_set(err, ERR_INVAL, "the checkpoint is of another audit log");
     if (!checkpoint_signed(text, n, device, signature))
         return err_set(err, ERR_KEY, "the signature of the checkpoint does not verify");
-    // What is needed to go on from here; what came back from a peer may be of another log.
-    if (come_up(db, &next, NULL) < 0 || next.frontier.leaves != (uint64_t)c.entries)
-        next.frontier.count = 0;
+    unsigned known = frontier && frontier->leaves == (uint64_t)c.entries ? frontier->count : 0;
     const struct db_value row[] = {
         db_int(c.entries), db_text_n(text, n), db_blob(device, CHECKPOINT_KEY_BYTES),
         db_blob(signature, CHECKPOINT_SIGNATURE_BYTES),
-        db_blob(next.frontier.hash, (size_t)next.frontier.count * AUDIT_HASH_BYTES)};
+        db_blob(known ? (const void *)frontier->hash : "", (size_t)known * AUDIT_HASH_BYTES)};
     r = db_run(
         db, "INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (entries) DO NOTHING",
         row, COUNT_OF(row), err);
@@ -249,10 +240,19 @@ int checkpoints_cosigners(struct db *db, int64_t entries, cosignature_fn *fn, vo
     return r;
 }
 
-int checkpoints_last(struct db *db, const uint8_t key[CHECKPOINT_KEY_BYTES], int64_t *ret,
-                     struct err *err) {
+int checkpoints_last(struct db *db, const uint8_t key[CHECKPOINT_KEY_BYTES],
+                     struct cosigned_last *ret, struct err *err) {
     const struct db_value of = db_blob(key, CHECKPOINT_KEY_BYTES);
-    int r = db_one_int(db, "SELECT coalesce(max(entries), 0) FROM cosignature WHERE key = ?1", &of,
-                       1, ret, err);
+    struct db_rows *rows = NULL;
+    int r = db_rows_open(db,
+                         "SELECT entries, time_s FROM cosignature WHERE key = ?1 ORDER BY entries "
+                         "DESC LIMIT 1",
+                         &of, 1, &rows, err);
+    if (r == 0)
+        r = db_rows_next(rows, err);
+    if (r >= 0)
+        *ret = (struct cosigned_last){.entries = r ? db_col_int(rows, 0) : 0,
+                                      .time_s = r ? db_col_int(rows, 1) : 0};
+    db_rows_close(rows);
     return r < 0 ? r : 0;
 }

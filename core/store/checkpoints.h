@@ -31,13 +31,18 @@ struct cosignature {
 
 // What is next to be signed: the log as it is, its time not before that of the last checkpoint.
 // 0; 1: nothing has been written since but what checkpoints themselves cause; ERR_NOT_FOUND: the
-// log is empty. Reads what the log got since the last checkpoint, or all. `db` is the writer's: it
-// names the log when that has no name.
-int checkpoints_next(struct db *db, int64_t now_ms, struct checkpoint *ret, struct err *err);
-// ERR_KEY: signature; ERR_INVAL: of another log. One that is known is kept as it is.
+// log is empty. Reads what the log got since the last checkpoint, or all.
+struct checkpoint_next {
+    struct checkpoint checkpoint;
+    struct tree_frontier frontier; // from which the one after it goes on
+};
+int checkpoints_next(struct db *db, int64_t now_ms, struct checkpoint_next *ret, struct err *err);
+// `frontier` may be NULL: of a checkpoint that came back from a peer. ERR_KEY: signature;
+// ERR_INVAL: of another log. One that is known is kept as it is.
 int checkpoints_add(struct db *db, const char *text, size_t n,
                     const uint8_t device[CHECKPOINT_KEY_BYTES],
-                    const uint8_t signature[CHECKPOINT_SIGNATURE_BYTES], struct err *err);
+                    const uint8_t signature[CHECKPOINT_SIGNATURE_BYTES],
+                    const struct tree_frontier *frontier, struct err *err);
 // ERR_NOT_FOUND: no such checkpoint; ERR_KEY: it does not verify.
 int checkpoints_cosign(struct db *db, const struct cosignature *c, struct err *err);
 
@@ -48,9 +53,12 @@ int checkpoints_each(struct db *db, int64_t entries, checkpoint_fn *fn, void *ct
 typedef int cosignature_fn(void *ctx, const struct cosignature *c, struct err *err);
 int checkpoints_cosigners(struct db *db, int64_t entries, cosignature_fn *fn, void *ctx,
                           struct err *err);
-// The entries that `key` has cosigned last; 0: none.
-int checkpoints_last(struct db *db, const uint8_t key[CHECKPOINT_KEY_BYTES], int64_t *ret,
-                     struct err *err);
+// What `key` has cosigned last; 0 entries: nothing.
+struct cosigned_last {
+    int64_t entries, time_s;
+};
+int checkpoints_last(struct db *db, const uint8_t key[CHECKPOINT_KEY_BYTES],
+                     struct cosigned_last *ret, struct err *err);
 
 // That the log of `before` entries is the beginning of that of `entries`. ERR_NOT_FOUND: entries
 // that it needs are no longer kept.

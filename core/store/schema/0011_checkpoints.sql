@@ -3,6 +3,7 @@ CREATE TABLE audit_log (
     id  INTEGER PRIMARY KEY CHECK (id = 0),
     log BLOB NOT NULL -- 16 random bytes
 ) STRICT;
+INSERT INTO audit_log VALUES (0, randomblob(16));
 CREATE TABLE checkpoint (
     entries   INTEGER PRIMARY KEY,
     text      TEXT NOT NULL,
