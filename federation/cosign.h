@@ -16,7 +16,7 @@
 enum {
     COSIGN_MEMORY_MAX = 10000, // devices whose logs are remembered
     COSIGN_GAP_S = 1,          // between two cosignatures of one device's log
-    COSIGN_CALL_MS = 20 * 1000
+    COSIGN_CALL_MS = 10 * 1000
 };
 #define COSIGN_AHEAD_MS (25 * 60 * 60 * INT64_C(1000)) // a checkpoint's time, of our clock
 enum cosign_error {                                    // of JSON-RPC answers

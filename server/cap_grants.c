@@ -2,23 +2,26 @@
 #include "core/base/mem.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
+#include "server/fed_names.h"
 #include "server/grants_ask.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_SHOWN_DIGITS = 8 };
 static const char everything[] = "all";
 
-void grants_who(const char *audience, char out[GRANTS_WHO_BYTES_MAX]) {
+void grants_who(const struct fed_names *names, const char *audience,
+                char out[GRANTS_WHO_BYTES_MAX]) {
     uint8_t key[CONSENT_IDENTITY_BYTES];
-    if (consent_friend_key(audience, key))
-        (void)snprintf(out, GRANTS_WHO_BYTES_MAX, "friend %.*s", KEY_SHOWN_DIGITS,
-                       audience + sizeof CONSENT_FRIEND - 1);
-    else if (strncmp(audience, CONSENT_GROUP, sizeof CONSENT_GROUP - 1) == 0)
+    char named[FED_NAMED_BYTES_MAX];
+    if (consent_friend_key(audience, key)) {
+        fed_names_put(names, key, named);
+        (void)snprintf(out, GRANTS_WHO_BYTES_MAX, "friend %s", named);
+    } else if (strncmp(audience, CONSENT_GROUP, sizeof CONSENT_GROUP - 1) == 0) {
         (void)snprintf(out, GRANTS_WHO_BYTES_MAX, "group %s", audience + sizeof CONSENT_GROUP - 1);
-    else
+    } else {
         (void)snprintf(out, GRANTS_WHO_BYTES_MAX, "%s", audience);
+    }
 }
 
 // --- what is asked for --------------------------------------------------------------------------
@@ -46,7 +49,28 @@ static int unknown_kind(const char *kind, struct err *err) {
                    known.failed ? "" : known.data);
 }
 
-static int read_wanted(const struct consent_input *in, struct wanted *w, struct err *err) {
+// As it is written, or the name or the beginning of the key of a friend that is known.
+static int find_audience(struct call *call, struct wanted *w, struct err *err) {
+    const char *kind = w->all ? "pattern" : w->kind;
+    uint8_t key[CONSENT_IDENTITY_BYTES];
+    struct fed_names names;
+    struct err why = {0};
+    int r = fed_names_load(call->services, &names, &why);
+    if (r < 0) // names are for people: without them it is as with federation off
+        names = (struct fed_names){.off = true};
+    bool word = strchr(w->audience, ':') == NULL && strcmp(w->audience, CONSENT_EVERYONE) != 0;
+    r = word ? fed_names_find(&names, w->audience, key, err) : 0;
+    if (word && r == 0)
+        consent_friend(key, w->audience);
+    if (r == 0)
+        r = consent_audience_check(kind, w->audience, err);
+    grants_who(&names, w->audience, w->who);
+    fed_names_done(&names);
+    return r;
+}
+
+static int read_wanted(struct call *call, const struct consent_input *in, struct wanted *w,
+                       struct err *err) {
     memset(w, 0, sizeof *w);
     int r = models_copy("kind", in->kind, w->kind, sizeof w->kind, err);
     if (r == 0)
@@ -62,9 +86,7 @@ static int read_wanted(const struct consent_input *in, struct wanted *w, struct 
         return unknown_kind(w->kind, err);
     if (in->any && w->workspace[0])
         return err_set(err, ERR_INVAL, "one workspace or any, not both");
-    r = consent_audience_check(w->all ? "pattern" : w->kind, w->audience, err);
-    grants_who(w->audience, w->who);
-    return r;
+    return find_audience(call, w, err);
 }
 
 static json_t *answer_of(const struct wanted *w) {
@@ -113,7 +135,7 @@ static int question(const struct wanted *w, int64_t lasts_s, struct answer *answ
 int grants_grant(struct call *call, const struct consent_input *in, struct answer *answer,
                  struct err *err) {
     struct wanted w;
-    int r = read_wanted(in, &w, err);
+    int r = read_wanted(call, in, &w, err);
     if (r == 0 && w.all)
         r = err_set(err, ERR_INVAL, "each kind has words of its own: grant them one by one");
     if (r == 0 && w.workspace[0] && w.way[CONSENT_IN] && strcmp(w.kind, CONSENT_TASK) != 0)
@@ -162,7 +184,7 @@ int grants_revoke(struct call *call, const struct consent_input *in, struct answ
     struct wanted w;
     int64_t ended = 0;
     bool still = false;
-    int r = read_wanted(in, &w, err);
+    int r = read_wanted(call, in, &w, err);
     if (r == 0 && w.all && (w.workspace[0] || in->any || in->direction != CONSENT_WAY_BOTH))
         r = err_set(err, ERR_INVAL, "all: ends what is granted to them whatever it is");
     struct store *s = r == 0 ? admin_store(call, &r, err) : NULL;

@@ -57,7 +57,9 @@ int grants_revoke(struct call *call, const struct consent_input *in, struct answ
 // What people call an audience of federation, for lists: "everyone", "group team", a friend's name
 // or the beginning of its key.
 enum { GRANTS_WHO_BYTES_MAX = 192 };
-void grants_who(const char *audience, char out[GRANTS_WHO_BYTES_MAX]);
+struct fed_names; // NULL: none
+void grants_who(const struct fed_names *names, const char *audience,
+                char out[GRANTS_WHO_BYTES_MAX]);
 
 // cap_models_log.c
 struct audit_list_input {
@@ -82,6 +84,18 @@ capability_fn models_budget;
 extern const struct field audit_list_fields[], audit_export_fields[], audit_verify_fields[],
     usage_fields[];
 capability_fn models_audit_list, models_audit_export, models_audit_verify, models_usage;
+
+// cap_audit.c: checkpoints, who cosigned them, proofs
+struct audit_prove_input {
+    int64_t seq;
+};
+struct audit_check_input {
+    json_t *proof;
+};
+extern const struct field audit_prove_fields[], audit_check_fields[];
+capability_fn models_audit_checkpoints, models_audit_prove, models_audit_check, models_audit_cosign;
+// Adds "cosigners" to what was verified: who cosigned last up to where.
+int audit_put_cosigners(struct call *call, struct db *db, json_t *out, struct err *err);
 
 // cap_models_why.c
 struct why_input {

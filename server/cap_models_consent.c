@@ -2,6 +2,7 @@
 #include "core/store/backends.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
+#include "server/fed_names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,7 @@ const struct field consent_list_fields[] = {
 
 struct listing {
     json_t *list;
+    const struct fed_names *names;
     int64_t now_ms;
 };
 
@@ -89,7 +91,7 @@ static int note_row(void *ctx, const struct consent_row *row, struct err *err) {
         (void)json_object_set_new(one, "asks_again", json_true());
     if (one && consent_kind_federated(row->kind)) {
         char who[GRANTS_WHO_BYTES_MAX];
-        grants_who(row->audience, who);
+        grants_who(l->names, row->audience, who);
         (void)json_object_set_new(one, "who", json_string(who));
     }
     return json_array_append_new(l->list, one) < 0 ? err_set(err, ERR_NOMEM, "out of memory") : 0;
@@ -101,15 +103,22 @@ static int list_grants(struct call *call, const struct consent_list_input *in, b
     struct store *s;
     struct db *db;
     struct text asked = in->audience.data ? in->audience : in->backend;
+    struct fed_names names;
     int r = models_copy("audience", asked, audience, sizeof audience, err);
-    if (r == 0)
-        r = models_reader(call, &s, &db, err);
     if (r < 0)
         return r;
-    struct listing l = {.list = json_array(), .now_ms = call->now_ms};
+    if (fed_names_load(call->services, &names, NULL) < 0)
+        names = (struct fed_names){.off = true}; // names are for people
+    r = models_reader(call, &s, &db, err);
+    if (r < 0) {
+        fed_names_done(&names);
+        return r;
+    }
+    struct listing l = {.list = json_array(), .names = &names, .now_ms = call->now_ms};
     r = consent_each(db, history, audience[0] ? audience : NULL,
                      in->limit ? in->limit : LIST_DEFAULT, note_row, &l, err);
     store_reader_put(s, db);
+    fed_names_done(&names);
     if (r < 0) {
         json_decref(l.list);
         return r;

@@ -1,5 +1,6 @@
 // The audit log and usage, from the command line.
 #include "core/base/mem.h"
+#include "core/store/checkpoints.h"
 #include "core/store/usage.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
@@ -145,28 +146,38 @@ int models_audit_verify(struct call *call, const void *input, struct answer *ans
                         struct err *err) {
     const struct audit_verify_input *in = input;
     struct audit_mark mark = {0};
-    struct audit_state found = {0};
+    struct checkpoints_state found = {.checkpoints = 0};
     char link[2 * AUDIT_HASH_BYTES + 1], root[2 * AUDIT_HASH_BYTES + 1];
     struct err why = {0};
     struct store *s;
     struct db *db;
+    json_t *out = NULL;
     int r = in->mark.data ? read_mark(in->mark, &mark, err) : 0;
     if (r == 0)
         r = models_reader(call, &s, &db, err);
     if (r < 0)
         return r;
-    r = audit_verify(db, in->mark.data ? &mark : NULL, gone, call, &found, &why);
+    int verdict = checkpoints_verify(db, in->mark.data ? &mark : NULL, gone, call, &found, &why);
+    if (verdict == 0) {
+        (void)sodium_bin2hex(link, sizeof link, found.log.link, AUDIT_HASH_BYTES);
+        (void)sodium_bin2hex(root, sizeof root, found.log.root, AUDIT_HASH_BYTES);
+        out =
+            json_pack("{sb sI sI ss ss sI sI}", "ok", 1, "entries", (json_int_t)found.log.entries,
+                      "base", (json_int_t)found.log.base, "link", link, "root", root, "checkpoints",
+                      (json_int_t)found.checkpoints, "older", (json_int_t)found.older);
+    } else if (verdict == ERR_CORRUPT) { // what was asked for
+        out = json_pack("{sb ss}", "ok", 0, "problem", err_text(&why));
+    }
+    if (out) // also of a log that does not fit: who can show it
+        r = audit_put_cosigners(call, db, out, err);
     store_reader_put(s, db);
-    if (r < 0 && r != ERR_CORRUPT)
-        return err_set(err, r, "%s", err_text(&why));
-    if (r < 0) // what was asked for
-        return admin_answer(answer, json_pack("{sb ss}", "ok", 0, "problem", err_text(&why)), err);
-    (void)sodium_bin2hex(link, sizeof link, found.link, AUDIT_HASH_BYTES);
-    (void)sodium_bin2hex(root, sizeof root, found.root, AUDIT_HASH_BYTES);
-    return admin_answer(answer,
-                        json_pack("{sb sI sI ss ss}", "ok", 1, "entries", (json_int_t)found.entries,
-                                  "base", (json_int_t)found.base, "link", link, "root", root),
-                        err);
+    if (verdict < 0 && verdict != ERR_CORRUPT)
+        r = err_set(err, verdict, "%s", err_text(&why));
+    if (r < 0) {
+        json_decref(out);
+        return r;
+    }
+    return admin_answer(answer, out, err);
 }
 
 // --- usage --------------------------------------------------------------------------------------

@@ -49,6 +49,8 @@ cli_run_fn cli_run_gateway_run, cli_run_gateway_env, cli_run_gateway_cache;
 cli_run_fn cli_run_consent, cli_run_consent_grant, cli_run_consent_revoke, cli_run_consent_history;
 // cli_usage.c
 cli_run_fn cli_run_audit_list, cli_run_audit_verify, cli_run_audit_export, cli_run_usage;
+// cli_audit.c
+cli_run_fn cli_run_audit_prove, cli_run_audit_cosign;
 // cli_budget.c
 cli_run_fn cli_run_budget;
 // cli_why.c

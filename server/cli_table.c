@@ -141,6 +141,10 @@ static const struct cli_option audit_list_options[] = {
     {"before", 0, "N", "Those before this one."},
     {0},
 };
+static const struct cli_option audit_verify_options[] = {
+    {"proof", 0, "FILE", "Check what audit prove printed; needs no store."},
+    {0},
+};
 static const struct cli_option audit_export_options[] = {
     {"with-workspaces", 0, NULL, "Also which workspace each entry speaks of, with its salt."},
     {0},
@@ -407,11 +411,33 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .help = "Check that no entry was changed or removed, also since LINE was printed.",
      .details = "Prints a line. Kept elsewhere and given again later, it shows a log that was cut "
-                "or made anew, which the log by itself cannot. Exit status 3: something is wrong."},
+                "or made anew, which the log by itself cannot. Nor can such a log match what "
+                "friends have cosigned: who did, and up to where, is shown. Exit status 3: "
+                "something is wrong.",
+     .options = audit_verify_options},
     {.name = "audit export",
      .run = cli_run_audit_export,
      .help = "Print all entries as JSON lines, with the bytes that are hashed.",
+     .details = "Behind them the signed checkpoints, as signed notes (C2SP) with all cosignatures, "
+                "and the keys that verify them.",
      .options = audit_export_options},
+    {.name = "audit prove",
+     .run = cli_run_audit_prove,
+     .operands = "N",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Print a proof that entry N is in the log, for audit verify --proof.",
+     .details =
+         "It holds that entry, the newest checkpoint (a cosigned one before others) and some "
+         "hashes; no other entry.",
+     .examples = "  paired audit prove 17 > entry-17.json\n"
+                 "  paired audit verify --proof entry-17.json\n"},
+    {.name = "audit cosign",
+     .run = cli_run_audit_cosign,
+     .help = "Have friends who are there cosign the log now, not within the hour.",
+     .details =
+         "Asked is who is paired and to whom something is granted. They see how many entries "
+         "there are, and a hash."},
     {.name = "sessions",
      .run = cli_run_sessions_list,
      .help = "Conversations with the agents that a model took part in."},

@@ -1,6 +1,7 @@
 // paired audit, usage: what left, and what it cost.
 #include "core/base/mem.h"
 #include "server/attach.h"
+#include "server/cli_audit.h"
 #include "server/cli_commands.h"
 #include "server/cli_models.h"
 #include "server/cli_print.h"
@@ -67,6 +68,10 @@ int cli_run_audit_list(const struct cli_line *line) {
 
 int cli_run_audit_verify(const struct cli_line *line) {
     json_t *arguments = json_object(), *found = NULL;
+    if (cli_value(line, "proof")) {
+        json_decref(arguments);
+        return cli_audit_check(line, cli_value(line, "proof"));
+    }
     if (line->operand_count)
         (void)json_object_set_new(arguments, "mark", json_string(line->operands[0]));
     int code = cli_models_call(line, "audit verify", arguments, &found);
@@ -82,11 +87,13 @@ int cli_run_audit_verify(const struct cli_line *line) {
                  cli_models_number(found, "entries"));
     } else
         cli_error("%s", cli_models_word(found, "problem"));
+    if (!line->json)
+        cli_audit_put_cosigners(found);
     json_decref(found);
     return ok ? CLI_OK : CLI_DEGRADED;
 }
 
-// One entry a line, page by page: the log may have a million.
+// One entry a line, page by page: the log may have a million. Then the checkpoints.
 int cli_run_audit_export(const struct cli_line *line) {
     json_int_t after = 0;
     for (;;) {
@@ -104,7 +111,7 @@ int cli_run_audit_export(const struct cli_line *line) {
         }
         json_decref(found);
         if (n < EXPORT_PAGE)
-            return CLI_OK;
+            return cli_audit_export_checkpoints(line);
     }
 }
 

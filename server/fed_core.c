@@ -58,7 +58,7 @@ static const struct fed_part *const parts[FED_PARTS] = {
     [FED_EXCHANGE] = &fed_part_exchange,
     [FED_DISCOVERY] = &nothing,
     [FED_TASKS] = &nothing,
-    [FED_COSIGN] = &nothing,
+    [FED_COSIGN] = &fed_part_cosign,
     [FED_SHARE] = &nothing,
     [FED_ARRIVALS] = &fed_part_arrivals,
 };

@@ -198,7 +198,9 @@ bool fed_grants_audience(const struct scope *scope, const uint8_t own[RECORD_KEY
 
 unsigned fed_grants_scope(const struct fed_grants *g, const struct scope *scope,
                           const uint8_t own[RECORD_KEY_BYTES], int64_t now_ms) {
-    static const unsigned bits[] = {[CONSENT_OUT] = SYNC_SEND, [CONSENT_IN] = SYNC_RECEIVE};
+    // What is sent may be answered by receipts, what is received taken back by its author.
+    static const unsigned bits[] = {[CONSENT_OUT] = SYNC_SEND | SYNC_RECEIVE_ORDERS,
+                                    [CONSENT_IN] = SYNC_RECEIVE | SYNC_SEND_ORDERS};
     const char *kind = record_kind_name((unsigned)scope->kind);
     char audience[CONSENT_AUDIENCE_BYTES_MAX + 1];
     struct consent_pass pass;
@@ -210,6 +212,8 @@ unsigned fed_grants_scope(const struct fed_grants *g, const struct scope *scope,
         if (way[d] &&
             fed_grants_open(g, kind, audience, (enum consent_direction)d, now_ms, &pass, NULL) == 0)
             found |= bits[d];
+    if (found && scope->audience != SCOPE_FRIEND) // all write in it: both kinds go both ways
+        found |= SYNC_SEND_ORDERS | SYNC_RECEIVE_ORDERS;
     return found;
 }
 

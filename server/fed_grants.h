@@ -40,7 +40,8 @@ bool fed_grants_current(const struct fed_grants *g);
 // The audience and direction of a scope, seen by `own` identity. False: a scope of two others.
 bool fed_grants_audience(const struct scope *scope, const uint8_t own[RECORD_KEY_BYTES],
                          char audience[CONSENT_AUDIENCE_BYTES_MAX + 1], bool ret_way[2]);
-// What sync may do with it, bits of sync_allow. `own` as above.
+// What sync may do with it, bits of sync_allow (federation/exchange.h). 0 also where a grant has
+// ended: the caller lets orders through as long as something may have been sent under it.
 unsigned fed_grants_scope(const struct fed_grants *g, const struct scope *scope,
                           const uint8_t own[RECORD_KEY_BYTES], int64_t now_ms);
 

@@ -43,6 +43,8 @@ struct fed_part {
                     const uint8_t *by);
 };
 
+extern const struct fed_part fed_part_cosign; // fed_cosign.c
+
 struct fed_core {
     struct services *services;
     struct loop *loop;

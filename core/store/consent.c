@@ -330,6 +330,60 @@ int consent_forget(struct store *s, const struct origin *origin, const char *aud
     return 0;
 }
 
+struct renaming {
+    const char *from, *to;
+    int64_t now_ms;
+};
+
+// For one kind and direction, in the log as an end and a beginning.
+static int note_rename(struct db *db, const struct renaming *n, const char *kind, int direction,
+                       struct err *err) {
+    struct consent_row row = {
+        .kind = kind, .audience = n->from, .direction = (enum consent_direction)direction};
+    const struct db_value of[] = {db_text(kind), db_text(n->from), db_text(directions[direction])};
+    int64_t standing = 0;
+    int r = db_one_int(db,
+                       "SELECT count(*) FROM consent WHERE kind = ?1 AND audience = ?2 AND "
+                       "direction = ?3 AND ended_ms = 0",
+                       of, 3, &standing, err);
+    if (r < 0 || !standing)
+        return r < 0 ? r : 0;
+    r = note_change(db, AUDIT_REVOKE, &row, "rotated", n->now_ms, err);
+    row.audience = n->to;
+    return r < 0 ? r : note_change(db, AUDIT_GRANT, &row, "rotated", n->now_ms, err);
+}
+
+static int rename_in(struct db *db, void *ctx, struct buf *result, struct err *err) {
+    const struct renaming *n = ctx;
+    const struct db_value of[] = {db_text(n->from), db_text(n->to), db_int(n->now_ms)};
+    const char *kind;
+    int r = 0;
+    (void)result;
+    for (size_t i = 0; r == 0 && (kind = consent_kind_at(i)) != NULL; i++)
+        for (int d = 0; r == 0 && d < CONSENT_DIRECTIONS; d++)
+            r = note_rename(db, n, kind, d, err);
+    if (r == 0)
+        r = db_run(db,
+                   "UPDATE OR IGNORE consent SET audience = ?2 WHERE audience = ?1 AND ended_ms = "
+                   "0",
+                   of, 2, err);
+    return r < 0 ? r
+                 : db_run(db,
+                          "UPDATE consent SET ended_ms = ?3, ended_by = 'replaced' WHERE audience "
+                          "= ?1 AND ended_ms = 0",
+                          of, 3, err);
+}
+
+int consent_rename(struct store *s, const char *from, const char *to, struct err *err) {
+    struct renaming n = {from, to, s->wall_ms()};
+    uint8_t key[CONSENT_IDENTITY_BYTES];
+    if (!consent_friend_key(from, key) || !consent_friend_key(to, key))
+        return err_set(err, ERR_INVAL, "consent: grants go from one key of a friend to another");
+    int r = store_write(s, NULL, rename_in, &n, NULL, NULL, err);
+    consent_changed(s);
+    return r;
+}
+
 // --- inside store_write -------------------------------------------------------------------------
 
 int consent_end_audience(struct db *db, const char *kind, const char *audience, const char *why,

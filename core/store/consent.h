@@ -108,6 +108,9 @@ int consent_each(struct db *db, bool history, const char *audience, int64_t limi
 // A friend or group is no more: ends all that federation's grants let it. Audited with `why`.
 int consent_forget(struct store *s, const struct origin *origin, const char *audience,
                    const char *why, int64_t *ret_ended, struct err *err);
+// A friend's identity was rotated, and has proved it: its grants name the new key from now on.
+// Where that has one of its own already, the old one ends. Audited. ERR_INVAL: not two friends.
+int consent_rename(struct store *s, const char *from, const char *to, struct err *err);
 
 // --- inside store_write
 // Ends all grants to this audience; `why`: "changed".

@@ -183,6 +183,27 @@ static void a_change_makes_the_snapshot_void_and_is_told(void **state) {
     assert_int_equal(told, 2);
 }
 
+static void a_rotated_identity_keeps_its_grants(void **state) {
+    struct store *s = store_of(state);
+    int64_t n = 0;
+    grant(s, "pattern", FRIEND, CONSENT_OUT, "/w", now(s) + 100000);
+    grant(s, "metric", FRIEND, CONSENT_IN, NULL, 0);
+    grant(s, "metric", OTHER, CONSENT_IN, NULL, 0);
+    assert_int_equal(consent_rename(s, FRIEND, OTHER, NULL), 0);
+    struct fed_grants *g = load(s);
+    struct consent_pass pass;
+    assert_int_equal(is_open(g, "pattern", FRIEND, CONSENT_OUT, now(s)), ERR_PERM);
+    assert_int_equal(is_open(g, "metric", FRIEND, CONSENT_IN, now(s)), ERR_PERM);
+    assert_int_equal(is_open(g, "metric", OTHER, CONSENT_IN, now(s)), 0);
+    const struct consent_what what = {"pattern", OTHER, CONSENT_OUT, "/w"};
+    assert_int_equal(fed_grants_allow(g, &what, now(s), &pass, NULL), 0);
+    assert_int_equal(is_open(g, "pattern", OTHER, CONSENT_OUT, now(s) + 200000), ERR_PERM);
+    fed_grants_free(g);
+    assert_int_equal(consent_forget(s, NULL, OTHER, "unpaired", &n, NULL), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(consent_rename(s, FRIEND, "everyone", NULL), ERR_INVAL);
+}
+
 static int collect(void *ctx, const char *kind, const char *audience, enum consent_direction way) {
     return buf_printf(ctx, "%s %.9s %s\n", kind, audience, consent_direction_name(way));
 }
@@ -212,16 +233,21 @@ static void a_scope_is_sent_or_received_as_its_reader_and_author_say(void **stat
     grant(s, "pattern", "group:team", CONSENT_OUT, NULL, 0);
     grant(s, "pattern", "group:team", CONSENT_IN, NULL, 0);
     grant(s, "pattern", CONSENT_EVERYONE, CONSENT_IN, NULL, 0);
+    grant(s, "metric", FRIEND, CONSENT_IN, NULL, 0);
     struct fed_grants *g = load(s);
-    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), SYNC_SEND);
+    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), SYNC_SEND | SYNC_RECEIVE_ORDERS);
     assert_int_equal(fed_grants_scope(g, &scope, third, now(s)), 0);
     memcpy(scope.reader, own, sizeof own);
     memset(scope.author, 0x11, sizeof scope.author);
     assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), 0); // no grant inwards
+    scope.kind = RECORD_METRIC;
+    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), SYNC_RECEIVE | SYNC_SEND_ORDERS);
     scope = (struct scope){.kind = RECORD_PATTERN, .audience = SCOPE_GROUP, .group = "team"};
-    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), SYNC_SEND | SYNC_RECEIVE);
+    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)),
+                     SYNC_SEND | SYNC_RECEIVE | SYNC_SEND_ORDERS | SYNC_RECEIVE_ORDERS);
     scope.audience = SCOPE_EVERYONE;
-    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), SYNC_RECEIVE);
+    assert_int_equal(fed_grants_scope(g, &scope, own, now(s)),
+                     SYNC_RECEIVE | SYNC_SEND_ORDERS | SYNC_RECEIVE_ORDERS);
     scope.kind = RECORD_RECEIPT;
     assert_int_equal(fed_grants_scope(g, &scope, own, now(s)), 0);
     fed_grants_free(g);
@@ -310,6 +336,7 @@ int main(void) {
         TEST(a_grant_ends_by_the_clock_and_the_longest_opens),
         TEST(changed_words_ask_again),
         TEST(a_change_makes_the_snapshot_void_and_is_told),
+        TEST(a_rotated_identity_keeps_its_grants),
         TEST(what_is_open_is_told_once_in_order),
         TEST(a_scope_is_sent_or_received_as_its_reader_and_author_say),
         TEST(withdrawn_between_check_and_use_nothing_leaves),
