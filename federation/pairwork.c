@@ -26,6 +26,8 @@ struct pairwork *pairwork_new(const struct pairwork_config *config) {
         mem_free(w);
         return NULL;
     }
+    env_random(config->env, &w->acts, sizeof w->acts);
+    w->acts >>= 24; // exact as a JSON number
     return w;
 }
 
@@ -56,7 +58,7 @@ void pairwork_free(struct pairwork *w) {
 }
 
 struct node_service pairwork_service(struct pairwork *w) {
-    return (struct node_service){.methods = pairwork_methods, .gone = exchange_gone, .ctx = w};
+    return (struct node_service){.methods = pairwork_methods, .gone = pair_attempt_gone, .ctx = w};
 }
 
 void pairwork_start(struct pairwork *w, struct node *n) {
@@ -108,8 +110,7 @@ static int begin(struct pairwork *w, struct err *err) {
 }
 
 static void begun(struct pairwork *w, bool host, const struct pairing_terms *terms) {
-    struct pairwork_state fresh = {
-        .act = w->state.act + 1, .serial = w->state.serial, .host = host};
+    struct pairwork_state fresh = {.act = ++w->acts, .serial = w->state.serial, .host = host};
     fresh.offered = terms->give;
     fresh.asked = terms->want;
     w->state = fresh;
@@ -142,7 +143,7 @@ int pairwork_answer(struct pairwork *w, uint64_t act, bool yes, const struct pai
         return err_set(err, ERR_CLOSED, "%s", w->state.text);
     if (w->state.phase != PAIRWORK_ASKING)
         return err_set(err, ERR_INVAL, "there is nothing to answer in this pairing");
-    return exchange_answer(w->current, yes, granted, err);
+    return pair_attempt_answer(w->current, yes, granted, err);
 }
 
 int pairwork_cancel(struct pairwork *w, uint64_t act, struct err *err) {
@@ -153,11 +154,11 @@ int pairwork_cancel(struct pairwork *w, uint64_t act, struct err *err) {
         return err_set(err, ERR_BUSY, "both sides have agreed, and it is being stored");
     struct err why = {0};
     (void)err_set(&why, ERR_CANCELLED, "pairing was ended here");
-    struct exchange *e = w->current;
+    struct pair_attempt *e = w->current;
     pairwork_failed(w, &why); // first: what follows finds no pairing to fail
     pairing_withdraw(w->pairing);
     if (e)
-        exchange_end(e);
+        pair_attempt_end(e);
     return 0;
 }
 
@@ -212,7 +213,7 @@ static void visited(void *ctx, struct node_session *s, const struct err *why) {
         w->last = *why;
         (void)err_context(&w->last, why->code, "%s", text);
         pairwork_seek(w);
-    } else if (exchange_guess(w, s, &v.addr, &err) < 0) {
+    } else if (pair_attempt_guess(w, s, &v.addr, &err) < 0) {
         pairwork_failed(w, &err);
     }
 }
@@ -363,6 +364,7 @@ static void check_kept(struct pairwork *w) {
         w->state.code = 0;
         w->state.text[0] = '\0';
         pairwork_phase(w, PAIRWORK_PAIRED, 0);
+        w->config.owner->confirmed(w->config.ctx, &w->state);
     }
 }
 
@@ -377,6 +379,6 @@ static void on_timer(void *ctx) {
     } else if (w->state.phase == PAIRWORK_KEEPING && w->current) {
         (void)err_set(&why, ERR_TIMEOUT, "%s did not store the pairing in time; nothing was kept",
                       w->state.name);
-        exchange_fail(w->current, &why);
+        pair_attempt_fail(w->current, &why);
     }
 }

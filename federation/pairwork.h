@@ -29,6 +29,7 @@ enum {
 };
 
 struct pairwork;
+struct pairwork_state;
 struct pairwork_owner { // none may be NULL
     // Both users have said yes: makes it durable (device, identity, name, chain, secret) before it
     // returns 0. `address`: where it listens; port 0: not known. `entry`, filled from it, is what
@@ -38,6 +39,8 @@ struct pairwork_owner { // none may be NULL
     // The other side has not kept what `paired` has stored: take it back. Only for a device that
     // was not paired before.
     void (*unpaired)(void *ctx, const uint8_t *device);
+    // Both sides have kept it. After `paired`, at once or when the guest has asked.
+    void (*confirmed)(void *ctx, const struct pairwork_state *s);
     // Somebody guesses, or stands between. For the audit log.
     void (*alarm)(void *ctx, enum pairing_alarm what, const uint8_t *device);
 };
@@ -68,7 +71,7 @@ enum pairwork_phase {
     PAIRWORK_FAILED       // nothing was kept; `code` and `text` say why
 };
 struct pairwork_state {
-    uint64_t act;    // number of this pairing, from 1; 0: none yet
+    uint64_t act;    // of this pairing: one more than the last, the first by chance; 0: none yet
     uint64_t serial; // grows with every change
     enum pairwork_phase phase;
     bool host;

@@ -17,18 +17,19 @@ _Static_assert(SAY_BYTES_MAX + 256 < LINK_STRANGER_BYTES_MAX, "a frame of a stra
 
 // -------------------------------------------------------------------------------------------- life
 
-static struct exchange *find(const struct pairwork *w, const struct node_session *s) {
+static struct pair_attempt *find(const struct pairwork *w, const struct node_session *s) {
     for (size_t i = 0; i < PAIRING_SESSIONS_MAX; i++)
         if (w->exchanges[i] && w->exchanges[i]->session == s)
             return w->exchanges[i];
     return NULL;
 }
 
-static struct exchange *exchange_new(struct pairwork *w, struct node_session *s, bool host) {
+static struct pair_attempt *pair_attempt_new(struct pairwork *w, struct node_session *s,
+                                             bool host) {
     size_t slot = 0;
     while (slot < PAIRING_SESSIONS_MAX && w->exchanges[slot])
         slot++;
-    struct exchange *e = slot < PAIRING_SESSIONS_MAX ? mem_zalloc(sizeof *e) : NULL;
+    struct pair_attempt *e = slot < PAIRING_SESSIONS_MAX ? mem_zalloc(sizeof *e) : NULL;
     if (!e)
         return NULL;
     e->w = w;
@@ -39,17 +40,17 @@ static struct exchange *exchange_new(struct pairwork *w, struct node_session *s,
     return e;
 }
 
-static void hold(struct exchange *e) {
+static void hold(struct pair_attempt *e) {
     e->holds++;
 }
 
-static void release(struct exchange *e) {
+static void release(struct pair_attempt *e) {
     assert(e->holds > 0);
     if (--e->holds == 0 && e->ended)
         mem_free(e);
 }
 
-void exchange_end(struct exchange *e) {
+void pair_attempt_end(struct pair_attempt *e) {
     struct pairwork *w = e->w;
     if (e->ended)
         return;
@@ -75,15 +76,15 @@ void exchange_end(struct exchange *e) {
 }
 
 // The guest has stored it, and does not know whether the host has: it asks as a friend.
-static void ask_later(struct exchange *e) {
+static void ask_later(struct pair_attempt *e) {
     struct pairwork *w = e->w;
     struct peers_entry entry = e->entry;
-    exchange_end(e);
+    pair_attempt_end(e);
     (void)node_peer_add(w->node, &entry, NULL); // dials it; else the next start does
     pairwork_unconfirmed(w);
 }
 
-void exchange_fail(struct exchange *e, const struct err *why) {
+void pair_attempt_fail(struct pair_attempt *e, const struct err *why) {
     struct pairwork *w = e->w;
     if (e->stored) {
         ask_later(e);
@@ -97,7 +98,7 @@ void exchange_fail(struct exchange *e, const struct err *why) {
                   copy.code == ERR_TIMEOUT);
     char where[NET_ADDR_TEXT_MAX];
     net_addr_format(&e->address, where);
-    exchange_end(e);
+    pair_attempt_end(e);
     if (again) {
         (void)err_context(&copy, copy.code, "%s", where);
         w->last = copy;
@@ -109,7 +110,7 @@ void exchange_fail(struct exchange *e, const struct err *why) {
 }
 
 // The link went before the pairing was over.
-static void lost(struct exchange *e) {
+static void lost(struct pair_attempt *e) {
     struct pairwork *w = e->w;
     struct err why = {0};
     const char *name = w->state.name;
@@ -127,11 +128,11 @@ static void lost(struct exchange *e) {
         (void)err_set(&why, ERR_CLOSED, "the other side has hung up");
         break;
     }
-    exchange_fail(e, &why);
+    pair_attempt_fail(e, &why);
 }
 
-void exchange_gone(void *ctx, struct node_session *s, const struct err *why) {
-    struct exchange *e = find(ctx, s);
+void pair_attempt_gone(void *ctx, struct node_session *s, const struct err *why) {
+    struct pair_attempt *e = find(ctx, s);
     (void)why;
     if (!e)
         return;
@@ -142,12 +143,12 @@ void exchange_gone(void *ctx, struct node_session *s, const struct err *why) {
 }
 
 // Before and after a call of pairing, whose events may end the exchange.
-static void enter(struct exchange *e) {
+static void enter(struct pair_attempt *e) {
     hold(e);
     e->inside++;
 }
 
-static void leave(struct exchange *e) {
+static void leave(struct pair_attempt *e) {
     e->inside--;
     if (e->lost && !e->ended && e->inside == 0)
         lost(e);
@@ -157,7 +158,7 @@ static void leave(struct exchange *e) {
 // ---------------------------------------------------------------------------------------- messages
 
 static void on_said(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
-    struct exchange *e = ctx;
+    struct pair_attempt *e = ctx;
     struct err why = {0};
     (void)result;
     if (!e->ended && error) {
@@ -168,15 +169,15 @@ static void on_said(void *ctx, const json_t *result, const json_t *error, const 
             (void)err_set(&why, ERR_NOT_FOUND, "no pairing code is open there");
         else
             (void)err_set(&why, ERR_CLOSED, "the other side has ended pairing");
-        exchange_fail(e, &why);
+        pair_attempt_fail(e, &why);
     } else if (!e->ended && err && err->code == ERR_TIMEOUT) {
         (void)err_set(&why, ERR_TIMEOUT, "the other side does not answer");
-        exchange_fail(e, &why);
+        pair_attempt_fail(e, &why);
     } // ERR_CLOSED: the session's end follows
     release(e);
 }
 
-static int say(struct exchange *e, const uint8_t *bytes, size_t n) {
+static int say(struct pair_attempt *e, const uint8_t *bytes, size_t n) {
     struct link *l = e->session ? node_session_link(e->session) : NULL;
     AUTO_FREE char *text = mem_alloc(SAY_BYTES_MAX);
     json_t *params = NULL;
@@ -196,7 +197,7 @@ static int say(struct exchange *e, const uint8_t *bytes, size_t n) {
 }
 
 static void on_send(void *ctx, const uint8_t *bytes, size_t n) {
-    struct exchange *e = ctx;
+    struct pair_attempt *e = ctx;
     if (!e->host && n > 1 && bytes[1] == PAIR_PROOF) {
         e->proof_sent = true;
         pairwork_tried(e->w);
@@ -223,22 +224,22 @@ static uint8_t *heard(struct rpc_request *req, json_t *params, size_t *ret_n) {
     return TAKE(bytes);
 }
 
-static void link_of(const struct exchange *e, struct pairing_link *ret) {
+static void link_of(const struct pair_attempt *e, struct pairing_link *ret) {
     memcpy(ret->own_device, e->w->config.key, sizeof ret->own_device);
     memcpy(ret->peer_device, node_session_key(e->session), sizeof ret->peer_device);
     memcpy(ret->binding, link_binding(node_session_link(e->session)), sizeof ret->binding);
 }
 
 // A stranger's first message. NULL and the request is answered.
-static struct exchange *accept(struct pairwork *w, struct node_session *s,
-                               struct rpc_request *req) {
+static struct pair_attempt *accept(struct pairwork *w, struct node_session *s,
+                                   struct rpc_request *req) {
     struct pairing_link link;
     if (node_session_friend(s)) {
         rpc_fail(req, JSONRPC_INVALID_PARAMS, "Invalid params: pairing has a link of its own",
                  NULL);
         return NULL;
     }
-    struct exchange *e = exchange_new(w, s, true);
+    struct pair_attempt *e = pair_attempt_new(w, s, true);
     if (!e) {
         rpc_fail(req, NODE_ERROR_BUSY, "Too many try to pair at once", NULL);
         return NULL;
@@ -247,14 +248,14 @@ static struct exchange *accept(struct pairwork *w, struct node_session *s,
     link_of(e, &link);
     if (pairing_accept(w->pairing, &link, e, &e->pairing, NULL) < 0) {
         rpc_fail(req, NODE_ERROR_BUSY, "Too many try to pair at once", NULL);
-        exchange_end(e);
+        pair_attempt_end(e);
         return NULL;
     }
     return e;
 }
 
-static void feed(struct exchange *e, const uint8_t *bytes, size_t n) {
-    struct exchange *before = e->w->feeding;
+static void feed(struct pair_attempt *e, const uint8_t *bytes, size_t n) {
+    struct pair_attempt *before = e->w->feeding;
     struct pairwork *w = e->w;
     w->feeding = e;
     enter(e);
@@ -269,7 +270,7 @@ static void serve_say(void *ctx, struct node_session *s, struct rpc_request *req
     AUTO_FREE uint8_t *bytes = heard(req, params, &n);
     if (!bytes)
         return;
-    struct exchange *e = find(w, s);
+    struct pair_attempt *e = find(w, s);
     if (!e)
         e = accept(w, s, req);
     if (!e)
@@ -284,7 +285,7 @@ static void serve_say(void *ctx, struct node_session *s, struct rpc_request *req
 // --------------------------------------------------------------------------------- keeping a
 // pairing
 
-static int keep(struct exchange *e, struct err *err) {
+static int keep(struct pair_attempt *e, struct err *err) {
     struct pairwork *w = e->w;
     struct peers_entry *entry = &e->entry;
     *entry = (struct peers_entry){0};
@@ -296,16 +297,17 @@ static int keep(struct exchange *e, struct err *err) {
 }
 
 // Stored on both sides: the link becomes the session of two friends.
-static void finish(struct exchange *e) {
+static void finish(struct pair_attempt *e) {
     struct pairwork *w = e->w;
     struct peers_entry entry = e->entry;
     struct node_session *s = e->session;
     struct err err = {0};
     e->session = NULL;
-    exchange_end(e);
+    pair_attempt_end(e);
     w->state.code = 0;
     w->state.text[0] = '\0';
     pairwork_phase(w, PAIRWORK_PAIRED, 0);
+    w->config.owner->confirmed(w->config.ctx, &w->state);
     if (node_peer_add(w->node, &entry, &err) == 0)
         return;
     (void)err_context(&err, err.code, "paired, but not connected before the next start");
@@ -315,7 +317,7 @@ static void finish(struct exchange *e) {
 }
 
 static void on_kept(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
-    struct exchange *e = ctx;
+    struct pair_attempt *e = ctx;
     struct pairwork *w = e->w;
     struct err why = {0};
     if (!e->ended && result) {
@@ -326,17 +328,17 @@ static void on_kept(void *ctx, const json_t *result, const json_t *error, const 
         e->stored = false;
         if (!w->state.known)
             w->config.owner->unpaired(w->config.ctx, w->state.device);
-        exchange_fail(e, &why);
+        pair_attempt_fail(e, &why);
     } else if (!e->ended && err && err->code == ERR_TIMEOUT) {
         ask_later(e);
     }
     release(e);
 }
 
-static void guest_keep(struct exchange *e) {
+static void guest_keep(struct pair_attempt *e) {
     struct err why = {0};
     if (keep(e, &why) < 0) {
-        exchange_fail(e, &why); // the host is told by the link's end, and keeps nothing
+        pair_attempt_fail(e, &why); // the host is told by the link's end, and keeps nothing
         return;
     }
     e->stored = true;
@@ -352,7 +354,7 @@ static void guest_keep(struct exchange *e) {
 
 static void serve_kept(void *ctx, struct node_session *s, struct rpc_request *req, json_t *params) {
     struct pairwork *w = ctx;
-    struct exchange *e = find(w, s);
+    struct pair_attempt *e = find(w, s);
     const json_t *port = json_object_get(params, "port");
     json_int_t number = json_integer_value(port);
     struct err why = {0};
@@ -365,7 +367,7 @@ static void serve_kept(void *ctx, struct node_session *s, struct rpc_request *re
     hold(e);
     if (keep(e, &why) < 0) {
         rpc_fail(req, NOT_KEPT, "The pairing could not be stored", NULL);
-        exchange_fail(e, &why);
+        pair_attempt_fail(e, &why);
     } else {
         e->inside++; // kept is kept, also when the link breaks under the answer
         rpc_reply(req, json_object());
@@ -382,7 +384,7 @@ const struct node_method pairwork_methods[] = {
 // pairing
 
 static void on_ask(void *ctx, struct pairing_session *s, const struct pairing_peer *peer) {
-    struct exchange *e = ctx;
+    struct pair_attempt *e = ctx;
     struct pairwork *w = e->w;
     struct node_diagnosis known;
     (void)s;
@@ -405,18 +407,18 @@ static void on_ask(void *ctx, struct pairing_session *s, const struct pairing_pe
 
 static void on_over(void *ctx, struct pairing_session *s, const struct pairing_result *result,
                     const struct err *why) {
-    struct exchange *e = ctx;
+    struct pair_attempt *e = ctx;
     struct pairwork *w = e->w;
     struct err err = {0};
     (void)s;
     if (!result) {
-        exchange_fail(e, why);
+        pair_attempt_fail(e, why);
         return;
     }
     e->result = secret_alloc(sizeof *e->result);
     if (!e->result) {
         (void)err_set(&err, ERR_NOMEM, "out of memory");
-        exchange_fail(e, &err);
+        pair_attempt_fail(e, &err);
         return;
     }
     *e->result = *result; // `peer` lives as the session of pairing
@@ -454,10 +456,10 @@ const struct pairing_events pairwork_events = {.send = on_send,
                                                .alarm = on_alarm,
                                                .offer_ended = on_offer_ended};
 
-int exchange_guess(struct pairwork *w, struct node_session *s, const struct net_addr *a,
-                   struct err *err) {
+int pair_attempt_guess(struct pairwork *w, struct node_session *s, const struct net_addr *a,
+                       struct err *err) {
     struct pairing_link link;
-    struct exchange *e = exchange_new(w, s, false);
+    struct pair_attempt *e = pair_attempt_new(w, s, false);
     if (!e) {
         node_session_close(s, "busy");
         return err_set(err, ERR_NOMEM, "too many pairings at once, or out of memory");
@@ -470,13 +472,13 @@ int exchange_guess(struct pairwork *w, struct node_session *s, const struct net_
     int r =
         pairing_guess(w->pairing, w->code, strlen(w->code), &link, &w->terms, e, &e->pairing, err);
     if (r < 0)
-        exchange_end(e);
+        pair_attempt_end(e);
     leave(e);
     return r;
 }
 
-int exchange_answer(struct exchange *e, bool yes, const struct pair_scopes *granted,
-                    struct err *err) {
+int pair_attempt_answer(struct pair_attempt *e, bool yes, const struct pair_scopes *granted,
+                        struct err *err) {
     struct pairwork *w = e->w;
     uint64_t now = pairwork_ms(w), left = w->until_ms > now ? w->until_ms - now : 1;
     enter(e);

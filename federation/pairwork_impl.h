@@ -5,7 +5,7 @@
 #include "federation/pairwork.h"
 
 // Attempts on links: of a host several until one has proved the code, of a guest one.
-struct exchange {
+struct pair_attempt {
     struct pairwork *w;
     struct pairing_session *pairing;
     struct node_session *session;  // NULL: its link is gone, or is a friend's by now
@@ -29,10 +29,11 @@ struct pairwork {
     struct pairwork_config config;
     struct node *node;
     struct pairing *pairing;
-    struct exchange *exchanges[PAIRING_SESSIONS_MAX];
-    struct exchange *current; // the one that the pairing is about
-    struct exchange *feeding; // whose message is being looked at
+    struct pair_attempt *exchanges[PAIRING_SESSIONS_MAX];
+    struct pair_attempt *current; // the one that the pairing is about
+    struct pair_attempt *feeding; // whose message is being looked at
     struct pairwork_state state;
+    uint64_t acts;     // so far, from a random number: those of another process are no others
     uint64_t until_ms; // mono; 0: no end
     struct env_timer *timer;
     // guest
@@ -60,11 +61,11 @@ void pairwork_tried(struct pairwork *w); // the code is spent: it is wiped
 // pairwork_exchange.c
 extern const struct pairing_events pairwork_events;
 extern const struct node_method pairwork_methods[];
-void exchange_gone(void *ctx, struct node_session *s, const struct err *why);
+void pair_attempt_gone(void *ctx, struct node_session *s, const struct err *why);
 // Guest: begins on a link that stands. Negative: nothing was begun, and the link is closed.
-int exchange_guess(struct pairwork *w, struct node_session *s, const struct net_addr *a,
-                   struct err *err);
-int exchange_answer(struct exchange *e, bool yes, const struct pair_scopes *granted,
-                    struct err *err);
-void exchange_end(struct exchange *e); // tells the other side, closes its link
-void exchange_fail(struct exchange *e, const struct err *why);
+int pair_attempt_guess(struct pairwork *w, struct node_session *s, const struct net_addr *a,
+                       struct err *err);
+int pair_attempt_answer(struct pair_attempt *e, bool yes, const struct pair_scopes *granted,
+                        struct err *err);
+void pair_attempt_end(struct pair_attempt *e); // tells the other side, closes its link
+void pair_attempt_fail(struct pair_attempt *e, const struct err *why);

@@ -37,6 +37,8 @@ cli_run_fn cli_run_demo;
 cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add, cli_run_backends_test,
     cli_run_backends_find, cli_run_backends_remove, cli_run_backends_enable,
     cli_run_backends_disable;
+// cli_pair.c
+cli_run_fn cli_run_pair;
 // cli_federation.c
 cli_run_fn cli_run_federation, cli_run_federation_on, cli_run_federation_off, cli_run_peers,
     cli_run_peers_address, cli_run_peers_rename, cli_run_peers_remove;

@@ -373,18 +373,12 @@ static void before_lock(void *ctx) {
 }
 
 static int make_services(struct engine *e, struct err *err) {
-    static const struct capability *tables[11];
-    const struct capability *const all[] = {capabilities_memory,
-                                            capabilities_admin,
-                                            capabilities_mcp,
-                                            capabilities_acp,
-                                            capabilities_agents(),
-                                            capabilities_models,
-                                            capabilities_gateway,
-                                            capabilities_sessions,
-                                            capabilities_chat,
-                                            capabilities_federation,
-                                            NULL};
+    static const struct capability *tables[16];
+    const struct capability *const all[] = {
+        capabilities_memory,   capabilities_admin,      capabilities_mcp,     capabilities_acp,
+        capabilities_agents(), capabilities_models,     capabilities_gateway, capabilities_sessions,
+        capabilities_chat,     capabilities_federation, capabilities_pair,    NULL};
+    _Static_assert(sizeof all <= sizeof tables, "the list fits");
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
                                     .conf = e->conf,

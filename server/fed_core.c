@@ -7,6 +7,7 @@
 #include "server/fed_arrivals.h"
 #include "server/fed_exchange.h"
 #include "server/fed_impl.h"
+#include "server/fed_pair.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
 
 static const struct fed_part nothing;
 static const struct fed_part *const parts[FED_PARTS] = {
-    [FED_PAIR] = &nothing,
+    [FED_PAIR] = &fed_part_pair,
     [FED_EXCHANGE] = &fed_part_exchange,
     [FED_DISCOVERY] = &nothing,
     [FED_TASKS] = &nothing,
@@ -65,12 +66,13 @@ static const struct fed_part *const parts[FED_PARTS] = {
 
 static int make_parts(struct fed_core *core, size_t *ret_n, struct err *err) {
     for (size_t i = 0; i < FED_PARTS; i++) {
-        struct node_service service = {0};
-        int r = parts[i]->make ? parts[i]->make(core, &core->part[i], &service, err) : 0;
+        // In its place from the beginning: by this address it finds its data of a session.
+        struct node_service *service = &core->node_services[*ret_n];
+        *service = (struct node_service){0};
+        int r = parts[i]->make ? parts[i]->make(core, &core->part[i], service, err) : 0;
         if (r < 0)
             return r;
-        if (service.ctx)
-            core->node_services[(*ret_n)++] = service;
+        *ret_n += service->ctx != NULL;
     }
     return 0;
 }

@@ -86,7 +86,14 @@ static void on_alarm(void *ctx, enum pairing_alarm what, const uint8_t *device) 
     e->alarm = what;
 }
 
-const struct pairwork_owner engine_owner = {on_paired, on_unpaired, on_alarm};
+static void on_confirmed(void *ctx, const struct pairwork_state *s) {
+    struct paired_engine *e = ctx;
+    assert_int_equal(s->phase, PAIRWORK_PAIRED);
+    assert_true(e->stored_n > 0);
+    e->confirmed++;
+}
+
+const struct pairwork_owner engine_owner = {on_paired, on_unpaired, on_confirmed, on_alarm};
 
 // ------------------------------------------------------------------------------------------
 // engines

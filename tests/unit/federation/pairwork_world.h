@@ -36,7 +36,7 @@ struct paired_engine {
     uint8_t last; // of its address in memory
     struct stored stored[STORED_MAX];
     size_t stored_n;
-    unsigned unpaired, alarms;
+    unsigned unpaired, confirmed, alarms;
     enum pairing_alarm alarm;
     int fail;                                   // what `paired` returns
     void (*at_paired)(struct paired_engine *e); // runs in `paired`, once

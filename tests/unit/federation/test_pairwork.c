@@ -113,6 +113,7 @@ static void two_engines_pair_and_their_link_becomes_the_session(void **state) {
     assert_true(net_addr_equal(&at_guest->address, &host));
     assert_true(net_addr_equal(&at_host->address, &guest));
     assert_int_equal(HOST->alarms + GUEST->alarms, 0);
+    assert_true(HOST->confirmed == 1 && GUEST->confirmed == 1);
     engine_world_run(w, 11 * 60 * 1000);
     assert_true(engines_connected(HOST, GUEST)); // no longer a stranger's: its time does not end
 }

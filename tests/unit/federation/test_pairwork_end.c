@@ -73,9 +73,11 @@ static void the_link_breaks_when_the_host_has_stored_it(void **state) {
     assert_int_equal(engine_state(HOST).phase, PAIRWORK_PAIRED);
     assert_int_equal(engine_state(GUEST).phase, PAIRWORK_UNCONFIRMED);
     assert_true(engine_state(GUEST).text[0] != '\0');
+    assert_true(HOST->confirmed == 1 && GUEST->confirmed == 0);
     engine_world_run(w, 5000);
     assert_int_equal(engine_state(GUEST).phase, PAIRWORK_PAIRED);
     assert_int_equal(engine_state(GUEST).text[0], '\0');
+    assert_int_equal(GUEST->confirmed, 1);
     assert_true(engines_connected(HOST, GUEST));
     assert_true(engine_stored(HOST, GUEST) && engine_stored(GUEST, HOST));
     assert_int_equal(GUEST->unpaired, 0);
