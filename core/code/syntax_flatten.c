@@ -31,6 +31,11 @@ int syntax_grow(struct syntax *s) {
 #include <language.h>
 #include <tree.h>
 
+enum {
+    CACHE_LINE = 64,
+    SENT_FOR_MAX = 16, // children; of lists with more the first
+};
+
 // A subtree whose children are being read.
 struct syntax_frame {
     const Subtree *child, *end;
@@ -79,6 +84,18 @@ static inline uint32_t put_visible(struct walk *w, Subtree tree, TSSymbol symbol
     return s->count++;
 }
 
+// The pass is as slow as memory: a tree is larger than the caches, and its nodes lie in the order
+// in which they were made. So the children are sent for when their parent is reached.
+static inline void send_for(const Subtree *child, const Subtree *end) {
+    if (end - child > SENT_FOR_MAX)
+        end = child + SENT_FOR_MAX;
+    for (; child < end; child++)
+        if (!child->data.is_inline) {
+            __builtin_prefetch(child->ptr);
+            __builtin_prefetch((const char *)child->ptr - CACHE_LINE); // its own children
+        }
+}
+
 static int enter(struct walk *w, Subtree tree, uint32_t node, bool is_visible, TSFieldId field) {
     struct syntax *s = w->s;
     if (w->depth == s->stack_capacity) {
@@ -93,6 +110,7 @@ static int enter(struct walk *w, Subtree tree, uint32_t node, bool is_visible, T
     struct syntax_frame *f = &((struct syntax_frame *)s->stack)[w->depth++];
     f->child = ts_subtree_children(tree);
     f->end = f->child + tree.ptr->child_count;
+    send_for(f->child, f->end);
     f->alias = ts_language_alias_sequence(w->language, production);
     ts_language_field_map(w->language, production, &f->fields, &f->fields_end);
     f->place = 0;

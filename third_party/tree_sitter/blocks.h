@@ -17,7 +17,8 @@ enum {
     BLOCK_STEP = 16,
     SMALL_CLASSES = 32,           // up to 512 bytes, in steps
     CLASSES = SMALL_CLASSES + 23, // then each twice the one before, up to 2^32
-    LOOKED_UP = 4096
+    LOOKED_UP_BITS = 14,
+    LOOKED_UP = 1 << LOOKED_UP_BITS
 };
 
 // With -DPAIRED_SANITIZE_TREES=ON ASan sees what is free and what was not asked for.

@@ -9,7 +9,7 @@ static inline uint16_t ts_language_lookup(const TSLanguage *self, TSStateId stat
     if (!current)
         return lookup_in_tables(self, state, symbol);
     uint32_t key = (uint32_t)state << 16 | symbol;
-    struct looked_up *l = &current->looked_up[(key * 0x9E3779B1u) >> 20];
+    struct looked_up *l = &current->looked_up[(key * 0x9E3779B1u) >> (32 - LOOKED_UP_BITS)];
     if (l->key != key || !l->known)
         *l = (struct looked_up){key, lookup_in_tables(self, state, symbol), 1};
     return l->value;
