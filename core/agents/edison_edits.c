@@ -19,7 +19,7 @@
 
 enum {
     EDITS_VERSION = 1,
-    COMMITS_AT_ONCE = 16,   // in one run of git
+    COMMITS_AT_ONCE = 64,   // in one run of git, which keeps what it unpacked
     COMMIT_FILES_MAX = 300, // a larger one moved or reformatted things
     COMMIT_DIFF_BYTES_MAX = 1024 * 1024,
     FILES_AT_ONCE = 64, // read together, and looked at by several threads
