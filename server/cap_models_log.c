@@ -4,6 +4,7 @@
 #include "core/store/usage.h"
 #include "server/cap_admin.h"
 #include "server/cap_models.h"
+#include "server/fed_names.h"
 #include "server/when.h"
 
 #include <sodium.h>
@@ -54,6 +55,7 @@ static json_t *entry_json(const struct audit_entry *e) {
 
 struct rows {
     json_t *list;
+    const struct fed_names *names; // of a list
     bool bytes, private_too;
 };
 
@@ -68,6 +70,11 @@ static void put_bytes(json_t *one, const struct audit_row *row) {
 static int note_row(void *ctx, const struct audit_row *row, struct err *err) {
     struct rows *r = ctx;
     json_t *one = entry_json(&row->entry);
+    if (one && !r->bytes && strcmp(row->entry.kind, CONSENT_BACKEND) != 0) {
+        char who[GRANTS_WHO_BYTES_MAX];
+        grants_who(r->names, row->entry.audience, who);
+        (void)json_object_set_new(one, "who", json_string(who));
+    }
     if (one && row->entry.about_workspace && (!r->bytes || r->private_too))
         (void)json_object_set_new(one, "workspace", models_text(row->entry.workspace));
     if (one && r->bytes)
@@ -85,8 +92,12 @@ static int answer_rows(struct call *call, const struct audit_list_input *in, boo
     struct rows rows = {.list = json_array(), .bytes = bytes, .private_too = in->private_too};
     int64_t limit = in->limit ? in->limit : LIST_DEFAULT;
     struct audit_state head = {0};
+    struct fed_names names = {.off = true};
     struct store *s;
     struct db *db;
+    if (!bytes)
+        (void)fed_names_load(call->services, &names, NULL); // names are for people
+    rows.names = &names;
     int r = models_reader(call, &s, &db, err);
     if (r == 0) {
         r = bytes ? audit_oldest(db, in->after, limit, note_row, &rows, err)
@@ -95,6 +106,7 @@ static int answer_rows(struct call *call, const struct audit_list_input *in, boo
             r = audit_head(db, &head, err);
         store_reader_put(s, db);
     }
+    fed_names_done(&names);
     if (r < 0) {
         json_decref(rows.list);
         return r;

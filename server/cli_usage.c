@@ -23,7 +23,8 @@ static void put_entry(const json_t *e) {
         cli_out_text(kind, strlen(kind));
         cli_out(" ");
     }
-    cli_out_text(cli_models_word(e, "audience"), strlen(cli_models_word(e, "audience")));
+    const char *whom = cli_models_word(e, json_object_get(e, "who") ? "who" : "audience");
+    cli_out_text(whom, strlen(whom));
     cli_out("  ");
     cli_out_text(cli_models_word(e, "purpose"), strlen(cli_models_word(e, "purpose")));
     if (*cli_models_word(e, "model")) {

@@ -113,6 +113,36 @@ static void on_revoked(void *ctx, const uint8_t device[RECORD_KEY_BYTES]) {
     node_peer_remove(x->core->node, device);
 }
 
+// The friend stays the friend under its new key: what was granted to it names that one from now on.
+struct rename {
+    struct services *services;
+    char from[CONSENT_AUDIENCE_BYTES_MAX + 1], to[CONSENT_AUDIENCE_BYTES_MAX + 1];
+};
+
+static void rename_grants(void *ctx, bool ended) {
+    struct rename *n = ctx;
+    struct err err = {0};
+    struct store *s = ended ? NULL : n->services->store(n->services, &err);
+    if (s && consent_rename(s, n->from, n->to, &err) < 0)
+        log_line(LOG_WARN, "federation", "grants not renamed code=%s", err_name(err.code));
+    mem_free(n);
+}
+
+static void on_rotated(void *ctx, const uint8_t device[RECORD_KEY_BYTES],
+                       const uint8_t before[RECORD_KEY_BYTES],
+                       const uint8_t now[RECORD_KEY_BYTES]) {
+    struct fed_exchange *x = ctx;
+    struct rename *n = mem_zalloc(sizeof *n);
+    (void)device;
+    if (!n)
+        return; // nothing goes to the new key until it is granted: closed, not open
+    n->services = x->core->services;
+    consent_friend(before, n->from);
+    consent_friend(now, n->to);
+    if (n->services->work(n->services, rename_grants, n) < 0)
+        mem_free(n);
+}
+
 // --- the part
 
 static int sign(void *ctx, const void *bytes, size_t n, uint8_t ret[RECORD_SIGNATURE_BYTES],
@@ -133,7 +163,8 @@ static int make(struct fed_core *core, void **ret, struct node_service *service,
                                        .allow = on_allow,
                                        .chain = on_chain,
                                        .learn = on_learn,
-                                       .revoked = on_revoked};
+                                       .revoked = on_revoked,
+                                       .rotated = on_rotated};
     struct exchange_config config = {.env = core->env,
                                      .peers = core->peersdb,
                                      .signer = {.sign = sign, .ctx = core},

@@ -91,7 +91,7 @@ def test_grants_are_audited_with_the_words_and_no_file_gives_one():
         assert entry["purpose"] == "granted out"
         word, version, digest = entry["model"].split(" ")
         assert (word, version, len(digest)) == ("words", "1", 64)
-        assert "pattern " + FRIEND in run(w, "audit", "list")[0]
+        assert "grant  pattern friend 1f1f1f1f  granted out" in run(w, "audit", "list")[0]
         folder = os.path.join(w.dir, "export")
         run(w, "export", folder)
         with World() as other:
