@@ -4,6 +4,7 @@
 
 #include "core/base/dirs.h"
 #include "core/base/mem.h"
+#include "server/fed.h"
 #include "server/models_impl.h"
 #include "server/models_why.h"
 
@@ -159,7 +160,16 @@ static int run_export(struct call *call, const void *input, struct answer *answe
     struct store *s = admin_store(call, &r, err);
     if (!s || (r = store_export(s, path, &manifest, err)) < 0)
         return r;
-    return admin_answer(answer, json_pack("{ss so}", "path", path, "manifest", manifest), err);
+    int64_t federated = 0;
+    r = fed_export(call->services, path, &federated, err);
+    if (r < 0) {
+        json_decref(manifest);
+        return err_context(err, r, "the store was exported to %s, federation was not", path);
+    }
+    return admin_answer(answer,
+                        json_pack("{ss so sI}", "path", path, "manifest", manifest, "federated",
+                                  (json_int_t)federated),
+                        err);
 }
 
 static int run_import(struct call *call, const void *input, struct answer *answer,
@@ -198,11 +208,11 @@ static const struct field erase_fields[] = {
 static json_t *erase_question(const struct erase_input *in, int64_t total) {
     char text[DIRS_PATH_BYTES_MAX + 256];
     if (in->all)
-        (void)snprintf(
-            text, sizeof text,
-            "This erases everything: %lld notes and handoffs, model backends with their keys, "
-            "grants and usage. Of the audit log only paths go.",
-            (long long)total);
+        (void)snprintf(text, sizeof text,
+                       "This erases everything: %lld notes and handoffs, what friends and you "
+                       "shared (they are asked to delete it, too), model backends with their keys, "
+                       "grants and usage. Of the audit log only paths go.",
+                       (long long)total);
     else if (in->workspace.data)
         (void)snprintf(text, sizeof text,
                        "This erases all notes and handoffs of %.*s, its grants and its usage.",
@@ -261,6 +271,9 @@ static int run_erase(struct call *call, const void *input, struct answer *answer
             return err_set(err, ERR_NOMEM, "out of memory");
         erase_router(call, workspace);
         count = store_erase(s, NULL, 0, workspace, err);
+        struct fed_erased federated;
+        if (!workspace && count >= 0)
+            r = fed_erase(call->services, &federated, err);
     }
     if (r == 0 && count < 0)
         r = (int)count;

@@ -95,6 +95,21 @@ static int run_apply(struct call *call, const void *input, struct answer *answer
     return answer_status(call, answer, err);
 }
 
+// --- the end of it
+
+static int run_erase(struct call *call, const void *input, struct answer *answer, struct err *err) {
+    struct fed_erased sum;
+    (void)input;
+    int r = fed_erase(call->services, &sum, err);
+    return r < 0 ? r
+                 : admin_answer(answer,
+                                json_pack("{sI sI sI sI}", "friends", (json_int_t)sum.friends,
+                                          "records", (json_int_t)sum.records, "taken_back",
+                                          (json_int_t)sum.taken_back, "confirmed",
+                                          (json_int_t)sum.confirmed),
+                                err);
+}
+
 // --- peers
 
 struct listing {
@@ -364,6 +379,10 @@ const struct capability capabilities_federation[] = {
      .input = apply_fields,
      .input_size = sizeof(struct apply_input),
      .run = run_apply},
+    {.name = "federation erase",
+     .flags = CAP_CLI_ONLY | CAP_DESTRUCTIVE,
+     .run = run_erase,
+     .deadline_ms = 120 * 1000},
     {.name = "peers list", .flags = CAP_CLI_ONLY | CAP_READ_ONLY, .run = run_peers},
     {.name = "peers address",
      .flags = CAP_CLI_ONLY,

@@ -40,8 +40,9 @@ cli_run_fn cli_run_backends, cli_run_backends_presets, cli_run_backends_add, cli
 // cli_pair.c
 cli_run_fn cli_run_pair;
 // cli_federation.c
-cli_run_fn cli_run_federation, cli_run_federation_on, cli_run_federation_off, cli_run_peers,
-    cli_run_peers_address, cli_run_peers_rename, cli_run_peers_remove;
+cli_run_fn cli_run_federation, cli_run_federation_on, cli_run_federation_off,
+    cli_run_federation_erase, cli_run_peers, cli_run_peers_address, cli_run_peers_rename,
+    cli_run_peers_remove;
 // cli_identity.c
 cli_run_fn cli_run_identity, cli_run_identity_words, cli_run_identity_stow, cli_run_identity_unstow,
     cli_run_identity_restore, cli_run_identity_rotate, cli_run_identity_revoke;

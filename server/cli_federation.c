@@ -83,6 +83,33 @@ int cli_run_federation_off(const struct cli_line *line) {
     return turn(line, false);
 }
 
+int cli_run_federation_erase(const struct cli_line *line) {
+    int exit_code = CLI_OK;
+    json_t *found = NULL;
+    if (!cli_confirm(line,
+                     "Friends are asked to delete what they have of yours; then your friends, all "
+                     "that came from them, and your identity are erased here.",
+                     "erase", &exit_code))
+        return exit_code;
+    int code = cli_models_call(line, "federation erase", json_object(), &found);
+    if (code >= 0)
+        return code;
+    if (line->json) {
+        cli_out_json(found);
+        return CLI_OK;
+    }
+    json_int_t taken = cli_models_number(found, "taken_back"),
+               confirmed = cli_models_number(found, "confirmed");
+    cli_note("%lld friends and %lld records erased", (long long)cli_models_number(found, "friends"),
+             (long long)cli_models_number(found, "records"));
+    if (taken)
+        cli_note("%lld records were taken back, of which %lld are confirmed as deleted; who was "
+                 "away keeps the others",
+                 (long long)taken, (long long)confirmed);
+    json_decref(found);
+    return CLI_OK;
+}
+
 // --- peers
 
 static void put_attempt(const json_t *peer) {

@@ -294,6 +294,16 @@ void fed_stop(struct fed *f) {
     (void)pthread_mutex_unlock(&f->apply);
 }
 
+int fed_while_stopped(struct fed *f, int (*fn)(void *ctx, struct err *err), void *ctx,
+                      struct err *err) {
+    (void)pthread_mutex_lock(&f->apply);
+    stop_thread(f);
+    set_state(f, FED_OFF, NULL);
+    int r = fn(ctx, err);
+    (void)pthread_mutex_unlock(&f->apply);
+    return r;
+}
+
 void fed_free(struct fed *f) {
     if (!f)
         return;
@@ -405,4 +415,27 @@ static int reopen(struct fed_core *core, void *arg, struct err *err) {
 
 int fed_restart(struct services *s, struct err *err) {
     return run_job(s->fed, reopen, s->fed, true, err);
+}
+
+// Under `apply`, so that the thread does not start meanwhile.
+static int visit_closed(struct fed *f, fed_fn *fn, void *arg, struct err *err) {
+    struct fed_core *core = mem_zalloc(sizeof *core);
+    if (!core)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    core->services = f->services;
+    int r = fed_core_open_files(core, false, err);
+    if (r == 0)
+        r = fn(core, arg, err);
+    fed_core_close(core);
+    mem_free(core);
+    return r;
+}
+
+int fed_visit(struct services *s, fed_fn *fn, void *arg, struct err *err) {
+    struct fed *f = s->fed;
+    (void)pthread_mutex_lock(&f->apply);
+    bool closed = !f->joinable;
+    int r = closed ? visit_closed(f, fn, arg, err) : 0;
+    (void)pthread_mutex_unlock(&f->apply);
+    return closed ? r : fed_run(s, fn, arg, err);
 }

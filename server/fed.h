@@ -36,6 +36,9 @@ int fed_new(struct services *services, bool expected, struct fed **ret, struct e
 // Starts or stops the thread as the setting says; waits for an end. On a worker.
 // `anyway`: whatever the setting says, from now on (`paired --federate`).
 void fed_apply(struct fed *f, bool anyway);
+// Stops the thread, runs fn, and leaves it stopped until fed_apply. On a worker.
+int fed_while_stopped(struct fed *f, int (*fn)(void *ctx, struct err *err), void *ctx,
+                      struct err *err);
 // Closes what uses the keys of the store, which is about to be locked. On a worker.
 void fed_before_lock(struct fed *f);
 // Ends the thread; fed_run answers ERR_CLOSED from now on. Before the store is closed.
@@ -53,6 +56,21 @@ typedef int fed_fn(struct fed_core *core, void *arg, struct err *err);
 // is switched on; ERR_BUSY (FED_WAITING_MAX), ERR_CLOSED (it is ending), what kept it from starting
 // (ERR_LOCKED …). When it returns ERR_TIMEOUT fn has not run, and will not.
 int fed_run(struct services *s, fed_fn *fn, void *arg, struct err *err);
+
+// The same also while federation is off, as far as its database goes (core->peersdb, core->id):
+// then fn runs on this worker. ERR_NOT_FOUND: federation was never on.
+int fed_visit(struct services *s, fed_fn *fn, void *arg, struct err *err);
+
+// Appends friends and records, with who has confirmed what was taken back, to `friends.jsonl` in an
+// export's folder; *ret_lines 0: there are none, and no file.
+int fed_export(struct services *s, const char *folder, int64_t *ret_lines, struct err *err);
+// Takes back everything that friends have of ours, waits a moment for those that are there to
+// confirm, then removes friends, records and identity. Where federation is still wanted it begins
+// anew, as somebody nobody knows.
+struct fed_erased {
+    int64_t friends, records, taken_back, confirmed;
+};
+int fed_erase(struct services *s, struct fed_erased *ret, struct err *err);
 
 // Closes everything on the thread and opens it anew: the keys have changed. As fed_run.
 int fed_restart(struct services *s, struct err *err);

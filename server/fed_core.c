@@ -11,18 +11,21 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static int open_keys(struct fed_core *core, const char *dir, struct err *err) {
+static int open_keys(struct fed_core *core, const char *dir, bool create, struct err *err) {
     core->store = core->services->store(core->services, err);
     if (!core->store)
         return err && err->code ? err->code : ERR_IO;
     if (store_state(core->store) != STORE_OPEN)
         return err_set(err, ERR_LOCKED, "the store is locked: paired key unlock");
+    if (!create && access(dir, F_OK) < 0)
+        return err_set(err, ERR_NOT_FOUND, "federation was never on");
     int r = dirs_ensure_private(dir, err);
     if (r == 0)
-        r = identity_open(store_keyring(core->store), dir, IDENTITY_CREATE, env_wall_ms(core->env),
-                          &core->id, err);
-    if (r == 0 && identity_revoked(core->id))
+        r = identity_open(store_keyring(core->store), dir, create ? IDENTITY_CREATE : 0,
+                          env_now_wall_ms(), &core->id, err);
+    if (r == 0 && create && identity_revoked(core->id))
         r = err_set(err, ERR_PERM,
                     "another of your devices has revoked this one: it federates no more; `paired "
                     "identity reset` gives it a new identity");
@@ -42,9 +45,9 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
         r = db_open(core->vfs, DB_CREATE, &core->db, err);
     if (r < 0)
         return r;
-    env_random(core->env, &epoch, sizeof epoch);
+    env_os_random(&epoch, sizeof epoch);
     struct peersdb_config config = {.epoch = 1 + epoch % PEERSDB_EPOCH_MAX,
-                                    .now_ms = env_wall_ms(core->env),
+                                    .now_ms = env_now_wall_ms(),
                                     .change = fed_core_changed,
                                     .scrub = scrub,
                                     .ctx = core};
@@ -165,12 +168,15 @@ static void on_upkeep(void *ctx) {
     loop_timer_start(core->upkeep, n == FED_SWEEP_RECORDS ? 1000 : FED_UPKEEP_MS, 0);
 }
 
-int fed_core_open(struct fed_core *core, struct err *err) {
+int fed_core_open_files(struct fed_core *core, bool create, struct err *err) {
     char dir[DIRS_PATH_BYTES_MAX + 16];
     (void)snprintf(dir, sizeof dir, "%s/federation", core->services->dirs->state);
-    int r = open_keys(core, dir, err);
-    if (r == 0)
-        r = open_database(core, dir, err);
+    int r = open_keys(core, dir, create, err);
+    return r < 0 ? r : open_database(core, dir, err);
+}
+
+int fed_core_open(struct fed_core *core, struct err *err) {
+    int r = fed_core_open_files(core, true, err);
     if (r == 0)
         r = start_node(core, err);
     if (r == 0 && loop_timer_new(core->loop, on_upkeep, core, &core->upkeep) < 0)
@@ -189,7 +195,8 @@ int fed_core_open(struct fed_core *core, struct err *err) {
 
 void fed_core_close(struct fed_core *core) {
     core->ready = false;
-    fed_core_watch_grants(core, false);
+    if (core->loop)
+        fed_core_watch_grants(core, false);
     loop_timer_free(core->upkeep);
     stop_parts(core);
     node_stop(core->node);

@@ -73,6 +73,8 @@ struct fed_core {
 void fed_core_load_grants(struct fed_core *core);
 void fed_core_watch_grants(struct fed_core *core, bool on);
 
+// Identity and database alone; fed_core_close closes them. ERR_NOT_FOUND: there are none.
+int fed_core_open_files(struct fed_core *core, bool create, struct err *err);
 // Opens everything, or leaves nothing open. ERR_LOCKED: the store is.
 int fed_core_open(struct fed_core *core, struct err *err);
 void fed_core_close(struct fed_core *core); // idempotent

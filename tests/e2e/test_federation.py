@@ -209,6 +209,27 @@ def test_the_service_takes_over_and_does_not_end_when_idle():
                 p.communicate()
 
 
+def test_an_export_has_it_and_erasing_removes_it():
+    with World() as w:
+        out = os.path.join(w.dir, "none")
+        assert data(w, "export", out)["federated"] == 0 and "friends.jsonl" not in os.listdir(out)
+        assert not os.path.exists(folder(w))
+        turn_on(w)
+        before = data(w, "identity")
+        out = os.path.join(w.dir, "on")
+        run(w, "export", out)
+        assert open(os.path.join(out, "friends.jsonl")).read() == ""
+        assert os.stat(os.path.join(out, "friends.jsonl")).st_mode & 0o777 == 0o600
+        run(w, "import", out)  # it is for people: the import leaves it
+        got = data(w, "federation", "erase", "--yes")
+        assert got == {"friends": 0, "records": 0, "taken_back": 0, "confirmed": 0}, got
+        wait_until(lambda: data_any(w)["state"] == "running", 30, "still wanted: it begins anew")
+        assert data(w, "identity")["identity"] != before["identity"]
+        run(w, "federation", "off")
+        run(w, "erase", "--all", "--yes")
+        assert not os.path.exists(folder(w))
+
+
 def test_a_full_queue_of_callers_does_not_stop_the_engine():
     with World() as w:
         turn_on(w)
