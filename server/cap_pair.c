@@ -101,6 +101,7 @@ static int begin(struct fed_core *core, void *arg, struct err *err) {
                                   .give = b->give,
                                   .want = b->want};
     b->port = node_port(core->node);
+    fed_pair_watched(fed_pair_of(core));
     identity_short(identity_key(core->id), b->identity);
     return b->typed.data ? pairwork_guess(work, b->typed.data, b->typed.len, &terms, b->addrs,
                                           b->addrs_n, &b->act, err)
@@ -163,6 +164,7 @@ struct reading {
 static int read_state(struct fed_core *core, void *arg, struct err *err) {
     struct reading *r = arg;
     (void)err;
+    fed_pair_watched(fed_pair_of(core));
     pairwork_state(fed_pair_work(fed_pair_of(core)), &r->s);
     r->settled = r->s.phase == PAIRWORK_PAIRED &&
                  fed_pair_granted(fed_pair_of(core), r->s.act, &r->given, &r->taken, &r->code);

@@ -515,19 +515,22 @@ int cli_run_pair(const struct cli_line *line) {
     }
     int r = line->operand_count ? read_code(line, code, &err) : 0;
     // Blocked but while it waits: an interrupt that comes between is not lost.
-    struct sigaction catch = {.sa_handler = on_interrupt}, before_int, before_term;
+    struct sigaction catch = {.sa_handler = on_interrupt}, before_int, before_term, before_hup;
     sigset_t ours;
     (void)sigemptyset(&ours);
     (void)sigaddset(&ours, SIGINT);
     (void)sigaddset(&ours, SIGTERM);
+    (void)sigaddset(&ours, SIGHUP); // the terminal was closed
     (void)sigprocmask(SIG_BLOCK, &ours, &run.open);
     (void)sigaction(SIGINT, &catch, &before_int);
     (void)sigaction(SIGTERM, &catch, &before_term);
+    (void)sigaction(SIGHUP, &catch, &before_hup);
     if (r == 0)
         r = carry_out(&run, line->operand_count ? code : NULL, &err);
     explicit_bzero(code, sizeof code);
     (void)sigaction(SIGINT, &before_int, NULL);
     (void)sigaction(SIGTERM, &before_term, NULL);
+    (void)sigaction(SIGHUP, &before_hup, NULL);
     (void)sigprocmask(SIG_SETMASK, &run.open, NULL);
     if (r >= 0)
         return r;

@@ -6,6 +6,7 @@
 #include "core/crypto/secret.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert((int)PAIRING_SECRET_BYTES == (int)PEERSDB_SECRET_BYTES, "one secret");
@@ -18,6 +19,7 @@ struct fed_pair {
     uint64_t settled; // the last whose grants were given, and which they are
     struct pair_scopes given, taken;
     int code;
+    struct env_timer *unwatched;
 };
 
 // A device that is known keeps what the user, or the network, has said of it.
@@ -168,6 +170,26 @@ static const struct pairwork_owner owner = {on_paired, on_unpaired, on_confirmed
 
 // -------------------------------------------------------------------------------------------- part
 
+static uint64_t watched_ms(void) {
+    const char *test = getenv("PAIRED_TEST_PAIR_WATCHED_MS");
+    return test ? strtoull(test, NULL, 10) : FED_PAIR_WATCHED_MS;
+}
+
+static void on_unwatched(void *ctx) {
+    struct fed_pair *p = ctx;
+    struct pairwork_state s;
+    p->unwatched = NULL;
+    pairwork_state(p->work, &s);
+    if (s.phase > PAIRWORK_IDLE && s.phase < PAIRWORK_KEEPING &&
+        pairwork_cancel(p->work, 0, NULL) == 0)
+        log_line(LOG_INFO, "federation", "a pairing was ended: nobody waited for it");
+}
+
+void fed_pair_watched(struct fed_pair *p) {
+    env_timer_cancel(p->core->env, p->unwatched);
+    p->unwatched = env_timer_start(p->core->env, watched_ms(), on_unwatched, p);
+}
+
 static int make(struct fed_core *core, void **ret, struct node_service *service, struct err *err) {
     struct fed_pair *p = mem_zalloc(sizeof *p);
     struct pairwork_config config = {.env = core->env, .owner = &owner, .ctx = p};
@@ -193,6 +215,7 @@ static int start(struct fed_core *core, void *part, struct err *err) {
 
 static void done(void *part) {
     struct fed_pair *p = part;
+    env_timer_cancel(p->core->env, p->unwatched);
     pairwork_free(p->work);
     mem_free(p);
 }

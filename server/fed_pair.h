@@ -7,12 +7,18 @@
 #include "federation/pairwork.h"
 #include "server/fed_impl.h"
 
+// A pairing that nobody has asked for the state of for so long is ended: a terminal was closed, its
+// command killed. Else its code would stay open, and a yes be given that nobody sees the end of.
+enum { FED_PAIR_WATCHED_MS = 60 * 1000 };
+
 extern const struct fed_part fed_part_pair; // of fed_core.c's list
 
 struct fed_pair;
 struct fed_pair *fed_pair_of(struct fed_core *core);
 // For discovery: pairwork_number, pairwork_sought, pairwork_found.
 struct pairwork *fed_pair_work(struct fed_pair *p);
+
+void fed_pair_watched(struct fed_pair *p); // somebody asked, just now
 
 // What the user takes of the peer in this pairing, among what it may get; copied.
 void fed_pair_take(struct fed_pair *p, uint64_t act, const struct pair_scopes *take);

@@ -28,8 +28,11 @@ def wait_until(condition, what):
 class Two:
     """Ada and Grace, both with federation on."""
 
+    def __init__(self, **env):
+        self.env = env
+
     def __enter__(self):
-        self.ada, self.grace = World(), World()
+        self.ada, self.grace = World(**self.env), World(**self.env)
         for w in (self.ada, self.grace):
             w.__enter__()
         for w in (self.ada, self.grace):
@@ -256,6 +259,36 @@ def test_an_interrupt_withdraws_the_code():
         h.end(FAILED)
         g.end(FAILED)
         assert state(ada) == state(grace) == []
+
+
+def test_a_command_that_was_killed_leaves_no_code_open():
+    with Two(PAIRED_TEST_PAIR_WATCHED_MS="6000") as (ada, grace):
+        lives = Pair(grace, "--yes")  # asked for all the time
+        kept, kept_port = lives.code()
+        h = Pair(ada, "--yes")
+        code, port = h.code()
+        h.p.kill()
+        wait_until(lambda: "nobody waited for it" in ada.log(), "the code is withdrawn")
+        assert Pair(ada, "-", "--at", at(kept_port), "--yes", stdin=kept).end(OK)["event"] == "paired"
+        lives.end(OK)
+        g = Pair(grace, "-", "--at", at(port), "--yes", stdin=code)
+        assert "no pairing code" in g.end(FAILED)["error"]["message"]
+
+
+def test_an_engine_that_does_not_answer_is_not_waited_for():
+    with Two() as (ada, grace):
+        h = Pair(ada, "--yes")
+        code, port = h.code()
+        os.kill(ada.engine_pid(), signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            g = Pair(grace, "-", "--at", at(port), "--yes", stdin=code)
+            g.end(FAILED)
+            assert time.monotonic() - begun > 3, "it was given no time"
+        finally:
+            os.kill(ada.engine_pid(), signal.SIGCONT)
+        assert Pair(grace, "-", "--at", at(port), "--yes", stdin=code).end(OK)["event"] == "paired"
+        h.end(OK)
 
 
 def test_one_pairing_at_a_time():
