@@ -4,9 +4,10 @@
 //
 // The copy holds the files that the index knows (what git would not ignore), below the user's cache
 // folder (0700), and goes with the checks. A command runs there as it is, without a shell, with a
-// short list of variables and no key of paired's, under a supervisor that kills all that comes of
-// it (server/cli_supervise.h). One patch at a time, of all engines of the user's; a second one
-// waits for its turn, a third is told so. Blocks: for pool workers.
+// short list of variables and no key of paired's, isolated where the kernel lets an ordinary user
+// do that (server/cli_isolate.h), under a supervisor that kills all that comes of it
+// (server/cli_supervise.h). One patch at a time, of all engines of the user's; a second one waits
+// for its turn, a third is told so. Blocks: for pool workers.
 #pragma once
 
 #include "core/base/buf.h"
@@ -22,7 +23,8 @@ enum {
     PROOF_PRINTED_BYTES_MAX = 64 * 1024 * 1024, // a command that prints more is stopped
     PROOF_COPY_FILES_MAX = 100000,
     PROOF_COPY_MS_MAX = 120 * 1000,
-    PROOF_TURN_MS_MAX = 600 * 1000 // to wait for the checks of another patch
+    PROOF_TURN_MS_MAX = 600 * 1000, // to wait for the checks of another patch
+    PROOF_HIDDEN_MAX = 4
 };
 #define PROOF_COPY_BYTES_MAX (INT64_C(2) << 30)
 
@@ -36,6 +38,8 @@ struct proof_outcome {
     int64_t ms;
     char note[400];    // what happened, for people; "" nothing to say
     struct buf output; // of a command
+    bool isolated;     // … that was (server/cli_isolate.h)
+    char open[120];    // … that was not, though it was wanted: why; "" else
 };
 struct proof {
     struct proof_outcome of[PROOF_CHECKS_MAX];
@@ -48,10 +52,12 @@ bool proof_passed(const struct proof *p); // all that could be run, and the patc
 
 struct proof_want {
     struct workspace *workspace;
-    const struct snapshot *snapshot;  // of its files
-    const struct conf_checks *checks; // NULL none
-    const char *cache;                // folder of the user's caches
-    const char *const *secrets;       // names of variables that hold keys; NULL-terminated
+    const struct snapshot *snapshot;      // of its files
+    const struct conf_checks *checks;     // NULL none
+    const char *cache;                    // folder of the user's caches
+    const char *isolation;                // models.checks_isolation
+    const char *hidden[PROOF_HIDDEN_MAX]; // folders that an isolated command sees empty; to a NULL
+    const char *const *secrets;           // names of variables that hold keys; NULL-terminated
     bool (*cancelled)(void *ctx);
     void *ctx;
     void (*progress)(void *ctx, const char *what);

@@ -219,7 +219,7 @@ int proof_turn(const struct proof_want *want, struct err *err) {
 static int make_places(const char *cache, char **ret, struct err *err) {
     AUTO_FREE char *all = mem_format("%s/checks", cache);
     AUTO_FREE char *one = mem_format("%s/checks/XXXXXX", cache);
-    AUTO_FREE char *tree = NULL, *scratch = NULL;
+    AUTO_FREE char *tree = NULL, *scratch = NULL, *caches = NULL;
     if (!all || !one)
         return err_set(err, ERR_NOMEM, "out of memory");
     proof_remove_tree(all); // of an engine that was killed: it is our turn
@@ -230,9 +230,11 @@ static int make_places(const char *cache, char **ret, struct err *err) {
         return err_errno(err, errno, "cannot make a folder in %s", all);
     tree = mem_format("%s/tree", one);
     scratch = mem_format("%s/tmp", one);
-    if (!tree || !scratch || mkdir(tree, 0700) < 0 || mkdir(scratch, 0700) < 0) {
-        r = tree && scratch ? err_errno(err, errno, "cannot make a folder in %s", one)
-                            : err_set(err, ERR_NOMEM, "out of memory");
+    caches = mem_format("%s/cache", one);
+    if (!tree || !scratch || !caches || mkdir(tree, 0700) < 0 || mkdir(scratch, 0700) < 0 ||
+        mkdir(caches, 0700) < 0) {
+        r = tree && scratch && caches ? err_errno(err, errno, "cannot make a folder in %s", one)
+                                      : err_set(err, ERR_NOMEM, "out of memory");
         proof_remove_tree(one);
         return r;
     }

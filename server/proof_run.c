@@ -12,7 +12,12 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { USUAL_MAX = 16, ENVIRONMENT_MAX = USUAL_MAX + CONF_CHECK_NAMES_MAX + 4, WORDS_BEFORE = 4 };
+enum { USUAL_MAX = 16, ENVIRONMENT_MAX = USUAL_MAX + CONF_CHECK_NAMES_MAX + 4 };
+enum {
+    OPTIONS_MAX = CONF_CHECK_WRITABLE_MAX + PROOF_HIDDEN_MAX + 4, // paths: copy, caches, kept
+    WORDS_MAX = 4 + 1 + OPTIONS_MAX + 1 + CONF_CHECK_WORDS_MAX + 1
+};
+_Static_assert((int)WORDS_MAX <= (int)CHILD_ARGUMENTS_MAX, "more words than a program gets");
 
 // --- its environment
 
@@ -157,30 +162,108 @@ static void judge(const struct conf_check *check, bool own, const char *said,
         put_result(ret, PROOF_FAILED, "ended by %.*s", n, said);
     else if (strncmp(said, "timeout", 7) == 0)
         put_result(ret, PROOF_FAILED, "stopped after %u seconds", check->seconds);
+    else if (strncmp(said, "closed ", 7) == 0)
+        put_result(ret, PROOF_NOT_RUN,
+                   "it cannot be isolated here (%.*s), and "
+                   "models.checks_isolation requires that",
+                   n - 7, said + 7);
     else
         put_result(ret, own ? PROOF_FAILED : PROOF_NOT_RUN, "%.100s: %.*s%s", check->command[0],
                    n > 6 ? (n - 6 < 200 ? n - 6 : 200) : 0, n > 6 ? said + 6 : "",
                    own ? "; the patch changed it" : "");
 }
 
+// --- how it is run
+
+struct words {
+    const char *items[WORDS_MAX];
+    char *own[OPTIONS_MAX]; // of them, what has to be freed
+    size_t count, own_count;
+    bool failed;
+};
+
+static void put_word(struct words *w, const char *word) {
+    w->items[w->count++] = word;
+}
+
+static void put_path(struct words *w, char letter, const char *path, const char *behind) {
+    char *one = w->own_count < OPTIONS_MAX ? mem_format("%c%s%s", letter, path, behind) : NULL;
+    w->failed |= !one;
+    if (!one)
+        return;
+    w->own[w->own_count++] = one;
+    put_word(w, one);
+}
+
+// "~/x" and absolute ones. Whether it is in the user's ~/.cache.
+static bool put_writable(struct words *w, const char *path, const char *home) {
+    static const char cache[] = "/.cache";
+    if (path[0] == '/')
+        home = "";
+    else if (!home || home[0] != '/')
+        return false;
+    else
+        path++;
+    put_path(w, CLI_SUPERVISE_WRITABLE, home, path);
+    return strncmp(path, cache, sizeof cache - 1) == 0;
+}
+
+static void put_isolation(struct words *w, const struct proof_want *want,
+                          const struct conf_check *check, const char *tree) {
+    const char *home = getenv("HOME");
+    AUTO_FREE char *copy = mem_format("%.*s", (int)(strrchr(tree, '/') - tree), tree);
+    bool caches = true;
+    w->failed |= !copy;
+    if (!copy || strcmp(want->isolation, "off") == 0)
+        return;
+    put_word(w, strcmp(want->isolation, "required") == 0 ? CLI_SUPERVISE_REQUIRED
+                                                         : CLI_SUPERVISE_AUTO);
+    put_path(w, CLI_SUPERVISE_COPY, copy, "");
+    for (size_t i = 0; check->writable[i]; i++)
+        if (put_writable(w, check->writable[i], home))
+            caches = false;
+    if (caches)
+        put_path(w, CLI_SUPERVISE_CACHES, copy, "/cache");
+    for (size_t i = 0; i < PROOF_HIDDEN_MAX && want->hidden[i]; i++)
+        put_path(w, CLI_SUPERVISE_HIDDEN, want->hidden[i], "");
+    put_path(w, CLI_SUPERVISE_KEPT, workspace_root(want->workspace), "");
+    if (home && home[0] == '/')
+        put_path(w, CLI_SUPERVISE_KEPT, home, "");
+}
+
+static void words_done(struct words *w) {
+    for (size_t i = 0; i < w->own_count; i++)
+        mem_free(w->own[i]);
+}
+
+// What stands before the line on how it ended; that line.
+static const char *read_isolation(const char *said, struct proof_outcome *ret) {
+    size_t n = strcspn(said, "\n");
+    ret->isolated = strncmp(said, "isolated\n", 9) == 0;
+    if (strncmp(said, "open ", 5) == 0)
+        (void)snprintf(ret->open, sizeof ret->open, "%.*s", (int)(n - 5), said + 5);
+    return (ret->isolated || ret->open[0]) && said[n] ? said + n + 1 : said;
+}
+
 int proof_run(const struct proof_want *want, const struct conf_check *check, const char *tree,
               const struct proof_file *files, size_t n, struct proof_outcome *ret,
               struct err *err) {
     char parent[16], seconds[16];
-    const char *words[WORDS_BEFORE + CONF_CHECK_WORDS_MAX + 1] = {"paired", CLI_SUPERVISE, parent,
-                                                                  seconds};
+    struct words words = {.items = {"paired", CLI_SUPERVISE, parent, seconds}, .count = 4};
     struct environment e = {.count = 0};
     struct child_end end = {0};
     struct err why = {0};
     AUTO_FREE struct printed *printed = mem_zalloc(sizeof *printed);
     (void)snprintf(parent, sizeof parent, "%ld", (long)getpid());
     (void)snprintf(seconds, sizeof seconds, "%u", check->seconds);
+    put_isolation(&words, want, check, tree);
+    put_word(&words, "--");
     for (size_t i = 0; check->command[i]; i++)
-        words[WORDS_BEFORE + i] = check->command[i];
+        put_word(&words, check->command[i]);
     fill(&e, want, check, tree);
     uint64_t begun = env_now_mono_ns();
     const struct child_spec spec = {.program = "/proc/self/exe", // also when it was replaced
-                                    .arguments = words,
+                                    .arguments = words.items,
                                     .environment = (const char *const *)e.items,
                                     .folder = tree,
                                     .output = on_output,
@@ -190,15 +273,17 @@ int proof_run(const struct proof_want *want, const struct conf_check *check, con
                                     .grace_ms = CLI_SUPERVISE_KILL_MS + 1000,
                                     .cancelled = want->cancelled,
                                     .cancelled_ctx = want->ctx};
-    int r = !printed || e.failed ? err_set(&why, ERR_NOMEM, "out of memory")
-                                 : child_run(&spec, &end, &why);
+    int r = !printed || e.failed || words.failed ? err_set(&why, ERR_NOMEM, "out of memory")
+                                                 : child_run(&spec, &end, &why);
     for (size_t i = 0; i < e.count; i++)
         mem_free(e.items[i]);
+    words_done(&words);
     if (r == ERR_CANCELLED || r == ERR_NOMEM)
         return err_set(err, r, "%s", err_text(&why));
     ret->ms = (int64_t)((env_now_mono_ns() - begun) / 1000000);
-    if (r == 0 && end.status == 0 && end.errors[0])
-        judge(check, patched(check, files, n), end.errors, ret);
+    const char *said = read_isolation(end.errors, ret);
+    if (r == 0 && end.status == 0 && said[0])
+        judge(check, patched(check, files, n), said, ret);
     else
         judge_supervisor(check, r, &why, ret);
     put_printed(printed, &ret->output);

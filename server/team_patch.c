@@ -144,14 +144,18 @@ static int prove(struct team *t, struct stage *s, struct err *err) {
     if (r == 0)
         r = index_get(workspace_index(ws), &want, &files, err);
     if (r == 0) {
-        const struct proof_want proof = {.workspace = ws,
-                                         .snapshot = files,
-                                         .checks = t->patch->checks,
-                                         .cache = t->call->services->dirs->cache,
-                                         .secrets = t->patch->secrets,
-                                         .cancelled = gone,
-                                         .ctx = t,
-                                         .progress = tell};
+        const struct proof_want proof = {
+            .workspace = ws,
+            .snapshot = files,
+            .checks = t->patch->checks,
+            .cache = t->call->services->dirs->cache,
+            .isolation = conf_string(t->call->services->conf, "models.checks_isolation"),
+            .hidden = {t->call->services->dirs->state, t->call->services->dirs->config,
+                       t->call->services->dirs->runtime},
+            .secrets = t->patch->secrets,
+            .cancelled = gone,
+            .ctx = t,
+            .progress = tell};
         tell(t, "does it apply");
         r = proof_make(&proof, t->reply.text.data ? t->reply.text.data : "", t->reply.text.len,
                        &s->proof, err);
@@ -210,6 +214,8 @@ static int tell_next(struct team *t, const struct stage *s, struct err *err) {
         if (o->result != PROOF_FAILED)
             continue;
         (void)buf_printf(&said, "%s failed: %s\n", o->name, o->note);
+        if (o->isolated)
+            (void)buf_puts(&said, "(it runs without a network, and can write the copy alone)\n");
         size_t n = o->output.len, from = n > TOLD_BYTES ? n - TOLD_BYTES : 0;
         (void)buf_append(&said, o->output.data ? o->output.data + from : "", n - from);
     }
@@ -280,6 +286,26 @@ static unsigned left_out(const struct stage *s) {
     return n;
 }
 
+// Where a command was not isolated, and where one that was may have failed of that.
+static void put_isolation(const struct stage *s, struct buf *out) {
+    const struct proof_outcome *open = NULL, *fenced = NULL;
+    for (size_t i = 0; i < s->proof.count; i++) {
+        const struct proof_outcome *o = &s->proof.of[i];
+        open = o->open[0] ? o : open;
+        fenced = o->isolated && o->result == PROOF_FAILED ? o : fenced;
+    }
+    if (open)
+        (void)buf_printf(out,
+                         "  NOT ISOLATED: this system does not allow it (%s). What the patch "
+                         "holds was run with all your rights (models.checks_isolation).\n",
+                         open->open);
+    if (fenced)
+        (void)buf_printf(out,
+                         "  %s ran without network, and could write nothing outside of the "
+                         "copy (models.checks_isolation).\n",
+                         fenced->name);
+}
+
 static void put_stage(const struct stage *s, size_t number, struct buf *out) {
     (void)buf_printf(out, "Stage %zu, %s (%s), $%.4f:", number, s->backend, s->model,
                      (double)s->cost / 1e6);
@@ -290,6 +316,7 @@ static void put_stage(const struct stage *s, size_t number, struct buf *out) {
             (void)buf_printf(out, " (%s)", o->note);
     }
     (void)buf_puts(out, ".\n");
+    put_isolation(s, out);
 }
 
 void team_patch_put(const struct team *t, struct buf *checks, struct buf *patch) {
@@ -323,10 +350,10 @@ static json_t *stage_json(const struct stage *s) {
         (void)buf_put_json_string(&output, o->output.data ? o->output.data : "", o->output.len);
         json_t *said = json_loadb(output.data ? output.data : "", output.len,
                                   JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-        (void)json_array_append_new(checks,
-                                    json_pack("{s:s, s:s, s:s, s:I, s:o*}", "name", o->name,
-                                              "result", proof_result_name(o->result), "note",
-                                              o->note, "ms", (json_int_t)o->ms, "output", said));
+        (void)json_array_append_new(
+            checks, json_pack("{s:s, s:s, s:s, s:I, s:b, s:o*}", "name", o->name, "result",
+                              proof_result_name(o->result), "note", o->note, "ms",
+                              (json_int_t)o->ms, "isolated", o->isolated, "output", said));
     }
     return json_pack("{s:s, s:s, s:s, s:f, s:b, s:o}", "backend", s->backend, "model", s->model,
                      "why", s->route, "cost_usd", (double)s->cost / 1e6, "passed", s->passed,

@@ -229,6 +229,7 @@ static void ask_to_end(struct child *c) {
     struct pollfd watched = {c->pidfd, POLLIN, 0};
     if (c->spec->grace_ms == 0 || c->pidfd < 0 || kill(c->pid, SIGTERM) < 0)
         return;
+    (void)kill(c->pid, SIGCONT); // one that is stopped hears nothing
     for (uint64_t now; (now = env_now_mono_ns()) < until;)
         if (poll(&watched, 1, (int)((until - now) / NS_PER_MS + 1)) != -1 || errno != EINTR)
             return;

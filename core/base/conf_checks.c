@@ -9,7 +9,8 @@
 enum { VALUE_BYTES_MAX = 64 * 1024 };
 
 static const char *const kinds[] = {"build", "test", "lint"};
-static const char *const members[] = {"name", "command", "in", "kind", "seconds", "environment"};
+static const char *const members[] = {"name",    "command",     "in",      "kind",
+                                      "seconds", "environment", "writable"};
 
 static int wrong(struct err *err, size_t i, const char *what) {
     return err_set(err, ERR_INVAL, "check %zu: %s", i + 1, what);
@@ -39,6 +40,12 @@ static bool variable(const char *s) {
 
 static bool folder(const char *s) {
     return s && (strcmp(s, "*") == 0 || (s[0] == '/' && !strstr(s, "/../") && !strstr(s, "//")));
+}
+
+static bool place(const char *s) {
+    size_t n = strlen(s);
+    bool up = strstr(s, "/../") || (n >= 3 && strcmp(s + n - 3, "/..") == 0);
+    return !up && ((s[0] == '/' && s[1]) || (s[0] == '~' && s[1] == '/' && s[2]));
 }
 
 static const char *kind_of(const json_t *said, const char *name) {
@@ -71,6 +78,7 @@ static int read_one(json_t *one, size_t i, struct conf_check *c, struct err *err
     json_t *v;
     const json_t *seconds = json_object_get(one, "seconds");
     const json_t *environment = json_object_get(one, "environment");
+    const json_t *writable = json_object_get(one, "writable");
     if (!json_is_object(one))
         return wrong(err, i, "expected an object with name, command and in");
     json_object_foreach(one, name, v) if (!known_member(name)) return err_set(
@@ -95,6 +103,11 @@ static int read_one(json_t *one, size_t i, struct conf_check *c, struct err *err
     c->seconds = seconds ? (unsigned)json_integer_value(seconds) : CONF_CHECK_SECONDS;
     if (environment && !words_of(environment, CONF_CHECK_NAMES_MAX, c->environment))
         return wrong(err, i, "environment: expected a list of at most 16 names");
+    if (writable && !words_of(writable, CONF_CHECK_WRITABLE_MAX, c->writable))
+        return wrong(err, i, "writable: expected a list of at most 8 paths");
+    for (size_t k = 0; c->writable[k]; k++)
+        if (!place(c->writable[k]))
+            return wrong(err, i, "writable: expected absolute paths, or ~/ and what follows");
     for (size_t k = 0; c->environment[k]; k++)
         if (!*c->environment[k] || !variable(c->environment[k]))
             return wrong(err, i, "environment: expected names of variables, without values");
@@ -165,7 +178,8 @@ bool conf_check_is_for(const struct conf_check *c, const char *workspace) {
 
 json_t *conf_checks_schema(void) {
     json_t *properties = json_pack(
-        "{s{ss ss} s{ss si si s{ss} ss} s{ss ss} s{s[sss]} s{ss si si si} s{ss si s{ss ss} ss}}",
+        "{s{ss ss} s{ss si si s{ss} ss} s{ss ss} s{s[sss]} s{ss si si si} s{ss si s{ss ss} ss} "
+        "s{ss si s{ss ss} ss}}",
         "name", "type", "string", "pattern", "^[a-z0-9_-]{1,24}$", "command", "type", "array",
         "minItems", 1, "maxItems", CONF_CHECK_WORDS_MAX, "items", "type", "string", "description",
         "Program and arguments; no shell.", "in", "type", "string", "description",
@@ -174,7 +188,9 @@ json_t *conf_checks_schema(void) {
         CONF_CHECK_SECONDS_MAX, "default", CONF_CHECK_SECONDS, "environment", "type", "array",
         "maxItems", CONF_CHECK_NAMES_MAX, "items", "type", "string", "pattern",
         "^[A-Za-z_][A-Za-z0-9_]*$", "description",
-        "Names of variables that it gets beside the usual ones.");
+        "Names of variables that it gets beside the usual ones.", "writable", "type", "array",
+        "maxItems", CONF_CHECK_WRITABLE_MAX, "items", "type", "string", "pattern", "^(~?/)[^/]",
+        "description", "Files and folders that it may write although it is isolated.");
     return json_pack("{ss si s[] s{ss s[sss] sb so}}", "type", "array", "maxItems", CONF_CHECKS_MAX,
                      "default", "items", "type", "object", "required", "name", "command", "in",
                      "additionalProperties", 0, "properties", properties);

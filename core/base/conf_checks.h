@@ -16,7 +16,8 @@ enum {
     CONF_CHECK_WORDS_MAX = 64,
     CONF_CHECK_WORD_BYTES_MAX = 4096,
     CONF_CHECK_NAMES_MAX = 16, // of variables that go along
-    CONF_CHECK_SECONDS = 300,  // when it does not say
+    CONF_CHECK_WRITABLE_MAX = 8,
+    CONF_CHECK_SECONDS = 300, // when it does not say
     CONF_CHECK_SECONDS_MAX = 900
 };
 
@@ -26,6 +27,7 @@ struct conf_check {
     const char *folder; // an absolute path, which may end in "/*" (each folder in it); or "*"
     const char *command[CONF_CHECK_WORDS_MAX + 1];     // NULL-terminated; at least the program
     const char *environment[CONF_CHECK_NAMES_MAX + 1]; // names of variables; NULL-terminated
+    const char *writable[CONF_CHECK_WRITABLE_MAX + 1]; // "/…" or "~/…", although it is isolated
     unsigned seconds;
 };
 struct conf_checks {

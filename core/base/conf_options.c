@@ -8,6 +8,7 @@ static const char *const policies[] = {"best", "balanced", "cheapest", "local-on
 static const char *const caches[] = {"exact", "off", NULL};
 static const char *const secret_gates[] = {"mask", "refuse", NULL};
 static const char *const substitutes[] = {"always", "failing", "never", NULL};
+static const char *const isolations[] = {"off", "auto", "required", NULL};
 static const char *const toolsets[] = {"all", "read-only", NULL};
 
 const struct conf_option conf_options[] = {
@@ -176,6 +177,14 @@ const struct conf_option conf_options[] = {
              "(paired ask --patch), each for the folders that it names: [{\"name\", \"command\": "
              "[program, arguments], \"in\": folder}]. They run on a copy, and are yours: what a "
              "model or a repository wrote is run by them."},
+    {.key = "models.checks_isolation",
+     .type = CONF_ENUM,
+     .fallback = "auto",
+     .values = isolations,
+     .users_own = true,
+     .help = "Whether the commands of models.checks run without a network and can write nothing "
+             "but the copy: auto, where the system lets an ordinary user do that and else without, "
+             "which is told; required, else not at all; or off."},
     {.key = "ask.model",
      .type = CONF_BOOL,
      .fallback = "true",

@@ -330,6 +330,28 @@ def effect_models_checks(w):
     m.close()
 
 
+def effect_models_checks_isolation(w):
+    """Off, it may write outside of the copy; required, not, or it is not run where that cannot be had."""
+    folder = os.path.join(w.dir, "isolated")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "a.txt"), "w") as f:
+        f.write("one\n")
+    m = Model(lambda n, r: ("```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n```\n", []))
+    run(w, "backends", "add", "i", "--family", "anthropic", "--url", m.url, "--key-stdin", "--model", "m", input=b"sk-x\n")
+    env = dict(w.env, PAIRED_WORKSPACE=folder)
+    assert subprocess.run([PAIRED, "consent", "grant", "i", "--yes"], env=env, cwd=folder).returncode == 0
+    set_and_restart(w, "models.checks", json.dumps([{"name": "out", "command": ["touch", folder + "/out"], "in": folder}]))
+    for how in ("off", "required"):
+        set_and_restart(w, "models.checks_isolation", how)
+        r = subprocess.run([PAIRED, "ask", "--patch", "--json", "two, please"], env=env, cwd=folder, stdout=subprocess.PIPE)
+        c = json.loads(r.stdout)["stages"][0]["checks"][-1]
+        assert os.path.exists(folder + "/out") == (how == "off"), (how, c)
+        assert c["result"] == "passed" if how == "off" else c["isolated"] or c["result"] == "not run", (how, c)
+        if how == "off":
+            os.unlink(folder + "/out")
+    m.close()
+
+
 def effect_complete_ms(w):
     set_and_restart(w, "complete.model", "small")
     set_and_restart(w, "complete.ms", "100")

@@ -30,6 +30,7 @@ It adds one more for each price (src/till.c:6).
 NO_PLACE = GOOD.replace("int total = 0", "long total = 0")
 NO_PARSE = GOOD.replace("prices[i] + 1;", "prices[i] + ) {;")
 WORSE = GOOD.replace("prices[i] + 1", "prices[i] + 2")
+OPEN = (("models.checks_isolation", "off"),)  # for commands that tell of themselves in the user's folder
 PRICES = ("cheap=gpt-5-nano", "middle=claude-haiku-4-5", "big=claude-opus-4-5")
 
 
@@ -164,7 +165,7 @@ def test_commands_that_cannot_run_hang_flood_or_fork_are_ended():
              "            time.sleep(600)\n"
              "        os._exit(0)\n"
              "while len([n for n in os.listdir(os.environ['CHECKED_WORKSPACE']) if n.startswith('pid')]) < 3: time.sleep(.01)\n")
-    with Desk([says(GOOD)]) as d:
+    with Desk([says(GOOD)], settings=OPEN) as d:
         for name, command, result, words in (
                 ("gone", ["/nonexistent/tool"], "not run", "No such file"),
                 ("hang", ["sleep", "600"], "failed", "stopped after 1 seconds"),
@@ -195,7 +196,7 @@ def test_a_patch_cannot_get_around_its_check():
              "    except OSError as e: print(e)\n"
              "    os.kill(int(n), SIGNAL)\n"
              "sys.exit(1)\n")
-    with Desk([says(GOOD)]) as d:
+    with Desk([says(GOOD)], settings=OPEN) as d:
         for sign, words in (("0", "exit status 1"), ("signal.SIGKILL", "supervises it was ended"), ("signal.SIGSTOP", "stopped after 1 seconds")):
             d.checks(check("test", sys.executable, "-c", speak.replace("SIGNAL", sign), seconds=1 if "STOP" in sign else 60))
             last = d.patch()["stages"][0]["checks"][-1]
@@ -219,7 +220,7 @@ def test_links_of_the_folder_are_copied_when_they_stay_inside():
 
 
 def test_checks_of_two_patches_take_turns():
-    with Desk([says(GOOD, GOOD)]) as d:
+    with Desk([says(GOOD, GOOD)], settings=OPEN) as d:
         d.checks(check("test", "sh", "-c", "mkdir $CHECKED_WORKSPACE/held && sleep 1 && rmdir $CHECKED_WORKSPACE/held"))
         askers = [subprocess.Popen([p.PAIRED, "ask", "--patch", "--json", TASK], env=d.world.env, cwd=d.folder, stdout=subprocess.PIPE)
                   for _ in range(2)]
@@ -227,6 +228,83 @@ def test_checks_of_two_patches_take_turns():
             a = json.loads(one.communicate(timeout=120)[0])
             assert results(a["stages"][0])["test"] == "passed", a["stages"]
         assert d.copies() == []
+
+
+def can_isolate(d):
+    """Whether this system lets us; where it does not, that is what is told."""
+    d.paired("config", "set", "models.checks_isolation", "required")
+    d.checks(check("test", "true"))
+    last = d.patch()["stages"][0]["checks"][-1]
+    if last["result"] == "passed":
+        assert last["isolated"] is True, last
+        return True
+    assert last["result"] == "not run" and "cannot be isolated here" in last["note"], last
+    shown = d.paired("ask", "--patch", TASK)
+    assert "1 of its 3 checks could not be run" in shown, shown
+    d.paired("config", "set", "models.checks_isolation", "auto")
+    d.checks(check("test", "true"))
+    last = d.patch()["stages"][0]["checks"][-1]
+    assert last["result"] == "passed" and last["isolated"] is False, last
+    assert "NOT ISOLATED" in d.paired("ask", "--patch", TASK)
+    return False
+
+
+def test_checks_are_isolated():
+    """What a command may reach, tried by one that a hostile patch could have made; and what an honest one needs."""
+    hostile = ("import os,socket,signal\n"
+               "home, folder = os.environ['HOME'], os.environ['CHECKED_WORKSPACE']\n"
+               "def no(what, do):\n"
+               "    try: do()\n"
+               "    except OSError: return\n"
+               "    print('REACHED', what)\n"
+               "no('home', lambda: open(home + '/new', 'w'))\n"
+               "no('folder', lambda: open(folder + '/src/till.c', 'a'))\n"
+               "no('root', lambda: open('/etc/new', 'w'))\n"
+               "no('key', lambda: open(home + '/.ssh/id_test').read())\n"
+               "if os.listdir(STATE): print('REACHED store')\n"
+               "no('others', lambda: os.kill(PID, 0))\n"
+               "no('network', lambda: socket.create_connection(('127.0.0.1', PORT), 5))\n"
+               "no('socket', lambda: socket.socket(socket.AF_UNIX).connect('/run/dbus/system_bus_socket'))\n"
+               "no('supervisor', lambda: open('/proc/1/fd/1', 'w').write('x'))\n"
+               "assert len([n for n in os.listdir('/proc') if n.isdigit()]) == 2\n"
+               "if os.fork() == 0:\n"
+               "    os.setsid()\n"
+               "    signal.pause()\n")
+    honest = ("import multiprocessing,os,socket,subprocess,tempfile\n"
+              "s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname()).close()\n"
+              "open('made', 'w'); open('/tmp/made', 'w'); tempfile.TemporaryFile(); open('/dev/null', 'w')\n"
+              "os.makedirs(os.environ['XDG_CACHE_HOME'] + '/go-build'); multiprocessing.Lock()\n"
+              "assert open(os.environ['CHECKED_WORKSPACE'] + '/src/till.c').read() and os.getuid() == ID\n"
+              "assert open(os.environ['HOME'] + '/readable').read() == 'x'\n"
+              "open(os.environ['HOME'] + '/tool/state', 'w').write('kept')\n"
+              "subprocess.run(['sh', '-c', 'exit 0'], check=True)\n")
+    with Desk([says(GOOD)]) as d:
+        if not can_isolate(d):
+            return
+        home = d.world.env["HOME"]
+        for name in (".ssh", "tool"):
+            os.makedirs(os.path.join(home, name), exist_ok=True)
+        for name in ("readable", ".ssh/id_test"):
+            with open(os.path.join(home, name), "w") as f:
+                f.write("x")
+        port = int(d.models[0].url.rsplit(":", 1)[1].split("/")[0])
+        for word, value in (("STATE", repr(os.path.join(d.world.profile, "state"))), ("PID", str(os.getpid())), ("PORT", str(port))):
+            hostile = hostile.replace(word, value)
+        d.checks(check("hostile", sys.executable, "-c", hostile, seconds=60))
+        last = d.patch()["stages"][0]["checks"][-1]
+        assert last["result"] == "passed" and last["isolated"] and "REACHED" not in last["output"], last
+        d.checks(check("honest", sys.executable, "-c", honest.replace("ID", str(os.getuid())), writable=["~/tool", "~/not-there"]),
+                 check("test", "sh", "-c", "echo no > $HOME/new"))
+        a = d.patch()
+        assert results(a["stages"][0]) == {"patch": "passed", "parse": "passed", "honest": "passed", "test": "failed"}, a["stages"][0]
+        with open(os.path.join(home, "tool", "state")) as f:
+            assert f.read() == "kept"
+        assert "without network" in d.paired("ask", "--patch", TASK) and d.copies() == [] and d.text() == TILL
+        d.checks(check("gone", "/nonexistent/tool"), check("hang", "sleep", "600", seconds=1))
+        checks = d.patch()["stages"][0]["checks"]
+        assert "No such file" in checks[2]["note"] and "stopped after 1 seconds" in checks[3]["note"], checks
+        d.checks(check("signal", "sh", "-c", "kill -9 $$"))
+        assert "ended by signal 9" in d.patch()["stages"][0]["checks"][-1]["note"]
 
 
 def slow(d):
@@ -242,7 +320,7 @@ def begun(d):
 
 def test_who_asks_leaves_and_the_command_ends():
     for how in (signal.SIGTERM, signal.SIGKILL):
-        with Desk([says(GOOD)]) as d:
+        with Desk([says(GOOD)], settings=OPEN) as d:
             d.checks(slow(d))
             asker = subprocess.Popen([p.PAIRED, "ask", "--patch", TASK], env=d.world.env, cwd=d.folder,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -255,7 +333,7 @@ def test_who_asks_leaves_and_the_command_ends():
 
 
 def test_the_engine_is_killed_and_the_command_ends():
-    with Desk([says(GOOD)]) as d:
+    with Desk([says(GOOD)], settings=OPEN) as d:
         d.checks(slow(d))
         asker = subprocess.Popen([p.PAIRED, "ask", "--patch", TASK], env=d.world.env, cwd=d.folder,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -22,10 +22,11 @@ static void commands_are_words(void **state) {
     (void)state;
     struct conf_checks *c;
     assert_int_equal(
-        conf_checks_new("[{\"name\":\"build\",\"command\":[\"make\",\"-j2\",\"\"],\"in\":\"/w\"},"
-                        "{\"name\":\"unit\",\"kind\":\"test\",\"command\":[\"./t\"],\"in\":\"*\","
-                        "\"seconds\":9,\"environment\":[\"CARGO_HOME\"]}]",
-                        &c, NULL),
+        conf_checks_new(
+            "[{\"name\":\"build\",\"command\":[\"make\",\"-j2\",\"\"],\"in\":\"/w\"},"
+            "{\"name\":\"unit\",\"kind\":\"test\",\"command\":[\"./t\"],\"in\":\"*\","
+            "\"seconds\":9,\"environment\":[\"CARGO_HOME\"],\"writable\":[\"~/.gradle\",\"/w\"]}]",
+            &c, NULL),
         0);
     assert_int_equal(c->count, 2);
     assert_string_equal(c->items[0].command[1], "-j2");
@@ -36,6 +37,10 @@ static void commands_are_words(void **state) {
     assert_string_equal(c->items[1].kind, "test");
     assert_int_equal(c->items[1].seconds, 9);
     assert_string_equal(c->items[1].environment[0], "CARGO_HOME");
+    assert_string_equal(c->items[1].writable[0], "~/.gradle");
+    assert_string_equal(c->items[1].writable[1], "/w");
+    assert_null(c->items[1].writable[2]);
+    assert_null(c->items[0].writable[0]);
     conf_checks_free(c);
     assert_int_equal(conf_checks_valid("[]", NULL), 0);
 }
@@ -57,6 +62,19 @@ static void what_is_wrong_is_said(void **state) {
     refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"/w/../x\"}]", "in:");
     refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"seconds\":901}]", "seconds:");
     refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"seconds\":1.5}]", "seconds:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[\"~\"]}]",
+            "writable:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[\"~/\"]}]",
+            "writable:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[\"/\"]}]",
+            "writable:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[\"x\"]}]",
+            "writable:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[\"/a/../b\"]}]",
+            "writable:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[\"~/..\"]}]",
+            "writable:");
+    refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"writable\":[1]}]", "writable:");
     refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"kind\":\"x\"}]", "kind:");
     refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"shell\":true}]", "shell");
     refused("[{\"name\":\"a\",\"command\":[\"a\"],\"in\":\"*\",\"environment\":[\"A=b\"]}]",
