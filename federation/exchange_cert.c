@@ -372,8 +372,11 @@ static void on_answer(void *ctx, const json_t *result, const json_t *error, cons
             break;
         }
     if (t->session) { // else it is over, and the records come again
-        if (!result || take_answer(t->x, a, result, &e) < 0)
+        int r = result ? take_answer(t->x, a, result, &e) : ERR_NOT_FOUND;
+        if (r < 0)
             note_unknown(t, a->author, a->device);
+        if (r == ERR_CORRUPT || r == ERR_PARSE) // forged, not merely of no use
+            (void)peersdb_improper(t->x->config.peers, t->peer.device, 1, NULL);
         if (!t->asks_n && sync_resume(t->sync, &e) < 0)
             talk_end(t, "sync", &e, false);
     }

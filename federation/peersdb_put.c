@@ -55,8 +55,7 @@ static int refusal(struct put *b, int trust) {
     case PEERSDB_OTHERS:
         b->forged++;
         return ERR_KEY;
-    case PEERSDB_UNPROVED:
-        b->improper++;
+    case PEERSDB_UNPROVED: // its certificate may be on its way, or not be given to us any more
         return ERR_NOT_FOUND;
     case PEERSDB_STALE: // whoever hands it on need not know yet
     case PEERSDB_GONE:

@@ -378,6 +378,7 @@ static int lane_of(struct sync_session *s, enum sync_message type, uint8_t tag, 
 // They do not send, or do not receive: what is under way in that direction ends.
 static int refused(struct sync_session *s, struct lane *l, struct in *in) {
     unsigned why = (unsigned)in_uint(in, 1);
+    l->refused = true;
     if (why & REFUSE_SENDING)
         pull_end(s, l);
     if (why & REFUSE_RECEIVING) {

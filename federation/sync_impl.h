@@ -56,7 +56,7 @@ struct lane { // a scope of a session
     bool dry;             // by cursor there was nothing, though the sets differ
     bool healed;          // reconciled since sync_open
     bool tell_due;        // what we had is with them once JOB_PUSH is done
-    bool refused;         // we told them to stop
+    bool refused;         // one has told the other to stop: what crossed that is no misconduct
     int64_t hello_newest; // ours, when it was asked
     unsigned tries;
     uint32_t their_version;

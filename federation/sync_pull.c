@@ -67,7 +67,7 @@ int pull_same(struct sync_session *s, struct lane *l, struct in *in, struct err 
     if (in->bad || flags & ~(unsigned)(SAME_WANT | SAME_CURSOR | SAME_TELL))
         return err_set(err, ERR_PARSE, "a message of sync is malformed");
     bool told = flags == SAME_CURSOR && l->served; // they have pushed what we lacked
-    if (l->pull != PULL_ASKED && !told)
+    if (l->pull != PULL_ASKED && !told && !l->refused)
         return session_improper(s, 1, "answers what was not asked", err);
     if (told && !(lane_allow(s, l) & SYNC_RECEIVE_ORDERS))
         return 0;
@@ -223,8 +223,11 @@ int pull_cells(struct sync_session *s, struct lane *l, struct in *in, struct err
     in->at = in->end;
     if (in->bad)
         return err_set(err, ERR_PARSE, "cells to reconcile are malformed");
-    bool first = l->pull == PULL_ASKED && from == 0 && n <= RIBLT_FIRST_CELLS;
+    bool first = (l->pull == PULL_ASKED || (l->pull == PULL_NONE && l->refused)) && from == 0 &&
+                 n <= RIBLT_FIRST_CELLS;
     bool later = l->pull == PULL_CELLS && from == riblt_diff_cells(l->diff) && n == l->cells_asked;
+    if (!first && !later && l->refused)
+        return 0;
     if (!first && !later)
         return session_improper(s, 1, "sends cells that nobody asked for", err);
     l->dry = false;
@@ -309,6 +312,10 @@ int pull_ids(struct sync_session *s, struct lane *l, struct in *in, struct err *
     if (in->bad || last > 1 || (size_t)(in->end - in->at) % PREFIX_BYTES || n > SYNC_PAGE_IDS ||
         (!n && !last))
         return err_set(err, ERR_PARSE, "a list of ids is malformed");
+    if (l->pull != PULL_LIST && l->refused) {
+        in->at = in->end;
+        return 0;
+    }
     if (l->pull != PULL_LIST)
         return session_improper(s, 1, "sends ids that nobody asked for", err);
     struct merge m = {.theirs = in->at, .n = (uint32_t)n, .last = last};
@@ -342,6 +349,8 @@ int pull_done(struct sync_session *s, struct lane *l, struct err *err) {
         l->pull = PULL_NONE;
         return pull_heal(s, l, err);
     }
+    if (l->pull != PULL_WANT && l->refused)
+        return 0;
     if (l->pull != PULL_WANT)
         return session_improper(s, 1, "ends what was not asked", err);
     return l->by_list ? next_page(s, l, err) : finish(s, l, err);

@@ -162,9 +162,9 @@ int lane_pump(struct sync_session *s, struct lane *l, struct err *err) {
 }
 
 int records_ack(struct sync_session *s, struct lane *l, struct err *err) {
-    if (!l->in_flight)
+    if (!l->in_flight && !l->refused)
         return session_improper(s, 1, "acknowledges what was not sent", err);
-    l->in_flight--;
+    l->in_flight -= l->in_flight > 0;
     return lane_pump(s, l, err);
 }
 
@@ -308,8 +308,11 @@ static int take_batch(struct sync_session *s, struct lane *l, struct header *h,
         return count;
     if (must_wait(s, items, count))
         return 0; // it comes again
-    if (!h->cursor.epoch && !(h->flags & RECORDS_PUSH))
+    if (!h->cursor.epoch && !(h->flags & RECORDS_PUSH)) {
+        if (l->pull != PULL_WANT && l->refused)
+            return 0; // asked for before a refusal; it comes when it is asked for again
         e = all_wanted(s, l, items, count, err);
+    }
     if (e == 0 && !(lane_allow(s, l) & SYNC_RECEIVE)) {
         h->cursor.seq = 0;
         count = orders_of(s, items, count);

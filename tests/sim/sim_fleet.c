@@ -12,6 +12,8 @@ static void *must(void *p) {
 int fleet_find(const struct fleet *f, const uint8_t *key) {
     uint32_t i; // the key's first bytes say whose it is, for speed
     memcpy(&i, key, sizeof i);
+    for (uint32_t k = 0; f->any_keys && k < f->nodes_n; k++)
+        i = memcmp(f->nodes[k].key, key, CHANNEL_KEY_BYTES) == 0 ? k : i;
     return i < f->nodes_n && memcmp(f->nodes[i].key, key, CHANNEL_KEY_BYTES) == 0 ? (int)i : -1;
 }
 
@@ -298,9 +300,17 @@ struct fleet *fleet_new(uint64_t seed, uint32_t n, uint32_t friends) {
     return f;
 }
 
+static void stop_node(struct fleet_node *x) {
+    bool ran = x->node != NULL;
+    node_stop(x->node);
+    x->node = NULL;
+    if (ran && x->fleet->stopped)
+        x->fleet->stopped(x->fleet->hook_ctx, x->host);
+}
+
 void fleet_free(struct fleet *f) {
     for (uint32_t i = 0; i < f->nodes_n; i++)
-        node_stop(f->nodes[i].node);
+        stop_node(&f->nodes[i]);
     for (uint32_t i = 0; i < f->nodes_n; i++) {
         assert(world_timers(f->world, i) == 0);
         assert(world_conns(f->world, i) == 0);
@@ -313,6 +323,8 @@ void fleet_free(struct fleet *f) {
 
 void fleet_start(struct fleet *f, uint32_t i, bool told) {
     struct fleet_node *x = &f->nodes[i];
+    if (f->starting)
+        f->starting(f->hook_ctx, i);
     struct net *net = world_net(f->world, i);
     struct node_config c = {.env = world_env(f->world, i),
                             .net = net,
@@ -348,9 +360,7 @@ void fleet_stop(struct fleet *f, uint32_t i, enum fleet_end how) {
     account_node(f, i);
     if (how != FLEET_STOP)
         world_host_down(f->world, i, how == FLEET_POWER);
-    struct node *n = x->node;
-    node_stop(n);
-    x->node = NULL;
+    stop_node(x);
     if (how == FLEET_STOP)
         world_host_down(f->world, i, true);
 }

@@ -49,6 +49,11 @@ struct fleet {
     uint64_t talk_ms;             // how often each asks its friends something; 0: never
     uint64_t beacon_ms;           // how often each shouts where it is; 0: never
     bool door;                    // open on every node
+    bool any_keys;                // a scenario has given the nodes other keys
+    // Of a scenario: before a node starts, after it has stopped; may be NULL.
+    void (*starting)(void *ctx, uint32_t i);
+    void (*stopped)(void *ctx, uint32_t i);
+    void *hook_ctx;
     bool told; // whoever is up again knows all addresses, as a beacon would tell it
 };
 
