@@ -14,7 +14,7 @@ uint64_t pairwork_ms(const struct pairwork *w) {
     return env_mono_ns(w->config.env) / 1000000;
 }
 
-// -------------------------------------------------------------------------------------------- life
+// --- life ----------------------------------------------------------------------------------------
 
 struct pairwork *pairwork_new(const struct pairwork_config *config) {
     struct pairwork *w = mem_zalloc(sizeof *w);
@@ -72,7 +72,7 @@ void pairwork_door(struct pairwork *w) {
     node_open_door(w->node, open);
 }
 
-// ------------------------------------------------------------------------------------------ phases
+// --- phases --------------------------------------------------------------------------------------
 
 void pairwork_timer(struct pairwork *w, uint64_t ms) {
     env_timer_cancel(w->config.env, w->timer);
@@ -177,8 +177,7 @@ uint16_t pairwork_sought(const struct pairwork *w) {
     return w->state.phase == PAIRWORK_SEEKING ? w->number : 0;
 }
 
-// --------------------------------------------------------------------------------------- the
-// search
+// --- the search ----------------------------------------------------------------------------------
 
 struct visit { // under way; cannot be called off
     struct pairwork *w;
@@ -322,8 +321,7 @@ void pairwork_found(struct pairwork *w, uint16_t number, const struct net_addr *
     pairwork_seek(w);
 }
 
-// ------------------------------------------------------------------------------ whether it was
-// kept
+// --- whether it was kept -------------------------------------------------------------------------
 
 void pairwork_unconfirmed(struct pairwork *w) {
     struct err why = {0};

@@ -15,7 +15,7 @@ enum {
 // A message fits a stranger's frame with what stands around it.
 _Static_assert(SAY_BYTES_MAX + 256 < LINK_STRANGER_BYTES_MAX, "a frame of a stranger");
 
-// -------------------------------------------------------------------------------------------- life
+// --- life ----------------------------------------------------------------------------------------
 
 static struct pair_attempt *find(const struct pairwork *w, const struct node_session *s) {
     for (size_t i = 0; i < PAIRING_SESSIONS_MAX; i++)
@@ -155,7 +155,7 @@ static void leave(struct pair_attempt *e) {
     release(e);
 }
 
-// ---------------------------------------------------------------------------------------- messages
+// --- messages ------------------------------------------------------------------------------------
 
 static void on_said(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
     struct pair_attempt *e = ctx;
@@ -282,8 +282,7 @@ static void serve_say(void *ctx, struct node_session *s, struct rpc_request *req
     release(e);
 }
 
-// --------------------------------------------------------------------------------- keeping a
-// pairing
+// --- keeping a pairing ---------------------------------------------------------------------------
 
 static int keep(struct pair_attempt *e, struct err *err) {
     struct pairwork *w = e->w;
@@ -380,8 +379,7 @@ static void serve_kept(void *ctx, struct node_session *s, struct rpc_request *re
 const struct node_method pairwork_methods[] = {
     {"pair.say", serve_say, true}, {"pair.kept", serve_kept, true}, {0}};
 
-// ------------------------------------------------------------------------------- events of a
-// pairing
+// --- events of a pairing -------------------------------------------------------------------------
 
 static void on_ask(void *ctx, struct pairing_session *s, const struct pairing_peer *peer) {
     struct pair_attempt *e = ctx;

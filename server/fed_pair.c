@@ -81,7 +81,7 @@ static void on_alarm(void *ctx, enum pairing_alarm what, const uint8_t *device) 
              what == PAIRING_ALARM_GUESS ? "guess" : "impostor", who);
 }
 
-// ------------------------------------------------------------------------------------------ grants
+// --- grants --------------------------------------------------------------------------------------
 
 struct settling { // made on the thread, used by one worker, which frees it
     struct services *services;
@@ -168,7 +168,7 @@ static void on_confirmed(void *ctx, const struct pairwork_state *state) {
 
 static const struct pairwork_owner owner = {on_paired, on_unpaired, on_confirmed, on_alarm};
 
-// -------------------------------------------------------------------------------------------- part
+// --- part ----------------------------------------------------------------------------------------
 
 static uint64_t watched_ms(void) {
     const char *test = getenv("PAIRED_TEST_PAIR_WATCHED_MS");

@@ -4,11 +4,12 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 
-from process_lib import PAIRED, SLOW, World, main
+from process_lib import PAIRED, SLOW, World, main, report
 from test_cli import FAILED, OK, USAGE, data, run
 
 WAIT_S = 20 * SLOW
@@ -318,6 +319,37 @@ def test_an_engine_that_dies_in_the_middle_leaves_nobody_half_paired():
         code, port = h.code()
         Pair(grace, "-", "--at", at(port), "--yes", stdin=code).end(OK)
         h.end(OK)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_an_engine_killed_at_any_moment_leaves_both_paired_or_neither():
+    with Two() as (ada, grace):
+        port, outcomes = free_port(), set()
+        run(ada, "config", "set", "federation.port", str(port))
+        run(ada, "stop")
+        for delay_ms in (60, 120, 180, 240, 300, 400):
+            h = Pair(ada, "--yes", "--name", "Ada")
+            code, _ = h.code()
+            g = Pair(grace, "-", "--at", at(port), "--yes", "--name", "Grace", stdin=code)
+            time.sleep(delay_ms / 1000)
+            os.kill(ada.engine_pid(), signal.SIGKILL)
+            h.p.wait(WAIT_S)
+            g.p.wait(WAIT_S)
+            # Ada's engine runs again, and Grace's finds out what it knows.
+            wait_until(lambda: bool(state(ada)) == bool(state(grace)), "both paired, or neither")
+            known = bool(state(ada))
+            outcomes.add(known)
+            assert known or g.p.returncode != OK, g.text
+            if known:
+                wait_until(lambda: state(ada)[0][1] == state(grace)[0][1] == "connected", "they are connected")
+                run(ada, "peers", "remove", "Grace", "--yes")
+                run(grace, "peers", "remove", "Ada", "--yes")
+        report("in the end: %s" % ", ".join("paired" if o else "not paired" for o in sorted(outcomes)))
 
 
 def test_what_cannot_be_done_is_said_at_once():

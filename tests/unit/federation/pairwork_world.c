@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-// --------------------------------------------------------------------------------------------- env
+// --- env -----------------------------------------------------------------------------------------
 
 static struct engine_world *drawing; // random bytes are counted, so that a test repeats
 
@@ -28,7 +28,7 @@ static void random_bytes(void *self, void *out, size_t n) {
     }
 }
 
-// ------------------------------------------------------------------------------------------- owner
+// --- owner ---------------------------------------------------------------------------------------
 
 static int on_paired(void *ctx, const struct pairing_result *r, const struct net_addr *address,
                      struct peers_entry *entry, struct err *err) {
@@ -95,8 +95,7 @@ static void on_confirmed(void *ctx, const struct pairwork_state *s) {
 
 const struct pairwork_owner engine_owner = {on_paired, on_unpaired, on_confirmed, on_alarm};
 
-// ------------------------------------------------------------------------------------------
-// engines
+// --- engines -------------------------------------------------------------------------------------
 
 void engine_make(struct paired_engine *e, uint8_t device, uint8_t person, const char *name) {
     uint8_t seed[32] = {person, 1}, identity_sk[64], device_sk[64], bytes[STATEMENT_BYTES_MAX];

@@ -71,8 +71,7 @@ static void check_nothing_kept(struct engine_world *w) {
     assert_false(engines_connected(HOST, GUEST));
 }
 
-// ---------------------------------------------------------------------------------------- both say
-// yes
+// --- both say yes --------------------------------------------------------------------------------
 
 static void two_engines_pair_and_their_link_becomes_the_session(void **state) {
     struct engine_world *w = *state;
@@ -148,8 +147,7 @@ static void users_may_take_minutes(void **state) {
     assert_true(engines_connected(HOST, GUEST));
 }
 
-// ---------------------------------------------------------------------------------------------
-// attacks
+// --- attacks -------------------------------------------------------------------------------------
 
 static void a_wrong_code_ends_the_code(void **state) {
     struct engine_world *w = *state;
@@ -297,8 +295,7 @@ static void two_guests_and_one_code(void **state) {
     assert_int_equal(HOST->alarms, 0);
 }
 
-// ----------------------------------------------------------------------------------- ends without
-// a yes
+// --- ends without a yes --------------------------------------------------------------------------
 
 static void one_declines(void **state) {
     struct engine_world *w = *state;
@@ -367,8 +364,7 @@ static void each_may_end_it_at_any_time(void **state) {
     check_failed(GUEST, ERR_CANCELLED);
 }
 
-// -------------------------------------------------------------------------------------------- the
-// search
+// --- the search ----------------------------------------------------------------------------------
 
 static void the_first_address_is_somebody_elses(void **state) {
     struct engine_world *w = *state;

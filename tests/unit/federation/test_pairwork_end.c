@@ -7,6 +7,8 @@
 #include "tests/unit/federation/pairwork_world.h"
 #include "tests/unit/loop/loop_fixture.h"
 
+#include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HOST  (&w->e[0])
@@ -40,8 +42,7 @@ static void begin(struct engine_world *w) {
     engine_yes(GUEST, "metric");
 }
 
-// ------------------------------------------------------------------------------------ who
-// disappears
+// --- who disappears ------------------------------------------------------------------------------
 
 static void reset(struct paired_engine *e) {
     net_memory_reset(e->w->m);
@@ -214,8 +215,7 @@ static void a_bit_is_turned_over_anywhere(void **state) {
     assert_true(paired > 20 && not_paired > 20);
 }
 
-// ------------------------------------------------------------------------------------- paired
-// already
+// --- paired already ------------------------------------------------------------------------------
 
 static void pairing_again_renews_what_is_granted(void **state) {
     struct engine_world *w = *state;
@@ -313,8 +313,80 @@ static void a_session_of_friends_does_not_pair(void **state) {
     assert_true(engines_connected(HOST, GUEST));
 }
 
-// ------------------------------------------------------------------------------------- out of
-// memory
+// --- the limits ---------------------------------------------------------------------------------
+
+static void key_pair(uint8_t number, uint8_t pk[32], uint8_t sk[64]) {
+    const uint8_t seed[32] = {number, 9};
+    (void)crypto_sign_seed_keypair(pk, sk, seed);
+}
+
+// An identity that was rotated, and has revoked, as often as may be.
+static void longest_chain(struct paired_engine *e) {
+    uint8_t rotations[CHAIN_ROTATIONS_MAX * STATEMENT_BYTES_MAX], pk[2][32], sk[2][64];
+    uint8_t revoked[CHAIN_REVOKED_MAX * STATEMENT_REVOKE_BYTES], bytes[STATEMENT_BYTES_MAX];
+    uint8_t device_sk[64], device[32], unused[64];
+    size_t now = 0;
+    (void)crypto_sign_seed_keypair(device, device_sk, e->seed);
+    key_pair(100, pk[0], sk[0]);
+    for (uint8_t i = 0; i < CHAIN_ROTATIONS_MAX; i++, now = 1 - now) {
+        struct statement s = {.kind = STATEMENT_ROTATE, .counter = i + 1U};
+        key_pair((uint8_t)(101 + i), pk[1 - now], sk[1 - now]);
+        memcpy(s.identity, pk[now], 32);
+        memcpy(s.subject, pk[1 - now], 32);
+        statement_sign(&s, sk[now], sk[1 - now], rotations + i * (size_t)STATEMENT_BYTES_MAX);
+    }
+    for (uint8_t i = 0; i < CHAIN_REVOKED_MAX; i++) {
+        struct statement s = {.kind = STATEMENT_REVOKE, .counter = 100U + i};
+        memcpy(s.identity, pk[now], 32);
+        key_pair((uint8_t)(150 + i), s.subject, unused);
+        statement_sign(&s, sk[now], NULL, bytes);
+        memcpy(revoked + i * (size_t)STATEMENT_REVOKE_BYTES, bytes, STATEMENT_REVOKE_BYTES);
+    }
+    struct statement s = {.kind = STATEMENT_DEVICE, .counter = 200};
+    memcpy(s.identity, pk[now], 32);
+    memcpy(s.subject, device, 32);
+    statement_sign(&s, sk[now], device_sk, bytes);
+    e->chain.len = 0;
+    assert_int_equal(
+        chain_format(rotations, CHAIN_ROTATIONS_MAX, revoked, CHAIN_REVOKED_MAX, bytes, &e->chain),
+        0);
+    assert_int_equal(e->chain.len, CHAIN_BYTES_MAX);
+    e->terms.chain = e->chain.data;
+    e->terms.chain_n = e->chain.len;
+}
+
+static void the_longest_introductions_fit_a_strangers_frames(void **state) {
+    struct engine_world *w = *state;
+    static const char name[] = "a name that takes all the sixty-four bytes that there are for it";
+    assert_int_equal(strlen(name), PAIR_NAME_BYTES_MAX);
+    for (size_t i = 0; i < 2; i++) {
+        struct pairing_terms *terms = &w->e[i].terms;
+        longest_chain(&w->e[i]);
+        terms->name = name;
+        terms->give = terms->want = (struct pair_scopes){0};
+        for (size_t k = 0; k < PAIR_SCOPES_MAX; k++) {
+            char scope[64];
+            int n = snprintf(scope, sizeof scope, "a-scope-of-the-length-%02zu", k);
+            assert_int_equal(n, PAIR_SCOPE_BYTES_MAX);
+            assert_int_equal(pair_scopes_add(&terms->give, scope, (size_t)n, NULL), 0);
+            assert_int_equal(pair_scopes_add(&terms->want, scope, (size_t)n, NULL), 0);
+        }
+    }
+    engine_open(HOST);
+    assert_int_equal(engine_guess(GUEST, HOST->code, HOST), 0);
+    engine_world_run(w, 5000); // a stranger says no more in a second
+    for (size_t i = 0; i < 2; i++) {
+        struct paired_engine *e = &w->e[i];
+        assert_int_equal(engine_state(e).phase, PAIRWORK_ASKING);
+        assert_int_equal(pairwork_answer(e->work, e->act, true, &e->terms.give, NULL), 0);
+    }
+    engine_world_run(w, 5000);
+    assert_true(engines_connected(HOST, GUEST));
+    assert_int_equal(engine_stored(HOST, GUEST)->chain_n, CHAIN_BYTES_MAX);
+    assert_int_equal(engine_stored(GUEST, HOST)->received.n, PAIR_SCOPES_MAX);
+}
+
+// --- out of memory -------------------------------------------------------------------------------
 
 static void any_allocation_may_fail(void **state) {
     (void)state;
@@ -349,8 +421,7 @@ static void any_allocation_may_fail(void **state) {
     assert_true(paired > 0 && paired < runs);
 }
 
-// ----------------------------------------------------------------------------------- sockets and
-// TLS
+// --- sockets and TLS -----------------------------------------------------------------------------
 
 struct real {
     struct paired_engine host, guest;
@@ -436,6 +507,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(another_device_of_ones_own_is_told_apart, setup_one_person,
                                         teardown),
         cmocka_unit_test(a_bit_is_turned_over_anywhere),
+        TEST(the_longest_introductions_fit_a_strangers_frames),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test_setup_teardown(two_engines_pair_over_sockets_and_tls, fixture_setup,
                                         fixture_teardown),
