@@ -81,7 +81,7 @@ static json_t *to_hex(const uint8_t *bytes, size_t n) {
     return json_string(hex);
 }
 
-static int read_request(const json_t *params, struct cosign_request *ret, struct err *err) {
+int cosign_request_read(const json_t *params, struct cosign_request *ret, struct err *err) {
     struct wire_request w = {.before = 0};
     struct cosign_request r = {.before = 0};
     int e = fields_decode(request_fields, params, &w, err);
@@ -170,8 +170,9 @@ static int cosign_it(struct cosign *c, const uint8_t *device, const struct cosig
     if (last && last->time_s > k.time_s) // our clock went back: what we have signed does not
         k.time_s = last->time_s;
     size_t n = checkpoint_cosign_text(k.text, k.text_bytes, k.time_s, text);
-    c->config.sign(c->config.ctx, text, n, k.cosignature);
-    int e = c->config.memory.put(c->config.memory.self, device, &k, err);
+    int e = c->config.sign(c->config.ctx, text, n, k.cosignature, err);
+    if (e == 0)
+        e = c->config.memory.put(c->config.memory.self, device, &k, err);
     if (e == 0)
         *ret = k;
     return e;
@@ -192,7 +193,7 @@ static void on_cosign(void *ctx, struct node_session *s, struct rpc_request *req
     struct cosign_request r;
     struct cosign_kept last, fresh;
     struct err err = {0};
-    if (read_request(params, &r, &err) < 0) {
+    if (cosign_request_read(params, &r, &err) < 0) {
         rpc_fail(req, JSONRPC_INVALID_PARAMS, err_text(&err), NULL);
         return;
     }

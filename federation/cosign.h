@@ -45,6 +45,8 @@ struct cosign_request {
     int64_t before; // entries of the checkpoint that was cosigned last; 0: none
     struct tree_proof proof;
 };
+// The parameters of audit.cosign. ERR_INVAL, ERR_LIMIT, ERR_NOMEM.
+int cosign_request_read(const json_t *params, struct cosign_request *ret, struct err *err);
 // What a request of this device comes to. 0: to be cosigned; 1: something else was cosigned before
 // than it builds on. ERR_PARSE, ERR_KEY (signature), ERR_CORRUPT (the proof: the log was
 // rewritten), ERR_TIMEOUT (its time: before the last one's, or far ahead), ERR_BUSY.
@@ -57,7 +59,9 @@ struct cosign_config {
     struct env *env;                   // borrowed
     uint8_t key[CHECKPOINT_KEY_BYTES]; // our device's
     struct cosign_memory memory;
-    void (*sign)(void *ctx, const void *bytes, size_t n, uint8_t ret[CHECKPOINT_SIGNATURE_BYTES]);
+    // By our device. ERR_PERM: it is revoked.
+    int (*sign)(void *ctx, const void *bytes, size_t n, uint8_t ret[CHECKPOINT_SIGNATURE_BYTES],
+                struct err *err);
     // A device's log was refused: a forged or rewritten one is to be counted and told. May be NULL.
     void (*refused)(void *ctx, const uint8_t *device, int code, const struct err *why);
     void *ctx;

@@ -374,10 +374,19 @@ static void before_lock(void *ctx) {
 
 static int make_services(struct engine *e, struct err *err) {
     static const struct capability *tables[16];
-    const struct capability *const all[] = {
-        capabilities_memory,   capabilities_admin,      capabilities_mcp,     capabilities_acp,
-        capabilities_agents(), capabilities_models,     capabilities_gateway, capabilities_sessions,
-        capabilities_chat,     capabilities_federation, capabilities_pair,    NULL};
+    const struct capability *const all[] = {capabilities_memory,
+                                            capabilities_admin,
+                                            capabilities_mcp,
+                                            capabilities_acp,
+                                            capabilities_agents(),
+                                            capabilities_models,
+                                            capabilities_gateway,
+                                            capabilities_sessions,
+                                            capabilities_chat,
+                                            capabilities_federation,
+                                            capabilities_pair,
+                                            e->more,
+                                            NULL};
     _Static_assert(sizeof all <= sizeof tables, "the list fits");
     memcpy(tables, all, sizeof all);
     e->services = (struct services){.store = get_store,
@@ -490,6 +499,7 @@ int paired_engine_main(const struct engine_start *how) {
         e->dirs = how->dirs;
         e->owned = how->client_fd >= 0;
         e->federate = how->federate;
+        e->more = how->more;
         e->lock_fd = how->lock_fd;
         e->figures.start_ms = env_now_wall_ms();
         e->last_request_ns = e->housekept_ns = env_now_mono_ns();

@@ -106,6 +106,7 @@ struct engine {
     struct loop_signal *signals[3];
     uint64_t last_request_ns, housekept_ns, rested_ns;
     bool store_ready, housekeeping, owned; // owned: runs for one client (--standalone)
+    const struct capability *more;         // of engine_start
     bool federate;                         // serves friends also without a client; never idle
     struct loop_wake *reload_wake;
     struct mailbox *work; // for services.work

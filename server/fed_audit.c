@@ -105,7 +105,8 @@ static int find_friends(struct fed_core *core, void *arg, struct err *err) {
 
 static int sign(struct fed_core *core, void *arg, struct err *err) {
     struct checkpoint_row *row = arg;
-    (void)err;
+    if (identity_revoked(core->id))
+        return err_set(err, ERR_PERM, "this device was revoked by another of yours");
     memcpy(row->device, identity_device(core->id), sizeof row->device);
     identity_sign(core->id, row->text, row->text_bytes, row->signature);
     return 0;
@@ -209,17 +210,21 @@ static int make_checkpoint(struct store *s, struct making *m, struct err *err) {
 
 // --- whom to ask, and with what ------------------------------------------------------------------
 
-static bool due(const struct friend *f, int64_t entries, int64_t now_ms, bool now) {
-    if (f->last.entries >= entries)
+bool fed_audit_due(const struct cosigned_last *last, int64_t entries, int64_t now_ms) {
+    int64_t now_s = now_ms / 1000;
+    if (last->entries >= entries)
         return false;
-    return now || !f->last.entries || entries - f->last.entries >= FED_AUDIT_ENTRIES ||
-           now_ms / 1000 - f->last.time_s >= FED_AUDIT_HOUR_S || f->last.time_s > now_ms / 1000;
+    // A clock that went back must not silence it.
+    return !last->entries || entries - last->entries >= FED_AUDIT_ENTRIES ||
+           now_s - last->time_s >= FED_AUDIT_HOUR_S || last->time_s - now_s >= FED_AUDIT_HOUR_S;
 }
 
 static int prepare(struct db *db, struct making *m, struct friend *f, bool now, struct err *err) {
     const struct checkpoint_row *row = &m->round->row;
     int r = checkpoints_last(db, f->device, &f->last, err);
-    if (r < 0 || !due(f, row->checkpoint.entries, m->now_ms, now))
+    bool due = now ? f->last.entries < row->checkpoint.entries
+                   : fed_audit_due(&f->last, row->checkpoint.entries, m->now_ms);
+    if (r < 0 || !due)
         return r;
     f->request = (struct cosign_request){.text_bytes = row->text_bytes, .before = f->last.entries};
     memcpy(f->request.text, row->text, sizeof f->request.text);

@@ -19,6 +19,9 @@ enum {
     FED_AUDIT_WAIT_MS = 30 * 1000
 };
 
+struct cosigned_last;
+// Whether a friend who cosigned `last` is to be asked about a log of so many entries.
+bool fed_audit_due(const struct cosigned_last *last, int64_t entries, int64_t now_ms);
 // `now`: also whom it is not time for. *ret (may be NULL): {"entries", "peers":[{"device", "who",
 // "entries", "problem"}]}; 0 also when a friend did not cosign. ERR_UNSUPPORTED: federation is off;
 // ERR_NOT_FOUND: the log is empty.

@@ -13,9 +13,13 @@ struct part {
     struct loop_timer *timer;
 };
 
-static void sign(void *ctx, const void *bytes, size_t n, uint8_t ret[CHECKPOINT_SIGNATURE_BYTES]) {
+static int sign(void *ctx, const void *bytes, size_t n, uint8_t ret[CHECKPOINT_SIGNATURE_BYTES],
+                struct err *err) {
     struct part *p = ctx;
+    if (identity_revoked(p->core->id))
+        return err_set(err, ERR_PERM, "this device was revoked by another of its owner's");
     identity_sign(p->core->id, bytes, n, ret);
+    return 0;
 }
 
 static void refused(void *ctx, const uint8_t *device, int code, const struct err *why) {

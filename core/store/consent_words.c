@@ -14,6 +14,9 @@
 #define TAKEN_BACK                                                                                 \
     "What you take back the receiver's paired deletes, and sends a receipt; copies made by hand "  \
     "stay. Revoking stops what has not left yet."
+#define OWN_WORDS                                                                                  \
+    "as they are shown to you before. What holds a secret is refused; paths, addresses and names " \
+    "of people and hosts that are found are masked. "
 
 static const struct {
     const char *kind;
@@ -28,39 +31,37 @@ static const struct {
       NULL}},
     {"pattern",
      {1,
-      "Patterns that you share leave: the shape of some statements, in which only the language's "
-      "words and names of its standard library stand, in how many places it was seen, and the "
-      "title you give. Names of your own, texts, numbers, comments, paths and history never "
-      "leave. " TAKEN_BACK,
+      "Patterns that you share leave, as they are shown to you before: some statements of the "
+      "language's words, names of its standard library and placeholders, in how many places they "
+      "were seen (rounded), and tags that only who holds the same pattern can recognise. Names of "
+      "your own, texts, numbers, comments, paths and history never leave. " TAKEN_BACK,
       "Patterns that they share " ARRIVES}},
     {"template",
      {1,
-      "Templates that you share leave: the file that you chose, with holes in the place of names, "
-      "as it is shown to you before. A file in which a secret is found is refused. No other file, "
-      "path or history ever leaves. " TAKEN_BACK,
+      "Templates that you share leave, as they are shown to you before: the file that you chose, "
+      "with holes in the place of your own names and texts. No other file, path or history ever "
+      "leaves. " TAKEN_BACK,
       "Templates that they share " ARRIVES}},
     {"resource",
      {1,
-      "Links and notes that you share leave, with their tags, as you wrote them. One in which a "
-      "secret is found is refused. Notes that you did not share, code and paths never "
-      "leave. " TAKEN_BACK,
+      "Links and notes that you share leave, with title and tags, " OWN_WORDS
+      "Notes that you did not share, and code, never leave. " TAKEN_BACK,
       "Links and notes that they share " ARRIVES}},
     {"metric",
      {1,
-      "Counts that you share leave, added up on this machine and blurred by noise that hides any "
-      "single contribution; each release spends from a budget, and none is made when it is used "
-      "up. Single events, names, code and paths never leave. " TAKEN_BACK,
+      "Counts that you share leave, each of a month, added up on this machine and blurred by noise "
+      "that hides what any one day added; each spends from a budget, and none is made when it is "
+      "used up. Single events, names, code and paths never leave. " TAKEN_BACK,
       "Blurred counts that they share " ARRIVES}},
     {"decision",
      {1,
-      "Decisions that you share leave: title, text and state, as you wrote them. One in which a "
-      "secret is found is refused. Other notes, code that they do not quote and paths never "
-      "leave. " TAKEN_BACK,
+      "Decisions that you share leave, with title, state and date, " OWN_WORDS
+      "Notes that you did not share, and other code, never leave. " TAKEN_BACK,
       "Decisions that they share " ARRIVES}},
     {"milestone",
      {1,
-      "Milestones that you share leave: title, text, state and dates, as you wrote them. One in "
-      "which a secret is found is refused. Other notes, code and paths never leave. " TAKEN_BACK,
+      "Milestones that you share leave, with title, state and date, " OWN_WORDS
+      "Notes that you did not share, and code, never leave. " TAKEN_BACK,
       "Milestones that they share " ARRIVES}},
     {CONSENT_TASK,
      {1,

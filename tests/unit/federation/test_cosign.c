@@ -28,6 +28,7 @@ struct side {
     struct cosign_kept kept; // of the other's log
     bool any;
     int put_fails;
+    bool revoked;
     int refused; // code of the last
 };
 static struct world {
@@ -74,6 +75,14 @@ static void sign(void *ctx, const void *bytes, size_t n, uint8_t ret[64]) {
     (void)crypto_sign_detached(ret, NULL, bytes, n, s->sk);
 }
 
+static int sign_for(void *ctx, const void *bytes, size_t n, uint8_t ret[64], struct err *err) {
+    struct side *s = ctx;
+    if (s->revoked)
+        return err_set(err, ERR_PERM, "revoked");
+    sign(s, bytes, n, ret);
+    return 0;
+}
+
 static void refused(void *ctx, const uint8_t *device, int code, const struct err *why) {
     struct side *s = ctx;
     assert_non_null(why);
@@ -91,7 +100,7 @@ static void start(struct side *s, uint8_t n, uint8_t last) {
     s->peers = peers_memory_new();
     struct cosign_config config = {.env = &w.env,
                                    .memory = {memory_get, memory_put, s},
-                                   .sign = sign,
+                                   .sign = sign_for,
                                    .refused = refused,
                                    .ctx = s};
     memcpy(config.key, s->pk, 32);
@@ -296,6 +305,10 @@ static void what_could_not_be_kept_is_not_signed(void **state) {
     w.witness.put_fails = 1;
     assert_int_equal(ask(&r), ERR_PERM);
     w.witness.put_fails = 0;
+    w.witness.revoked = true; // nothing is signed by a device that is
+    assert_int_equal(ask(&r), ERR_PERM);
+    assert_false(w.witness.any);
+    w.witness.revoked = false;
     assert_int_equal(ask(&r), 0);
 }
 

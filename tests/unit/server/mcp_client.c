@@ -66,6 +66,8 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
     return remove(path);
 }
 
+const struct capability *mcp_client_more;
+
 static struct world *world_start(const char *profile, int client_fd) {
     struct world *w = mem_zalloc(sizeof *w);
     struct err err = {0};
@@ -84,8 +86,11 @@ static struct world *world_start(const char *profile, int client_fd) {
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(lock >= 0);
     assert_int_equal(flock(lock, LOCK_EX), 0);
-    w->start = (struct engine_start){
-        .dirs = &w->dirs, .ready_fd = -1, .lock_fd = lock, .client_fd = client_fd};
+    w->start = (struct engine_start){.dirs = &w->dirs,
+                                     .ready_fd = -1,
+                                     .lock_fd = lock,
+                                     .client_fd = client_fd,
+                                     .more = mcp_client_more};
     assert_int_equal(pthread_create(&w->thread, NULL, engine_thread, w), 0);
     return w;
 }

@@ -14,6 +14,10 @@ enum { MCP_CLIENT_WAIT_MS = 20000 };
 
 struct mcp_client;
 
+// Capabilities that the engine has besides its own, set before it is started; ends with name NULL.
+struct capability;
+extern const struct capability *mcp_client_more;
+
 // Starts an engine in `profile` (NULL: a new temporary one) with one client.
 struct mcp_client *mcp_client_start(const char *profile, bool fixtures);
 // Another connection to the same engine; session NULL: a new one.

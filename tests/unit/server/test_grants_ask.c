@@ -3,6 +3,7 @@
 
 #include "core/base/mem.h"
 #include "tests/unit/server/cap_bench.h"
+#include "tests/unit/server/mcp_client.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define FRIEND "friend:1111111111111111111111111111111111111111111111111111111111111111"
@@ -148,6 +150,91 @@ static void questions_are_bounded_and_the_oldest_is_put_again(void **state) {
     assert_false(granted(b));
 }
 
+// --- the same through a real session of MCP
+
+static json_t *call(struct mcp_client *c, const char *arguments, const char *more,
+                    const char *capabilities) {
+    AUTO_FREE char *params =
+        mem_format("{\"name\":\"share_it\",\"arguments\":%s%s}", arguments, more);
+    return mcp_client_modern(c, "tools/call", params, capabilities);
+}
+
+static json_t *grants_of(struct mcp_client *c) {
+    struct mcp_client *cli = mcp_client_join_as(c, "cli");
+    mcp_client_send(cli,
+                    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"paired/call\",\"params\":{"
+                    "\"capability\":\"consent list\"}}",
+                    0, 1);
+    json_t *answer = mcp_client_next(cli, MCP_CLIENT_WAIT_MS, NULL);
+    mcp_client_stop(cli, false);
+    json_t *grants = json_incref(mcp_at(answer, "result.structured.grants"));
+    json_decref(answer);
+    return grants;
+}
+
+static size_t count_grants(struct mcp_client *c) {
+    json_t *grants = grants_of(c);
+    size_t n = json_array_size(grants);
+    json_decref(grants);
+    return n;
+}
+
+static void an_mcp_client_asks_its_user_and_the_grant_says_so(void **state) {
+    static const char elicit[] = "{\"elicitation\":{}}";
+    (void)state;
+    mcp_client_more = table;
+    struct mcp_client *c = mcp_client_start(NULL, false);
+    json_t *asked = call(c, "{}", "", elicit);
+    assert_string_equal(mcp_text(asked, "result.resultType"), "input_required");
+    const char *message = mcp_text(asked, "result.inputRequests.confirm.params.message");
+    assert_non_null(strstr(message, consent_words("pattern", CONSENT_OUT)));
+    assert_non_null(strstr(mcp_text(asked, "result.inputRequests.confirm.params.requestedSchema."
+                                           "properties.confirm.description"),
+                           "End it at any time: paired consent revoke pattern"));
+    assert_int_equal(count_grants(c), 0);
+    static const char answer[] =
+        ",\"requestState\":\"%s\",\"inputResponses\":{\"confirm\":{\"action\":\"%s\","
+        "\"content\":{\"confirm\":%s}}}";
+    const char *token = mcp_text(asked, "result.requestState");
+    AUTO_FREE char *no = mem_format(answer, token, "decline", "false");
+    AUTO_FREE char *yes = mem_format(answer, token, "accept", "true");
+    json_t *a = call(c, "{}", no, elicit);
+    assert_true(json_is_true(mcp_at(a, "result.isError")));
+    assert_int_equal(count_grants(c), 0);
+    json_decref(a);
+    a = call(c, "{}", yes, elicit);
+    assert_true(json_is_true(mcp_at(a, "result.structuredContent.left")));
+    json_decref(a);
+    json_t *grants = grants_of(c);
+    assert_int_equal(json_array_size(grants), 1);
+    assert_string_equal(mcp_text(grants, "0.given_by"), "mcp");
+    json_decref(grants);
+    a = call(c, "{}", "", elicit); // not again
+    assert_true(json_is_true(mcp_at(a, "result.structuredContent.left")));
+    json_decref(a);
+    json_decref(asked);
+    mcp_client_stop(c, false);
+    mcp_client_more = NULL;
+}
+
+static void an_mcp_client_that_cannot_ask_is_told_what_to_run(void **state) {
+    (void)state;
+    mcp_client_more = table;
+    struct mcp_client *c = mcp_client_start(NULL, false);
+    json_t *a = call(c, "{}", "", "{}");
+    const char *text = mcp_text(a, "result.content.0.text");
+    assert_true(json_is_true(mcp_at(a, "result.isError")));
+    assert_non_null(strstr(text, "in a terminal: paired consent grant pattern " FRIEND));
+    assert_null(strstr(text, "\"confirm\": true")); // a model is not invited to agree
+    json_decref(a);
+    a = call(c, "{\"confirm\":true}", "", "{}");
+    assert_true(json_is_true(mcp_at(a, "result.isError")));
+    json_decref(a);
+    assert_int_equal(count_grants(c), 0);
+    mcp_client_stop(c, false);
+    mcp_client_more = NULL;
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, cap_teardown)
     const struct CMUnitTest tests[] = {
@@ -156,6 +243,8 @@ int main(void) {
         TEST(one_agreement_is_one_grant),
         TEST(a_model_does_not_agree_for_its_user),
         TEST(questions_are_bounded_and_the_oldest_is_put_again),
+        cmocka_unit_test(an_mcp_client_asks_its_user_and_the_grant_says_so),
+        cmocka_unit_test(an_mcp_client_that_cannot_ask_is_told_what_to_run),
     };
     return cmocka_run_group_tests_name("server/grants_ask", tests, NULL, NULL);
 }
