@@ -5,6 +5,7 @@
 #include "core/store/consent.h"
 #include "federation/pair_message.h"
 #include "server/cap_admin.h"
+#include "server/fed_groups.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -399,6 +400,22 @@ const struct capability capabilities_federation[] = {
      .input = peer_fields,
      .input_size = sizeof(struct peer_input),
      .run = run_remove},
+    {.name = "groups list", .flags = CAP_CLI_ONLY | CAP_READ_ONLY, .run = fed_group_list},
+    {.name = "groups new",
+     .flags = CAP_CLI_ONLY,
+     .input = group_fields,
+     .input_size = sizeof(struct group_input),
+     .run = fed_group_new},
+    {.name = "groups join",
+     .flags = CAP_CLI_ONLY,
+     .input = group_fields,
+     .input_size = sizeof(struct group_input),
+     .run = fed_group_join},
+    {.name = "groups leave",
+     .flags = CAP_CLI_ONLY,
+     .input = group_fields,
+     .input_size = sizeof(struct group_input),
+     .run = fed_group_leave},
     {.name = "identity show", .flags = CAP_CLI_ONLY | CAP_READ_ONLY, .run = fed_identity_show},
     {.name = "identity words", .flags = CAP_CLI_ONLY | CAP_READ_ONLY, .run = fed_identity_words},
     {.name = "identity stow", .flags = CAP_CLI_ONLY, .run = fed_identity_stow},

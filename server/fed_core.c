@@ -6,6 +6,7 @@
 #include "federation/peers_saved.h"
 #include "server/fed_arrivals.h"
 #include "server/fed_exchange.h"
+#include "server/fed_groups.h"
 #include "server/fed_impl.h"
 #include "server/fed_pair.h"
 
@@ -58,13 +59,10 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
 
 static const struct fed_part nothing;
 static const struct fed_part *const parts[FED_PARTS] = {
-    [FED_PAIR] = &fed_part_pair,
-    [FED_EXCHANGE] = &fed_part_exchange,
-    [FED_DISCOVERY] = &nothing,
-    [FED_TASKS] = &nothing,
-    [FED_COSIGN] = &fed_part_cosign,
-    [FED_SHARE] = &nothing,
-    [FED_ARRIVALS] = &fed_part_arrivals,
+    [FED_PAIR] = &fed_part_pair,         [FED_EXCHANGE] = &fed_part_exchange,
+    [FED_DISCOVERY] = &nothing,          [FED_TASKS] = &nothing,
+    [FED_COSIGN] = &fed_part_cosign,     [FED_SHARE] = &nothing,
+    [FED_ARRIVALS] = &fed_part_arrivals, [FED_GROUPS] = &fed_part_groups,
 };
 
 static int make_parts(struct fed_core *core, size_t *ret_n, struct err *err) {

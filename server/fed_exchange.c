@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "server/fed_groups.h"
 #include "server/fed_impl.h"
 
 #include <string.h>
@@ -60,6 +61,36 @@ static unsigned allowed(struct fed_exchange *x, const uint8_t *identity, unsigne
            SYNC_SEND_ORDERS | SYNC_RECEIVE_ORDERS;
 }
 
+// --- groups in common with a session: few, and asked for by their friends only
+
+struct look {
+    struct fed_exchange *x;
+    const uint8_t *scope; // that is looked for
+    unsigned bits;
+    exchange_scope_fn *fn; // or all that are open
+    void *fn_ctx;
+};
+
+static void look_at_group(void *ctx, const struct group *g) {
+    struct look *l = ctx;
+    const struct fed_core *core = l->x->core;
+    struct scope s = {.audience = SCOPE_GROUP};
+    memcpy(s.group, g->name, sizeof s.group);
+    memcpy(s.secret, g->secret, sizeof s.secret);
+    for (unsigned kind = 1; kind <= KINDS; kind++) {
+        uint8_t id[RECORD_SCOPE_BYTES];
+        s.kind = (enum record_kind)kind;
+        scope_id(&s, id);
+        unsigned bits =
+            fed_grants_scope(core->grants, &s, identity_key(core->id), env_wall_ms(core->env)) |
+            SYNC_SEND_ORDERS | SYNC_RECEIVE_ORDERS;
+        if (l->scope && memcmp(id, l->scope, sizeof id) == 0)
+            l->bits = bits;
+        if (l->fn && bits & (unsigned)(SYNC_SEND | SYNC_RECEIVE))
+            l->fn(l->fn_ctx, id);
+    }
+}
+
 static unsigned on_allow(void *ctx, const struct exchange_peer *peer,
                          const uint8_t scope[RECORD_SCOPE_BYTES]) {
     struct fed_exchange *x = ctx;
@@ -68,7 +99,9 @@ static unsigned on_allow(void *ctx, const struct exchange_peer *peer,
         for (unsigned way = 0; way < WAYS; way++)
             if (memcmp(slot->ids[kind - 1][way], scope, RECORD_SCOPE_BYTES) == 0)
                 return allowed(x, peer->identity, kind, way);
-    return 0;
+    struct look look = {.x = x, .scope = scope};
+    groups_common(fed_groups_of(x->core), peer->device, look_at_group, &look);
+    return look.bits;
 }
 
 // Those that are open, and those in which something lies that may have to be taken back.
@@ -87,6 +120,8 @@ static void on_scopes(void *ctx, const struct exchange_peer *peer, exchange_scop
             if (open)
                 fn(fn_ctx, id);
         }
+    struct look look = {.x = x, .fn = fn, .fn_ctx = fn_ctx};
+    groups_common(fed_groups_of(x->core), peer->device, look_at_group, &look);
 }
 
 static int on_chain(void *ctx, struct buf *out, struct err *err) {

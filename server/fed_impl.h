@@ -26,6 +26,7 @@ enum fed_part_id {
     FED_COSIGN,
     FED_SHARE,
     FED_ARRIVALS,
+    FED_GROUPS,
     FED_PARTS
 };
 struct fed_part {

@@ -1,6 +1,7 @@
 // Our own records: what leaves is audited first, and signed only under a grant that still stands.
 #include "core/store/audit.h"
 #include "server/fed_exchange.h"
+#include "server/fed_groups.h"
 #include "server/fed_impl.h"
 
 #include <string.h>
@@ -23,6 +24,11 @@ static int publish(struct fed_core *core, void *arg, struct err *err) {
     if (!consent_stands(core->store, &p->what->pass, env_wall_ms(core->env)))
         return err_set(err, ERR_PERM, "the grant was withdrawn meanwhile: nothing was shared");
     memcpy(scope.author, identity_key(core->id), sizeof scope.author);
+    int code = scope.audience == SCOPE_GROUP
+                   ? groups_scope(fed_groups_of(core), p->what->scope.group, &scope, err)
+                   : 0;
+    if (code < 0)
+        return code;
     if (r.refers)
         memcpy(r.refers_to, p->what->supersedes, sizeof r.refers_to);
     scope_id(&scope, r.scope);
