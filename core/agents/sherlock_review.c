@@ -184,7 +184,8 @@ static bool has_new_text(const struct diff_file *f) {
 
 static bool is_foreign(const struct change *c, const struct diff_file *f) {
     const struct snapshot_file *file = known_file(c, f->new_path);
-    return file && (file->flags & (FILE_VENDORED | FILE_GENERATED));
+    return file && ((file->flags & (FILE_VENDORED | FILE_GENERATED)) ||
+                    taken_from_grammar(c->snapshot, f->new_path));
 }
 
 // By the names of the contents alone, before any is read.

@@ -3,10 +3,12 @@
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 enum {
+    PATH_BYTES_MAX = 4096,
     HEAD_BYTES = 4096, // where a file says whose it is
     LICENCE_BYTES = 64 * 1024,
     FILES_READ_MAX = 150,
@@ -218,6 +220,23 @@ static enum whose whose_is(const struct taken *t, const struct names *n) {
         if (is_usual(t, n->text[i]))
             return OURS;
     return n->count ? ANOTHERS : NOBODY_SAYS;
+}
+
+bool taken_from_grammar(const struct snapshot *s, const char *path) {
+    static const char *const grammars[] = {"rl", "y",  "yy",  "ypp",   "l",     "ll",
+                                           "re", "jj", "peg", "pegjs", "jison", "pyx"};
+    char other[PATH_BYTES_MAX];
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash + 1 : path, '.');
+    if (!dot || dot == path || dot[-1] == '/')
+        return false;
+    size_t stem = (size_t)(dot + 1 - path);
+    for (size_t i = 0; i < COUNT_OF(grammars); i++) {
+        int n = snprintf(other, sizeof other, "%.*s%s", (int)stem, path, grammars[i]);
+        if (n > 0 && (size_t)n < sizeof other && strcmp(dot + 1, grammars[i]) != 0 &&
+            snapshot_find(s, other, (size_t)n) >= 0)
+            return true;
+    }
+    return false;
 }
 
 // Folders where projects keep what is not quite theirs.

@@ -29,3 +29,7 @@ struct taken { // who holds the rights here; zeroed at first, nothing to free
 // asked about a new file that names a holder.
 bool taken_over(struct taken *t, const struct snapshot *s, const struct diff *d,
                 const struct diff_file *f, const char *text, size_t bytes);
+
+// Did a generator write the file? Of a scanner's or parser's output many versions say nothing at
+// their start, but the grammar stands beside it under the same name ("date.rl" of "date.rb").
+bool taken_from_grammar(const struct snapshot *s, const char *path);

@@ -80,6 +80,15 @@ def test_what_was_taken_over_whole_is_not_held_against_the_change():
     assert told("src/m1.c", "int x1;" + todo + lines)  # it was there before
 
 
+def test_what_a_generator_wrote_is_not_reviewed():
+    todo = "// %s: count them\nint y;\n" % UNFINISHED
+    before = {"src/date.c": "int x;\n", "src/date.l": "%%\n", "src/time.c": "int x;\n", "src/l/time.l": "%%\n", "src/day.c": "int x;\n", "day.l": "%%\n"}
+    after = {"src/date.c": todo, "src/time.c": todo, "src/day.c": todo, "src/new.c": todo, "src/new.rl": "x = 'a';\n"}
+    said = answer(before, after)
+    assert [i["path"] for i in said["items"]] == ["src/day.c", "src/time.c"], said["items"]
+    assert [n for n in said["notes"] if "generated" in n] == ["src/date.c: vendored or generated, not reviewed", "src/new.c: vendored or generated, not reviewed"], said["notes"]
+
+
 def test_what_tests_read_is_no_fault_of_the_change():
     before, dead = {"src/a.c": "int x;\n"}, "int f(int a)\n{\n    return a;\n    f(2);\n}\n"
     everything, unasked = [], []
