@@ -154,6 +154,34 @@ void cli_show_answer(const struct cli_line *line, const json_t *answer) {
         cli_out_lines(json_string_value(text), json_string_length(text));
 }
 
+// What stands around the patch goes to the terminal. A pipe gets nothing but a patch that has
+// passed, to the letter: words of a model may look like a patch, and git apply would take that from
+// among them.
+static int show_patch(const struct cli_line *line, const json_t *answer) {
+    const json_t *text = json_object_get(answer, "text"),
+                 *made = json_object_get(answer, "structured"),
+                 *patch = json_object_get(made, "patch");
+    const char *said = json_string_value(text), *lines = json_string_value(patch);
+    size_t n = json_string_length(text), k = json_string_length(patch);
+    bool passed = json_is_true(json_object_get(made, "passed"));
+    if (line->json || cli_out_is_terminal()) {
+        cli_show_answer(line, answer);
+    } else {
+        bool last = k <= n && k && memcmp(said + n - k, lines, k) == 0;
+        AUTO_FREE char *words = mem_strndup(said ? said : "", last ? n - k : n);
+        if (words && !cli_given(line, "quiet"))
+            cli_say_text(words);
+        if (passed)
+            cli_out_bytes(lines, k);
+    }
+    if (!passed)
+        cli_error("%s", !k ? "there is no patch"
+                        : cli_out_is_terminal() || line->json
+                            ? "the patch did not pass"
+                            : "no patch passed, and so none is written; --json has the last one");
+    return passed ? CLI_OK : CLI_FAILED;
+}
+
 int cli_run_agent(const struct cli_line *line) {
     const struct cli_agent *a = line->command->agent;
     json_t *arguments = json_object(), *answer = NULL;
@@ -173,7 +201,11 @@ int cli_run_agent(const struct cli_line *line) {
                           : cli_carry_out(line, call, "yes", &answer);
     if (code >= 0)
         return code;
-    cli_show_answer(line, answer);
+    code = CLI_OK;
+    if (is_question(a) && cli_given(line, "patch"))
+        code = show_patch(line, answer);
+    else
+        cli_show_answer(line, answer);
     json_decref(answer);
-    return CLI_OK;
+    return code;
 }

@@ -23,7 +23,8 @@ static void put_period(const char *name, json_int_t spent, json_int_t limit) {
     if (limit) {
         cli_out(" of $%lld", limit / MILLION);
         if (limit % MILLION)
-            cli_out(".%02lld", limit % MILLION / 10000);
+            cli_out(limit % 10000 ? ".%04lld" : ".%02lld",
+                    limit % MILLION / (limit % 10000 ? 100 : 10000));
         cli_out(", %s%lld %%%s%s",
                 cli_style(percent >= 100            ? CLI_RED
                           : percent >= WARN_PERCENT ? CLI_YELLOW

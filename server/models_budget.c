@@ -51,9 +51,11 @@ static int read_spent(struct db *db, const char *workspace, int64_t at_ms, struc
 
 // "the budget of this day for this folder ($0.50)"
 static void put_name(const struct model_limit *l, char *out, size_t n) {
-    (void)snprintf(out, n, "the budget of this %s for %s ($%lld.%02lld)",
+    bool cents = l->limit % 10000 == 0;
+    (void)snprintf(out, n, "the budget of this %s for %s ($%lld.%0*lld)",
                    l->month ? "month" : "day", l->own ? "this folder" : "all folders",
-                   (long long)(l->limit / MILLION), (long long)(l->limit % MILLION / 10000));
+                   (long long)(l->limit / MILLION), cents ? 2 : 4,
+                   (long long)(l->limit % MILLION / (cents ? 10000 : 100)));
 }
 
 // What to do.

@@ -134,6 +134,8 @@ static void on_keep_time(void *ctx) {
     m->keeping = true;
     if (pool_submit(m->pool, POOL_NORMAL, write_run, write_done, k, NULL) < 0) {
         m->keeping = false;
+        m->kept_changes--; // with the next change, or at the end
+        m->kept_outcomes--;
         model_kept_done(k);
     }
 }
@@ -174,8 +176,8 @@ static void whys_done(void *ctx, bool cancelled) {
 static void on_whys_time(void *ctx) {
     struct models *m = ctx;
     m->whys_timer = NULL;
-    m->whys_again = false;
     m->whys_saving = pool_submit(m->pool, POOL_NORMAL, whys_run, whys_done, m, NULL) == 0;
+    m->whys_again = !m->whys_saving; // with the next choice, or at the end
 }
 
 void model_whys_soon(struct models *m) {

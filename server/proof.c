@@ -2,6 +2,7 @@
 
 #include "core/base/env.h"
 #include "core/base/mem.h"
+#include "core/base/utf.h"
 #include "core/code/syntax.h"
 #include "core/workspace/beneath.h"
 
@@ -115,6 +116,9 @@ static int check_patch(struct proving *v, const char *said, size_t n) {
         r = err_set(&why, ERR_NOT_FOUND, "the answer holds no patch");
     else if (r > 0)
         r = apply(v, text.data ? text.data : "", text.len, &why);
+    if (r >= 0 && !utf_valid(v->p->patch.data ? v->p->patch.data : "", v->p->patch.len))
+        r = err_set(&why, ERR_UNSUPPORTED,
+                    "what stands around the change is no UTF-8: a patch of it cannot be handed on");
     if (r == ERR_NOMEM)
         return err_set(v->err, r, "out of memory");
     if (r < 0) {

@@ -115,14 +115,15 @@ static void put_count(struct buf *out, const char *what, unsigned n) {
 }
 
 // What was checked, and by what it was made: for the reader to judge.
-static void put_checks(const struct team_verdict *v, struct buf *out) {
+static void put_checks(const struct team_verdict *v, bool patch, struct buf *out) {
     size_t i;
     const json_t *one;
     unsigned places = v->checked + v->unchecked;
     (void)buf_puts(out, "\n");
-    if (places == 0)
-        (void)buf_puts(out, "No place in the code is cited.");
-    else {
+    if (places == 0) {
+        if (!patch)
+            (void)buf_puts(out, "No place in the code is cited.");
+    } else {
         (void)buf_printf(out, "%u of ", v->checked);
         put_count(out, "cited place", places);
         (void)buf_printf(out, " %s among the lines that the tools returned.",
@@ -150,7 +151,12 @@ static void put_checks(const struct team_verdict *v, struct buf *out) {
 }
 
 static void put_bill(const struct team *t, struct buf *out) {
-    (void)buf_printf(out, "%s (%s): ", t->backend, t->model);
+    if (!t->model[0])
+        (void)buf_puts(out, "No model answered: ");
+    else if (t->patch && team_patch_stages(t) > 1)
+        (void)buf_puts(out, "In all: ");
+    else
+        (void)buf_printf(out, "%s (%s): ", t->backend, t->model);
     put_count(out, "request", (unsigned)t->budget.turns);
     (void)buf_puts(out, ", ");
     put_count(out, "tool call", (unsigned)t->calls);
@@ -195,7 +201,7 @@ static int finish(struct team *t, const char *stopped, struct answer *answer, st
     if (r == 0) {
         if (stopped)
             (void)buf_printf(&checks, "\nStopped before the end: %s.\n", stopped);
-        put_checks(&v, &checks);
+        put_checks(&v, t->patch != NULL, &checks);
         if (t->patch)
             team_patch_put(t, &checks, &patch);
         put_bill(t, &checks);

@@ -97,6 +97,7 @@ void team_patch_free(struct team_patch *p); // accepts NULL
 // failed; 0: that is the answer. ERR_CANCELLED, ERR_NOMEM.
 int team_patch_judge(struct team *t, struct err *err);
 // What was said beside the patch, for its places to be checked.
+size_t team_patch_stages(const struct team *t); // models that were asked
 const struct buf *team_patch_prose(const struct team *t);
 // What the checks said, stage by stage, and the patch, which comes last in an answer.
 void team_patch_put(const struct team *t, struct buf *checks, struct buf *patch);

@@ -273,6 +273,10 @@ static const struct stage *best(const struct team_patch *p) {
     return found;
 }
 
+size_t team_patch_stages(const struct team *t) {
+    return t->patch->count;
+}
+
 const struct buf *team_patch_prose(const struct team *t) {
     const struct team_patch *p = t->patch;
     const struct stage *s = p->count ? &p->stages[p->count - 1] : NULL;

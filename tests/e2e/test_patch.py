@@ -65,8 +65,19 @@ class Desk(Shop):
         self.paired("config", "set", "models.checks", json.dumps(checks))
         self.paired("stop")
 
-    def patch(self, *argv, **options):
-        return json.loads(self.paired("ask", "--patch", "--json", *(argv or (TASK,)), **options))
+    def asked(self, *argv, env=None):
+        r = subprocess.run([p.PAIRED, "ask", "--patch", *argv, TASK], env=dict(self.world.env, **(env or {})), cwd=self.folder,
+                           timeout=120, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return r.returncode, r.stdout, r.stderr.decode()
+
+    def patch(self, env=None):
+        code, said, words = self.asked("--json", env=env)
+        a = json.loads(said)
+        assert code == (0 if a.get("passed") else 1), (code, a, words)
+        return a
+
+    def words(self):
+        return self.asked()[2]
 
     def text(self, path="src/till.c"):
         with open(os.path.join(self.folder, path)) as f:
@@ -90,14 +101,34 @@ def test_a_patch_is_made_whole_shown_and_not_applied():
         assert a["passed"] is True and results(a["stages"][0]) == {"patch": "passed", "parse": "passed"}, a
         assert "@@ -3,6 +3,6 @@" in a["patch"] and a["answer"].strip() == "It adds one more for each price (src/till.c:6).", a
         assert d.text() == TILL
-        shown = d.paired("ask", "--patch", TASK)
-        assert "Stage 1, b0 (cheap)" in shown and "for git apply" in shown and "```" not in shown, shown
-        r = subprocess.run(["git", "apply"], input=shown.encode(), cwd=d.folder, stdout=subprocess.PIPE,
+        code, shown, words = d.asked()
+        assert code == 0 and "Stage 1, b0 (cheap)" in words and "for git apply" in words and "```" not in words, words
+        assert shown.startswith(b"diff --git a/src/till.c") and b"Stage" not in shown, shown
+        r = subprocess.run(["git", "apply"], input=shown, cwd=d.folder, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
         assert r.returncode == 0, (r.stdout, shown)
         assert "prices[i] + 1" in d.text()
         entries = json.loads(d.paired("audit", "list", "--json"))["entries"]
         assert {e["purpose"] for e in entries if e["event"] == "send"} == {"ask"}, entries
+
+
+def test_a_pipe_gets_the_patch_to_the_letter_and_nothing_else():
+    """Ends of lines, bytes that steer a terminal, and what a model says beside the patch that was checked."""
+    crlf = ("diff --git a/other b/other\nnew file mode 100644\n--- /dev/null\n+++ b/other\n@@ -0,0 +1 @@\n+evil\n\n"
+            "```diff\n--- a/win.txt\n+++ b/win.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+\x0ctwo\x1b[31m\n```\n")
+    latin = "```diff\n--- a/latin.txt\n+++ b/latin.txt\n@@ -2 +2 @@\n-two\n+2\n```\n"
+    with Desk([says(crlf, latin)]) as d:
+        for name, content in (("win.txt", b"one\r\ntwo\r\n"), ("latin.txt", b"caf\xe9\ntwo\n")):
+            with open(os.path.join(d.folder, name), "wb") as f:
+                f.write(content)
+        code, shown, words = d.asked()
+        assert code == 0 and b"evil" not in shown and "+evil" in words, (shown, words)
+        r = subprocess.run(["git", "apply"], input=shown, cwd=d.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert r.returncode == 0, r.stdout
+        with open(os.path.join(d.folder, "win.txt"), "rb") as f:
+            assert f.read() == b"one\r\n\x0ctwo\x1b[31m\r\n"
+        code, shown, words = d.asked()
+        assert (code, shown) == (1, b"") and "no UTF-8" in words, (shown, words)
 
 
 def test_a_patch_that_fails_goes_to_the_next_model_with_what_failed():
@@ -148,7 +179,8 @@ def test_what_fails_everywhere_is_said():
         a = d.patch()
         assert a["passed"] is False and a["stages"][-1]["checks"][-1]["note"] == "exit status 1", a
         assert 2 <= len(a["stages"]) <= 4 and "prices[i] + 2" in a["patch"]
-        assert "No patch passed every check" in d.paired("ask", "--patch", TASK)
+        code, shown, words = d.asked()
+        assert (code, shown) == (1, b"") and "No patch passed every check" in words and "none is written" in words, (code, shown, words)
     with Desk([says("I do not know.")]) as d:
         a = d.patch()
         assert a["passed"] is False and "patch" not in a and len(a["stages"]) == 2, a  # one more try, and no third
@@ -239,13 +271,13 @@ def can_isolate(d):
         assert last["isolated"] is True, last
         return True
     assert last["result"] == "not run" and "cannot be isolated here" in last["note"], last
-    shown = d.paired("ask", "--patch", TASK)
+    shown = d.words()
     assert "1 of its 3 checks could not be run" in shown, shown
     d.paired("config", "set", "models.checks_isolation", "auto")
     d.checks(check("test", "true"))
     last = d.patch()["stages"][0]["checks"][-1]
     assert last["result"] == "passed" and last["isolated"] is False, last
-    assert "NOT ISOLATED" in d.paired("ask", "--patch", TASK)
+    assert "NOT ISOLATED" in d.words()
     return False
 
 
@@ -299,7 +331,7 @@ def test_checks_are_isolated():
         assert results(a["stages"][0]) == {"patch": "passed", "parse": "passed", "honest": "passed", "test": "failed"}, a["stages"][0]
         with open(os.path.join(home, "tool", "state")) as f:
             assert f.read() == "kept"
-        assert "without network" in d.paired("ask", "--patch", TASK) and d.copies() == [] and d.text() == TILL
+        assert "without network" in d.words() and d.copies() == [] and d.text() == TILL
         d.checks(check("gone", "/nonexistent/tool"), check("hang", "sleep", "600", seconds=1))
         checks = d.patch()["stages"][0]["checks"]
         assert "No such file" in checks[2]["note"] and "stopped after 1 seconds" in checks[3]["note"], checks
