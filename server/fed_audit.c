@@ -219,20 +219,54 @@ bool fed_audit_due(const struct cosigned_last *last, int64_t entries, int64_t no
            now_s - last->time_s >= FED_AUDIT_HOUR_S || last->time_s - now_s >= FED_AUDIT_HOUR_S;
 }
 
+static int take_root(void *ctx, const struct checkpoint_row *row, struct err *err) {
+    (void)err;
+    memcpy(ctx, row->checkpoint.root, sizeof row->checkpoint.root);
+    return 0;
+}
+
+static void no_longer(struct friend *f, int64_t entries) {
+    (void)snprintf(
+        f->problem, sizeof f->problem,
+        f->last.entries > entries
+            ? "it has cosigned %lld entries of this log, which now has fewer: it was cut "
+              "or made anew"
+            : "it has cosigned %lld entries of this log, which are no longer its "
+              "beginning: it was rewritten",
+        (long long)f->last.entries);
+}
+
+// A log that does not hold what was cosigned is not shown again: the friend would take it for
+// forgery, hour after hour, also where somebody has put a backup back.
+static int prove(struct db *db, const struct checkpoint *c, struct friend *f, struct err *err) {
+    uint8_t before[CHECKPOINT_ROOT_BYTES] = {0};
+    struct tree_proof *proof = &f->request.proof;
+    int r = checkpoints_consistency(db, f->last.entries, c->entries, proof, err);
+    if (r == 0)
+        r = checkpoints_each(db, f->last.entries, take_root, before, err);
+    if (r < 0)
+        return r;
+    f->asked = tree_consistency_holds((uint64_t)f->last.entries, (uint64_t)c->entries, proof,
+                                      before, c->root);
+    if (!f->asked)
+        no_longer(f, c->entries);
+    return 0;
+}
+
 static int prepare(struct db *db, struct making *m, struct friend *f, bool now, struct err *err) {
     const struct checkpoint_row *row = &m->round->row;
+    int64_t entries = row->checkpoint.entries;
     int r = checkpoints_last(db, f->device, &f->last, err);
-    bool due = now ? f->last.entries < row->checkpoint.entries
-                   : fed_audit_due(&f->last, row->checkpoint.entries, m->now_ms);
-    if (r < 0 || !due)
+    if (r == 0 && f->last.entries > entries)
+        no_longer(f, entries);
+    if (r < 0 || (now ? f->last.entries >= entries : !fed_audit_due(&f->last, entries, m->now_ms)))
         return r;
     f->request = (struct cosign_request){.text_bytes = row->text_bytes, .before = f->last.entries};
     memcpy(f->request.text, row->text, sizeof f->request.text);
     memcpy(f->request.signature, row->signature, sizeof f->request.signature);
-    if (f->last.entries)
-        r = checkpoints_consistency(db, f->last.entries, row->checkpoint.entries, &f->request.proof,
-                                    err);
-    f->asked = r == 0;
+    f->asked = f->last.entries == 0;
+    if (!f->asked)
+        r = prove(db, &row->checkpoint, f, err);
     return r == ERR_NOT_FOUND ? 0 : r; // too long ago: what it needs is no longer kept
 }
 

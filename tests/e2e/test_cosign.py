@@ -110,6 +110,13 @@ def test_tampered_audit_a_log_put_back_to_an_older_state_is_named():
         found = json.loads(run(ada, "audit", "verify", "--json", code=DEGRADED)[0])
         assert "checkpoint of %d entries" % had["entries"] in found["problem"], found
         assert [c["entries"] for c in found["cosigners"]] == [had["entries"]]
+        # It is said again, and Grace is not shown what would look like forgery to her.
+        log = grace.log()
+        for n in (0, 8):  # shorter than what she has, and longer
+            add(ada, n)
+            again = json.loads(run(ada, "audit", "cosign", "--json", code=DEGRADED)[0])["peers"][0]
+            assert not again["asked"] and ("fewer" if n == 0 else "no longer its beginning") in again["problem"], again
+        assert grace.log().count("was not cosigned") == log.count("was not cosigned") == 0
 
 
 if __name__ == "__main__":
