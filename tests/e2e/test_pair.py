@@ -4,12 +4,11 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
 
-from process_lib import PAIRED, SLOW, World, main, report
+from process_lib import PAIRED, SLOW, World, main
 from test_cli import FAILED, OK, USAGE, data, run
 
 WAIT_S = 20 * SLOW
@@ -262,36 +261,6 @@ def test_an_interrupt_withdraws_the_code():
         assert state(ada) == state(grace) == []
 
 
-def test_a_command_that_was_killed_leaves_no_code_open():
-    with Two(PAIRED_TEST_PAIR_WATCHED_MS="6000") as (ada, grace):
-        lives = Pair(grace, "--yes")  # asked for all the time
-        kept, kept_port = lives.code()
-        h = Pair(ada, "--yes")
-        code, port = h.code()
-        h.p.kill()
-        wait_until(lambda: "nobody waited for it" in ada.log(), "the code is withdrawn")
-        assert Pair(ada, "-", "--at", at(kept_port), "--yes", stdin=kept).end(OK)["event"] == "paired"
-        lives.end(OK)
-        g = Pair(grace, "-", "--at", at(port), "--yes", stdin=code)
-        assert "no pairing code" in g.end(FAILED)["error"]["message"]
-
-
-def test_an_engine_that_does_not_answer_is_not_waited_for():
-    with Two() as (ada, grace):
-        h = Pair(ada, "--yes")
-        code, port = h.code()
-        os.kill(ada.engine_pid(), signal.SIGSTOP)
-        try:
-            begun = time.monotonic()
-            g = Pair(grace, "-", "--at", at(port), "--yes", stdin=code)
-            g.end(FAILED)
-            assert time.monotonic() - begun > 3, "it was given no time"
-        finally:
-            os.kill(ada.engine_pid(), signal.SIGCONT)
-        assert Pair(grace, "-", "--at", at(port), "--yes", stdin=code).end(OK)["event"] == "paired"
-        h.end(OK)
-
-
 def test_one_pairing_at_a_time():
     with Two() as (ada, grace):
         h = Pair(ada, "--yes")
@@ -302,54 +271,6 @@ def test_one_pairing_at_a_time():
         assert "open here already" in own.end(FAILED)["error"]["message"]
         assert Pair(grace, "-", "--at", at(port), "--yes", stdin=code).end(OK)["event"] == "paired"
         h.end(OK)
-
-
-def test_an_engine_that_dies_in_the_middle_leaves_nobody_half_paired():
-    with Two() as (ada, grace):
-        h = Pair(ada, "--yes")
-        code, port = h.code()
-        g = Pair(grace, code, "--at", at(port), terminal=True)
-        g.shown("Pair with it")
-        os.kill(ada.engine_pid(), signal.SIGKILL)
-        text = g.end(FAILED)  # without a word from the person
-        assert "was gone before both had agreed" in text, text
-        assert "this pairing is over" in h.end(FAILED)["error"]["message"]
-        assert state(ada) == state(grace) == []
-        h = Pair(ada, "--yes")
-        code, port = h.code()
-        Pair(grace, "-", "--at", at(port), "--yes", stdin=code).end(OK)
-        h.end(OK)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def test_an_engine_killed_at_any_moment_leaves_both_paired_or_neither():
-    with Two() as (ada, grace):
-        port, outcomes = free_port(), set()
-        run(ada, "config", "set", "federation.port", str(port))
-        run(ada, "stop")
-        for delay_ms in (60, 120, 180, 240, 300, 400):
-            h = Pair(ada, "--yes", "--name", "Ada")
-            code, _ = h.code()
-            g = Pair(grace, "-", "--at", at(port), "--yes", "--name", "Grace", stdin=code)
-            time.sleep(delay_ms / 1000)
-            os.kill(ada.engine_pid(), signal.SIGKILL)
-            h.p.wait(WAIT_S)
-            g.p.wait(WAIT_S)
-            # Ada's engine runs again, and Grace's finds out what it knows.
-            wait_until(lambda: bool(state(ada)) == bool(state(grace)), "both paired, or neither")
-            known = bool(state(ada))
-            outcomes.add(known)
-            assert known or g.p.returncode != OK, g.text
-            if known:
-                wait_until(lambda: state(ada)[0][1] == state(grace)[0][1] == "connected", "they are connected")
-                run(ada, "peers", "remove", "Grace", "--yes")
-                run(grace, "peers", "remove", "Ada", "--yes")
-        report("in the end: %s" % ", ".join("paired" if o else "not paired" for o in sorted(outcomes)))
 
 
 def test_what_cannot_be_done_is_said_at_once():
