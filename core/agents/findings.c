@@ -184,6 +184,7 @@ int findings_add(struct findings *f, const struct finding *x, const char *path, 
                            .fix = x->has_fix ? mem_strdup(x->fix_text) : NULL,
                            .line = x->line,
                            .end_line = x->end_line < x->line ? x->line : x->end_line,
+                           .last_line = x->last_line,
                            .start = x->start,
                            .end = x->end,
                            .fix_start = x->fix_start,
@@ -274,6 +275,21 @@ void findings_leave_habits(struct findings *f, const struct rule *rule, uint32_t
         else
             f->list[kept++] = f->list[i];
     f->count = leave ? kept : f->count;
+}
+
+void findings_doubt_copied(struct findings *f, const struct rule *copies) {
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct reported *x = &f->list[i];
+        for (uint32_t k = 0; x->last_line && !x->quiet && k < f->count; k++) {
+            const struct reported *y = &f->list[k];
+            if (y->rule != copies || strcmp(x->path, y->path) != 0)
+                continue;
+            uint32_t from = x->line > y->line ? x->line : y->line;
+            uint32_t to = x->last_line < y->end_line ? x->last_line : y->end_line;
+            uint64_t shared = to >= from ? to - from + 1 : 0;
+            x->quiet = shared * 5 >= (uint64_t)(x->last_line - x->line + 1) * 3;
+        }
+    }
 }
 
 void findings_leave_quiet(struct findings *f) {

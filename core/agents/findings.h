@@ -20,6 +20,7 @@ struct reported {
     const struct rule *rule;
     const char *path, *message, *fix; // fix: what it would become; NULL
     uint32_t line, end_line;
+    uint32_t last_line;          // of a new function that it is about; 0: of none
     uint32_t start, end;         // bytes; end 0: not known
     uint32_t fix_start, fix_end; // bytes that `fix` replaces; both 0 where that is not known
     uint8_t confidence;
@@ -49,6 +50,9 @@ void findings_join(struct findings *f, const struct rule *rule);
 // Takes out those of a rule whose lines are said to stand at that many places: a frame that the
 // project writes again and again on purpose, no copy that slipped in.
 void findings_leave_habits(struct findings *f, const struct rule *rule, uint32_t places);
+// Makes quiet those about new functions that are copies: of which one finding of `copies` covers
+// three lines in five or more. What was copied was as hard before.
+void findings_doubt_copied(struct findings *f, const struct rule *copies);
 // Takes out the quiet ones.
 void findings_leave_quiet(struct findings *f);
 // Severity, confidence, then place; equal ones once.

@@ -285,6 +285,7 @@ static int add_harder(struct reviewer *rv, const struct review_text *x, const st
     else
         (void)snprintf(f.message, sizeof f.message, "%s: cognitive complexity %u → %u", name,
                        before->cognitive, now->cognitive);
+    f.last_line = !before || renamed ? now->end_line : 0;
     uint64_t print = finding_print(f.rule, x->path, x->text, x->bytes, f.line);
     if (before && took_in(x, now, before))
         return 0;

@@ -321,6 +321,7 @@ static int review_all(struct agent_call *call, struct change *c, const struct re
     r = review_files_of(call, c, under, rv, report, err);
     if (r == 0 && files && c->side == GIT_WORK_TREE)
         r = copies_find(c->snapshot, rv->derived, c->diff, &rv->removed, NULL, rv->findings, err);
+    findings_doubt_copied(rv->findings, &review_copied);
     findings_leave_habits(rv->findings, &review_copied, HABIT_PLACES);
     if (r == 0)
         r = sherlock_put(call, rv->findings, in, PUT_CHANGE, report, err);

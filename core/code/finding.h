@@ -29,10 +29,11 @@ enum { FINDING_MESSAGE_BYTES_MAX = 240, FINDING_FIX_BYTES_MAX = 400 };
 
 struct finding {
     const struct rule *rule;
-    uint32_t start, end;                     // bytes in the file
-    uint32_t line, end_line;                 // from 1
-    uint8_t confidence;                      // percent; 0 = the rule's
-    bool quiet;                              // as the rule's, whatever that says
+    uint32_t start, end;     // bytes in the file
+    uint32_t line, end_line; // from 1
+    uint32_t last_line;      // of the new function that it is about; 0: it is about none
+    uint8_t confidence;      // percent; 0 = the rule's
+    bool quiet;              // as the rule's, whatever that says
     char message[FINDING_MESSAGE_BYTES_MAX]; // says what is here; UTF-8; never a secret's value
     // A certain repair: replace [fix_start, fix_end) by fix_text. Only where it is valid by itself.
     bool has_fix;

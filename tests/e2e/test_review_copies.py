@@ -106,6 +106,18 @@ def test_tests_at_the_end_of_a_file_may_be_hard_to_follow():
     assert review(before, {"src/it/resources/a.c": "int x;\n" + hard}) == []
 
 
+def test_a_copy_is_as_hard_as_it_was():
+    def hard(name, rest=""):
+        return "int %s(int a, int b)\n{\n%s%s    return 0;\n}\n" % (name, "".join(
+            "    if (a == %d) {\n        while (b) {\n            if (b > %d)\n                b = take_%d(a, b);\n        }\n    }\n" % (i, i, i) for i in range(5)), rest)
+    before = {"src/a.c": hard("first")}
+    more = "".join("    for (int i%d = 0; i%d < a; i%d++) {\n        if (i%d == b)\n            send(a, b);\n    }\n" % (i, i, i, i) for i in range(12))
+    for text, unasked in ((hard("second"), []), (hard("second", more), [("complexity-worse", "src/b.c", 1)])):
+        assert review(before, {"src/b.c": text}, "--budget", "20000") == unasked
+        assert [x[0] for x in review(before, {"src/b.c": text})] == ["complexity-worse", "copied-code"] or not unasked
+    assert sorted(x[0] for x in review(before, {"src/b.c": hard("second")})) == ["complexity-worse", "copied-code"]
+
+
 def test_a_habit_of_the_project_is_no_copy():
     def modules(n):
         return {"src/m%d.c" % i: C % ("module_%d" % i) for i in range(n)}
