@@ -1,15 +1,18 @@
 // Checks of the model backends: keys that are not where they should be, grants that ended by
 // themselves. Nothing is asked of a backend.
+#include "core/base/child.h"
 #include "core/base/conf_checks.h"
 #include "core/base/mem.h"
 #include "server/cli_doctor.h"
+#include "server/cli_supervise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { ASK_DEADLINE_MS = 10 * 1000, NAMES_BYTES_MAX = 256 };
+enum { ASK_DEADLINE_MS = 10 * 1000, NAMES_BYTES_MAX = 256, PATH_BYTES_MAX = 64 };
 
 static const char *word(const json_t *object, const char *name) {
     const char *text = json_string_value(json_object_get(object, name));
@@ -103,6 +106,47 @@ static bool in_path(const char *name) {
     return false;
 }
 
+// As the engine runs them (server/proof_run.c), in a folder that is as empty.
+static bool try_isolated(const char *folder, char *why, size_t n) {
+    char parent[16], copy[PATH_BYTES_MAX + 1];
+    struct child_end end = {0};
+    (void)snprintf(parent, sizeof parent, "%ld", (long)getpid());
+    (void)snprintf(copy, sizeof copy, "%c%s", CLI_SUPERVISE_COPY, folder);
+    const char *const words[] = {"paired", CLI_SUPERVISE, parent, "5", CLI_SUPERVISE_REQUIRED,
+                                 copy,     "--",          "true", NULL};
+    const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+    const struct child_spec spec = {.program = "/proc/self/exe",
+                                    .arguments = words,
+                                    .environment = environment,
+                                    .folder = folder,
+                                    .ms = ASK_DEADLINE_MS};
+    bool ran = child_run(&spec, &end, NULL) == 0;
+    bool closed = strncmp(end.errors, "closed ", 7) == 0;
+    (void)snprintf(why, n, "%.*s", closed ? (int)strcspn(end.errors + 7, "\n") : 0, end.errors + 7);
+    return ran && !closed;
+}
+
+static bool may_isolate(struct doctor *d) {
+    const char *how = conf_string(d->config.conf, "models.checks_isolation");
+    char folder[] = "/tmp/paired-check-XXXXXX", own[sizeof folder + 4], inside[2 * sizeof own],
+         why[128] = "";
+    if (strcmp(how, "off") == 0 || !mkdtemp(folder))
+        return true;
+    (void)snprintf(own, sizeof own, "%s/tmp", folder);
+    (void)snprintf(inside, sizeof inside, "%s/%s", own, strrchr(folder, '/') + 1);
+    bool can = mkdir(own, 0700) < 0 || try_isolated(folder, why, sizeof why);
+    (void)rmdir(inside); // where it stood in its own /tmp
+    (void)rmdir(own);
+    (void)rmdir(folder);
+    if (!can)
+        doctor_put(d, DOCTOR_WARN,
+                   "Allow user namespaces to ordinary users (on Ubuntu a profile of AppArmor for "
+                   "paired), or name only folders where you would run yourself what a model wrote.",
+                   "this system lets no command be isolated (%s): %s", why,
+                   strcmp(how, "required") == 0 ? "none is run" : "they run with all your rights");
+    return can;
+}
+
 // One that is named relative to the folder is in no place that could be looked at from here.
 void doctor_model_checks(struct doctor *d) {
     struct conf_checks *checks = NULL;
@@ -127,6 +171,8 @@ void doctor_model_checks(struct doctor *d) {
                    "engine keeps the PATH that it was started with (paired stop).",
                    "%s: there is no program %s", checks->items[i].name, program);
     }
+    if (checks->count)
+        missing += !may_isolate(d);
     if (!missing)
         doctor_put(d, DOCTOR_OK, NULL, "%zu", checks->count);
     conf_checks_free(checks);
