@@ -365,13 +365,14 @@ static void on_answer(void *ctx, const json_t *result, const json_t *error, cons
     struct ask *a = ctx;
     struct talk *t = a->talk;
     struct err e = {0};
-    (void)error, (void)err;
+    // The link is ending, or has: nothing of the session is touched, and the records come again.
+    bool ending = !t->session || (!result && !error && err && err->code == ERR_CLOSED);
     for (uint32_t i = 0; i < t->asks_n; i++)
         if (t->asks[i] == a) {
             t->asks[i] = t->asks[--t->asks_n];
             break;
         }
-    if (t->session) { // else it is over, and the records come again
+    if (!ending) {
         int r = result ? take_answer(t->x, a, result, &e) : ERR_NOT_FOUND;
         if (r < 0)
             note_unknown(t, a->author, a->device);

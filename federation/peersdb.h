@@ -138,7 +138,7 @@ int peersdb_improper(struct peersdb *p, const uint8_t device[RECORD_KEY_BYTES], 
                      struct err *err);
 
 // --- records
-int peersdb_counter(struct peersdb *p, int64_t *ret, struct err *err); // the next; durable
+int peersdb_counter(struct peersdb *p, int64_t *ret, struct err *err); // never the same again
 struct peersdb_item {
     const uint8_t *bytes; // canonical, borrowed
     size_t n;

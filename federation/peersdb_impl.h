@@ -14,6 +14,8 @@ struct peersdb {
     struct db *db;
     struct peersdb_config config;
     uint32_t epoch;
+    int64_t counter; // given out last
+    int counters;    // reserved behind it
 };
 
 int peersdb_migrate(struct db *db, int64_t now_ms, struct err *err);

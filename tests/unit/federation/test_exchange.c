@@ -547,6 +547,46 @@ static void only_an_author_takes_back(void **state) {
     assert_true(party_has(a, id) && party_has(b, id));
 }
 
+// Both records and the revocation, and a receipt of each who had what was taken back.
+static bool settled(void *ctx) {
+    const uint8_t *taken = ctx;
+    uint64_t n = party_count(a, 0);
+    return n == 3 + confirmations(b, taken) && party_count(b, 0) == n && party_count(c, 0) == n &&
+           !party_has(a, taken) && !party_has(b, taken) && !party_has(c, taken);
+}
+
+// Whatever allocation fails while they meet, in the end they agree.
+static void every_failed_allocation_is_made_up_for(void **state) {
+    (void)state;
+    bool whole = false;
+    for (uint64_t nth = 1; !whole && nth < 3000; nth += 11) {
+        uint8_t id[RECORD_ID_BYTES], revocation[RECORD_ID_BYTES];
+        web_close(&web);
+        web_open(&web);
+        friends(a, b);
+        friends(b, c);
+        share(a, b, 0, BOTH, BOTH);
+        share(b, c, 0, BOTH, BOTH);
+        start_all(3);
+        party_put(a, 0, "goes on to c", NULL);
+        party_put(b, 0, "taken back", id);
+        mem_fail_at(nth);
+        web_run(&web, 400);
+        uint64_t used = mem_count();
+        mem_fail_at(0);
+        party_put(c, 0, "from c", NULL);
+        assert_int_equal(exchange_take_back(b->x, id, NULL, revocation, NULL), 0);
+        exchange_grants_changed(a->x); // as an engine does every now and then
+        exchange_grants_changed(b->x);
+        exchange_grants_changed(c->x);
+        web_run(&web, 2000);
+        net_memory_reset(web.m); // and connections end
+        assert_true(web_until(&web, WHILE_MS, settled, id));
+        whole = used < nth;
+    }
+    assert_true(whole);
+}
+
 int main(void) {
 #define WITH_WEB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -571,6 +611,7 @@ int main(void) {
         WITH_WEB(who_deleted_confirms_also_after_a_week_away),
         WITH_WEB(a_receipt_is_written_once_also_when_a_crash_came_between),
         WITH_WEB(only_an_author_takes_back),
+        WITH_WEB(every_failed_allocation_is_made_up_for),
     };
     mem_init_json();
     return cmocka_run_group_tests_name("federation/exchange", tests, NULL, NULL);
