@@ -130,6 +130,34 @@ static void the_merge_base_begins_a_range_of_three_dots(void **state) {
     git_close(g);
 }
 
+// Read from the files where it can be, as git reads it: loose, packed, detached, in between.
+static void the_last_commit_begins_what_is_not_committed(void **state) {
+    struct git_box *b = *state;
+    static const char *const ways[][3] = {{"status"},
+                                          {"pack-refs", "--all"},
+                                          {"checkout", "-q", "--detach"},
+                                          {"checkout", "-q", "main"},
+                                          {"symbolic-ref", "HEAD", "refs/heads/unborn"}};
+    char wanted[GIT_ID_CHARS_MAX + 1];
+    struct err err = {0};
+    git_box_write(b, "a", "a\n");
+    git_box_commit(b, "one");
+    struct git *g = git_box_open(b);
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        struct git_range keep;
+        struct git_diff_want w;
+        git_box_git(b, ways[i][0], ways[i][1], ways[i][2], NULL);
+        int r = git_head(g, wanted, &err);
+        assert_int_equal(r, i + 1 == COUNT_OF(ways) ? ERR_NOT_FOUND : 0);
+        assert_int_equal(git_range(g, "", 0, &keep, &w, &err), 0);
+        if (r == 0)
+            assert_string_equal(w.from_id, wanted);
+        else
+            assert_null(w.from_id);
+    }
+    git_close(g);
+}
+
 static int take_blob(void *ctx, size_t i, const char *bytes, size_t n, struct err *err) {
     (void)err;
     return buf_printf(ctx, "%zu:%s(%zu) ", i, bytes ? bytes : "none", n);
@@ -391,6 +419,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_side_of_a_difference_is_told_apart, start, stop),
         cmocka_unit_test_setup_teardown(the_merge_base_begins_a_range_of_three_dots, start, stop),
+        cmocka_unit_test_setup_teardown(the_last_commit_begins_what_is_not_committed, start, stop),
         cmocka_unit_test_setup_teardown(contents_come_whole_and_limits_hold, start, stop),
         cmocka_unit_test_setup_teardown(where_there_is_nothing_it_is_said, start, stop),
         cmocka_unit_test_setup_teardown(submodules_work_trees_and_bare_repositories_are_read, start,
