@@ -94,7 +94,7 @@ struct tasks_usage {
 // `start`, which may end its job within.
 struct tasks_ops {
     bool (*friend_of)(void *ctx, const uint8_t device[32], uint8_t ret_identity[32]);
-    // Does a grant "task" stand? 0 or ERR_PERM.
+    // Does a grant "task" stand? 0, ERR_PERM; ERR_BUSY: not known now, tasks_rules_changed follows.
     int (*granted)(void *ctx, const uint8_t identity[32], bool out, struct err *err);
     void (*policy)(void *ctx, const uint8_t identity[32], const char *agent,
                    struct tasks_policy *ret);

@@ -201,6 +201,10 @@ static void send(struct tasks *t, struct task *k) {
     int r = t->c.ops->granted(t->c.ctx, k->identity, true, &err);
     if (r == 0 && t->c.ops->leaving)
         r = t->c.ops->leaving(t->c.ctx, &v, &err);
+    if (r == ERR_BUSY) {
+        k->retry_ms = tasks_now(t) + 1;
+        return;
+    }
     if (r < 0) { // withdrawn between asking and sending: nothing leaves
         lost(t, k, err_text(&err));
         return;
@@ -234,8 +238,12 @@ void ask_tick(struct tasks *t, struct task *k) {
 
 void ask_rules(struct tasks *t, struct task *k) {
     struct err err = {0};
-    if (t->c.ops->granted(t->c.ctx, k->identity, true, &err) == 0)
+    int r = t->c.ops->granted(t->c.ctx, k->identity, true, &err);
+    if (r == 0 || r == ERR_BUSY) {
+        k->retry_ms = 0;
+        ask_pump(t, k);
         return;
+    }
     k->cancel = k->sent || k->calls;
     lost(t, k, err_text(&err));
     ask_pump(t, k);

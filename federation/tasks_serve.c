@@ -145,11 +145,16 @@ void serve_tick(struct tasks *t, struct task *k) {
 
 // --- rules -------------------------------------------------------------------------------------
 
+enum { UNKNOWN = A2A_STATES }; // the grants are being read again just now
+
 // What the rules say of a task now: the state that it should have, and why.
 static enum a2a_state judge(struct tasks *t, const struct task *k, bool count, const char **why) {
     struct tasks_policy p = {0};
     *why = "";
-    if (t->c.ops->granted(t->c.ctx, k->identity, false, NULL) < 0) {
+    int r = t->c.ops->granted(t->c.ctx, k->identity, false, NULL);
+    if (r == ERR_BUSY)
+        return (enum a2a_state)UNKNOWN;
+    if (r < 0) {
         *why = "its user has not permitted you to ask its agents";
         return A2A_REJECTED;
     }
@@ -197,8 +202,9 @@ int tasks_decide(struct tasks *t, const char *id, bool allow, struct err *err) {
         finish(t, k, A2A_REJECTED, "its user said no", NULL);
         return 0;
     }
-    if (t->c.ops->granted(t->c.ctx, k->identity, false, err) < 0)
-        return ERR_PERM;
+    int r = t->c.ops->granted(t->c.ctx, k->identity, false, err);
+    if (r < 0)
+        return r;
     k->input = true; // asked once is enough
     (void)tasks_move(t, k, A2A_SUBMITTED, "");
     tasks_say(t, k);
@@ -260,7 +266,10 @@ void serve_pump(struct tasks *t) {
     struct task *k;
     const char *why;
     while (t->running < TASKS_RUNNING_MAX && (k = next_one(t))) {
-        if (judge(t, k, false, &why) == A2A_REJECTED) // what changed and nobody told us
+        enum a2a_state now = judge(t, k, false, &why);
+        if (now == (enum a2a_state)UNKNOWN)
+            break;               // it is told when they are there
+        if (now == A2A_REJECTED) // what changed and nobody told us
             finish(t, k, A2A_REJECTED, why, NULL);
         else
             start(t, k);
@@ -419,7 +428,8 @@ static void take(struct tasks *t, struct rpc_request *req, struct node_session *
         return;
     }
     trim(t, identity, in->bytes);
-    const char *full = no_room(t, identity, in->bytes);
+    const char *full = state == (enum a2a_state)UNKNOWN ? "the grants are being read: try again"
+                                                        : no_room(t, identity, in->bytes);
     if (full) {
         refuse(t, req, NODE_ERROR_BUSY, full);
         return;

@@ -196,6 +196,8 @@ int cli_run_agent(const struct cli_line *line) {
         json_decref(arguments);
         return code;
     }
+    if (cli_given(line, "by") || cli_given(line, "show-what-leaves"))
+        return cli_ask_friend(line, a->capability, arguments);
     struct cli_call call = {.capability = a->capability, .arguments = arguments};
     code = is_question(a) ? cli_put_question(line, arguments, &answer)
                           : cli_carry_out(line, call, "yes", &answer);

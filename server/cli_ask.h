@@ -26,3 +26,6 @@ int cli_carry_out(const struct cli_line *line, struct cli_call call, const char 
 // code, or -1 with *ret. (cli_agent.c)
 int cli_put_question(const struct cli_line *line, json_t *arguments, json_t **ret);
 void cli_show_answer(const struct cli_line *line, const json_t *answer);
+// Asks the agent of a friend (--by), or shows what would leave for that. Takes arguments; prints
+// all and returns the exit code. (cli_tasks.c)
+int cli_ask_friend(const struct cli_line *line, const char *skill, json_t *arguments);

@@ -45,6 +45,9 @@ cli_run_fn cli_run_federation, cli_run_federation_on, cli_run_federation_off,
     cli_run_peers_remove;
 // cli_groups.c
 cli_run_fn cli_run_groups, cli_run_groups_new, cli_run_groups_join, cli_run_groups_leave;
+// cli_tasks.c
+cli_run_fn cli_run_tasks, cli_run_tasks_show, cli_run_tasks_allow, cli_run_tasks_deny,
+    cli_run_tasks_cancel, cli_run_tasks_policy, cli_run_tasks_agents;
 // cli_identity.c
 cli_run_fn cli_run_identity, cli_run_identity_words, cli_run_identity_stow, cli_run_identity_unstow,
     cli_run_identity_restore, cli_run_identity_rotate, cli_run_identity_revoke;

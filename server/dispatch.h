@@ -68,6 +68,8 @@ struct services { // what a capability may use; filled by the engine, read-only 
     // Any thread: runs once on a worker, soon; `ended`: the engine ends, only free what it has.
     // ERR_BUSY, ERR_CLOSED: it will not run.
     int (*work)(struct services *s, void (*run)(void *ctx, bool ended), void *ctx);
+    // The same at background priority: behind all that a user waits for.
+    int (*work_behind)(struct services *s, void (*run)(void *ctx, bool ended), void *ctx);
     void (*reload)(struct services *s); // any thread: reads the settings again, soon
     void *engine;
 };
@@ -127,6 +129,7 @@ extern const struct capability capabilities_gateway[];    // server/cap_gateway.
 extern const struct capability capabilities_chat[];       // server/cap_models_chat.c
 extern const struct capability capabilities_federation[]; // server/cap_fed.c
 extern const struct capability capabilities_pair[];       // server/cap_pair.c
+extern const struct capability capabilities_tasks[];      // server/cap_fed_tasks.c
 extern const struct capability capabilities_mcp[];        // server/mcp_caps.c: behind MCP resources
 extern const struct capability capabilities_acp[];        // server/acp_caps.c: behind ACP turns
 // What the agents can do, and the MCP tools over it, from their tables (server/cap_agents.c). Made

@@ -385,6 +385,7 @@ static int make_services(struct engine *e, struct err *err) {
                                             capabilities_chat,
                                             capabilities_federation,
                                             capabilities_pair,
+                                            capabilities_tasks,
                                             e->more,
                                             NULL};
     _Static_assert(sizeof all <= sizeof tables, "the list fits");
@@ -396,6 +397,7 @@ static int make_services(struct engine *e, struct err *err) {
                                     .repair = repair_store,
                                     .reload = ask_reload,
                                     .work = engine_work,
+                                    .work_behind = engine_work_behind,
                                     .engine = e};
     int r = engine_store_init(&e->store, e->dirs, e->conf, err);
     if (r < 0)

@@ -136,6 +136,7 @@ bool session_awaits_next(const struct engine *e);
 // services.work (engine_work.c). The mailbox goes before the pool, what it holds is ended.
 int engine_work_open(struct engine *e, struct err *err);
 int engine_work(struct services *services, void (*run)(void *ctx, bool ended), void *ctx);
+int engine_work_behind(struct services *services, void (*run)(void *ctx, bool ended), void *ctx);
 void engine_work_close(struct engine *e);
 
 // Pages of code that can be read again from their files leave this process (engine_trim.c).

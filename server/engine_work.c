@@ -5,6 +5,7 @@
 struct work {
     void (*run)(void *ctx, bool ended);
     void *ctx;
+    enum pool_priority priority;
     bool done;
 };
 
@@ -29,7 +30,8 @@ static void work_done(void *ctx, bool cancelled) {
 
 static void on_work(void *ctx, void *message) {
     struct engine *e = ctx;
-    if (pool_submit(e->pool, POOL_NORMAL, run_work, work_done, message, NULL) < 0)
+    struct work *w = message;
+    if (pool_submit(e->pool, w->priority, run_work, work_done, w, NULL) < 0)
         drop_work(message);
 }
 
@@ -37,16 +39,25 @@ int engine_work_open(struct engine *e, struct err *err) {
     return mailbox_new(e->loop, ENGINE_WORK_MAX, on_work, e, &e->work, err);
 }
 
-int engine_work(struct services *services, void (*run)(void *ctx, bool ended), void *ctx) {
+static int post(struct services *services, enum pool_priority priority,
+                void (*run)(void *ctx, bool ended), void *ctx) {
     struct engine *e = services->engine;
     struct work *w = mem_alloc(sizeof *w);
     if (!w)
         return ERR_NOMEM;
-    *w = (struct work){run, ctx, false};
+    *w = (struct work){run, ctx, priority, false};
     int r = mailbox_post(e->work, w);
     if (r < 0)
         mem_free(w);
     return r;
+}
+
+int engine_work(struct services *services, void (*run)(void *ctx, bool ended), void *ctx) {
+    return post(services, POOL_NORMAL, run, ctx);
+}
+
+int engine_work_behind(struct services *services, void (*run)(void *ctx, bool ended), void *ctx) {
+    return post(services, POOL_BACKGROUND, run, ctx);
 }
 
 void engine_work_close(struct engine *e) {

@@ -41,6 +41,7 @@ static const struct agent_capability capabilities[] = {
      .description = "Findings, branches left behind, and places that the source marks as "
                     "unfinished, the longest "
                     "untouched first; duplicates joined; effort as a range from history.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = backlog_fields,
      .input_size = sizeof(struct backlog_input),
@@ -51,6 +52,7 @@ static const struct agent_capability capabilities[] = {
      .title = "An order of work that respects who uses whom",
      .description = "Each item is placed by its words; what is used by the others comes first; "
                     "says where they use each other.",
+     .flags = AGENT_FROM_WORDS,
      .operand = "items",
      .input = milestone_fields,
      .input_size = sizeof(struct milestone_input),

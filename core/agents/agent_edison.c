@@ -189,7 +189,7 @@ static const struct agent_capability capabilities[] = {
      .title = "The repository at a glance",
      .description = "The definitions that matter most with their signatures, ranked by who uses "
                     "whom, around a focus or for a text if given, within the token budget (1024).",
-     .flags = AGENT_OWN_PAGES,
+     .flags = AGENT_FROM_FILES | AGENT_OWN_PAGES,
      .operand = "focus",
      .input = map_fields,
      .input_size = sizeof(struct map_input),
@@ -200,6 +200,7 @@ static const struct agent_capability capabilities[] = {
      .title = "Where something is",
      .description = "Files and functions for a text (issue, error, stack trace, symbol, part of a "
                     "path), ranked, each with why.",
+     .flags = AGENT_FROM_FILES,
      .operand = "text",
      .input = locate_fields,
      .input_size = sizeof(struct locate_input),
@@ -211,7 +212,7 @@ static const struct agent_capability capabilities[] = {
      .title = "The source that a task needs",
      .description = "Whole functions chosen for the text of a task, with signatures around them, "
                     "within the token budget (4000).",
-     .flags = AGENT_OWN_PAGES,
+     .flags = AGENT_FROM_FILES | AGENT_OWN_PAGES,
      .operand = "text",
      .input = pack_fields,
      .input_size = sizeof(struct pack_input),
@@ -222,6 +223,7 @@ static const struct agent_capability capabilities[] = {
      .title = "Existing code like a fragment or a symbol",
      .description = "Functions that do the same already: copies but for names, and those that call "
                     "and say the same. Look before you write a helper.",
+     .flags = AGENT_FROM_FILES,
      .operand = "code",
      .input = similar_fields,
      .input_size = sizeof(struct similar_input),

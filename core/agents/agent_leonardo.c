@@ -92,6 +92,7 @@ static const struct agent_capability capabilities[] = {
      .title = "Who is reached by a change of a symbol",
      .description = "Callers of callers of a symbol to a depth, and the tests that reach it, each "
                     "with file:line; of a path: of all that it shows to others.",
+     .flags = AGENT_FROM_FILES,
      .operand = "symbol",
      .input = impact_fields,
      .input_size = sizeof(struct impact_input),
@@ -103,6 +104,7 @@ static const struct agent_capability capabilities[] = {
      .title = "Modules, cycles and layers",
      .description = "Modules with what they import of each other: cycles with their cheapest edge, "
                     "layers from the bottom; text, DOT or Mermaid.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = graph_fields,
      .input_size = sizeof(struct graph_input),

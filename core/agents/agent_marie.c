@@ -100,6 +100,7 @@ static const struct agent_capability capabilities[] = {
      .title = "Size and complexity of functions",
      .description = "Functions of a place by cognitive or cyclomatic complexity, length, nesting "
                     "or parameters, with the distribution; of a change: before and after.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = metrics_fields,
      .input_size = sizeof(struct metrics_input),

@@ -33,6 +33,7 @@ static const struct agent_capability capabilities[] = {
      .description = "Pages, templates, components and style sheets: missing names, labels, "
                     "alternatives and languages, mouse-only controls, heading order, contrast of "
                     "literal colours; each with its WCAG criterion.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = maya_fields,
      .input_size = sizeof(struct maya_input),
@@ -46,6 +47,7 @@ static const struct agent_capability capabilities[] = {
                     "placeholders), against the code (keys nobody has or asks for, texts that are "
                     "not translated), and messages against the project's own majority (two "
                     "spellings, two words for one thing, capitals, sentence ends), with counts.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = maya_fields,
      .input_size = sizeof(struct maya_input),
@@ -59,6 +61,7 @@ static const struct agent_capability capabilities[] = {
                     "yargs, flag, cobra, urfave/cli, clap, getopt_long, OptionParser, picocli …): "
                     "without help, named against the custom, one letter twice, documented and not "
                     "there; errors on stdout or with exit code 0; destroying without a question.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = maya_fields,
      .input_size = sizeof(struct maya_input),
@@ -72,6 +75,7 @@ static const struct agent_capability capabilities[] = {
                     "Spring, React, Vue, Angular, Next) with what leads to them: dead links, forms "
                     "that nobody handles, pages that nothing leads to, dead ends, no page for what "
                     "is not there; of command lines, the commands. Text or Mermaid.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = flows_fields,
      .input_size = sizeof(struct maya_flows_input),

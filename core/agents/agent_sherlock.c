@@ -127,6 +127,7 @@ static const struct agent_capability capabilities[] = {
          "the language, secrets, copies, functions that became hard to follow. Each "
          "with rule, file:line, why and repair; what was there before is left out. Rules that "
          "were right less than 95 times in 100 are counted only; a confidence of 1 shows them.",
+     .flags = AGENT_FROM_DIFF,
      .operand = "range",
      .input = review_fields,
      .input_size = sizeof(struct review_input),
@@ -138,6 +139,7 @@ static const struct agent_capability capabilities[] = {
      .title = "Findings in the whole tree",
      .description =
          "The same checks over every file, without those that only make sense for a change.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = tree_fields,
      .input_size = sizeof(struct review_input),
@@ -169,6 +171,7 @@ static const struct agent_capability capabilities[] = {
      .description =
          "Of the tree, of a change, or of a text: tokens of providers by shape and checksum, "
          "private keys, passwords in URLs and assignments. Values are never shown.",
+     .flags = AGENT_FROM_FILES,
      .operand = "path",
      .input = secrets_fields,
      .input_size = sizeof(struct secrets_input),

@@ -23,9 +23,15 @@ struct git;
 struct store;
 
 enum agent_flags {
-    AGENT_WRITES = 1,   // keeps something (a mute, a baseline): everything else only reads
-    AGENT_LONG = 2,     // may take seconds
-    AGENT_OWN_PAGES = 4 // makes its pages itself: its items are not cut
+    AGENT_WRITES = 1,    // keeps something (a mute, a baseline): everything else only reads
+    AGENT_LONG = 2,      // may take seconds
+    AGENT_OWN_PAGES = 4, // makes its pages itself: its items are not cut
+    // May be asked of a friend's agent, since it can be worked out from what is sent for it: a
+    // change with the texts of its files, the files below `path`, its arguments alone.
+    AGENT_FROM_DIFF = 8,
+    AGENT_FROM_FILES = 16,
+    AGENT_FROM_WORDS = 32,
+    AGENT_FROM_SENT = AGENT_FROM_DIFF | AGENT_FROM_FILES | AGENT_FROM_WORDS
 };
 
 struct agent_call { // handed to run(); lives until it returns

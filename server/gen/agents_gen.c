@@ -70,6 +70,13 @@ static void put_options(const struct agent_capability *c) {
         put_sentence(f->description ? f->description : f->name);
         fputs("},\n", stdout);
     }
+    if (c->flags & AGENT_FROM_SENT)
+        fputs(
+            "{\"by\", 0, \"FRIEND\", \"Ask the agent of a friend; what it needs is sent "
+            "there.\"},\n"
+            "{\"show-what-leaves\", 0, NULL, \"Print what --by would send, and send nothing.\"},\n"
+            "{\"yes\", 'y', NULL, \"Agree to what leaves without being asked.\"},\n",
+            stdout);
     fputs("{0},\n};\n", stdout);
 }
 

@@ -18,6 +18,8 @@ static bool friend_of(void *ctx, const uint8_t *device, uint8_t *ret_identity) {
 static int granted(void *ctx, const uint8_t *identity, bool out, struct err *err) {
     struct task_side *s = ctx;
     assert(memcmp(identity, s->other->identity, 32) == 0);
+    if (s->reading)
+        return err_set(err, ERR_BUSY, "the grants are being read");
     return (out ? s->grant_out : s->grant_in) ? 0 : err_set(err, ERR_PERM, "no grant for task");
 }
 static void policy(void *ctx, const uint8_t *identity, const char *agent,

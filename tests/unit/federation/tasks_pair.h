@@ -22,6 +22,7 @@ struct task_side {
     uint16_t port;
 
     bool grant_in, grant_out, forge, cut;
+    bool reading; // the grants, just now
     struct tasks_policy policy;
     uint64_t jobs[SIDE_JOBS_MAX]; // started, not done
     unsigned jobs_n, started, stopped, leavings;

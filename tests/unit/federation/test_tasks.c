@@ -224,6 +224,30 @@ static void a_grant_withdrawn_while_the_friend_works_takes_it_back(void **state)
     assert_int_equal(pair.b.stopped, 1);
 }
 
+static void grants_that_are_being_read_delay_and_do_not_refuse(void **state) {
+    char id[3][TASKS_ID_BYTES + 1];
+    struct err err = {0};
+    (void)state;
+    pair.b.reading = true;
+    ask(id[0]);
+    assert_int_equal(side_state(&pair.a, true, id[0]), A2A_SUBMITTED);
+    assert_int_equal(count(&pair.b), 0);
+    pair.b.reading = false;
+    task_pair_pass(&pair, 2 * TASKS_RETRY_MS);
+    assert_int_equal(side_state(&pair.a, true, id[0]), A2A_WORKING);
+    ask(id[1]);
+    pair.b.policy.mode = TASKS_ASK;
+    ask(id[2]);
+    pair.b.reading = true; // what runs and what waits is left alone meanwhile
+    tasks_rules_changed(pair.b.tasks);
+    task_pair_run(&pair);
+    assert_int_equal(side_state(&pair.a, true, id[0]), A2A_WORKING);
+    assert_int_equal(side_state(&pair.a, true, id[2]), A2A_AUTH_REQUIRED);
+    assert_int_equal(tasks_decide(pair.b.tasks, id[2], true, &err), ERR_BUSY);
+    pair.a.reading = true;
+    assert_int_equal(side_ask(&pair.a, "x", id[0], &err), ERR_BUSY);
+}
+
 // --- cancelling
 
 static void a_cancelled_task_ends_on_both_sides_and_its_place_stays_taken(void **state) {
@@ -589,6 +613,7 @@ int main(void) {
         TASK_TEST(a_change_of_policy_reaches_what_is_queued_and_what_runs),
         TASK_TEST(a_grant_withdrawn_before_sending_keeps_it_here),
         TASK_TEST(a_grant_withdrawn_while_the_friend_works_takes_it_back),
+        TASK_TEST(grants_that_are_being_read_delay_and_do_not_refuse),
         TASK_TEST(a_cancelled_task_ends_on_both_sides_and_its_place_stays_taken),
         TASK_TEST(a_cancel_that_crosses_the_answer_loses),
         TASK_TEST(a_cancel_without_a_link_counts_here_and_is_told_later),
