@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "server/fed_exchange.h"
 #include "server/fed_impl.h"
+#include "server/fed_tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,6 +160,7 @@ static int remove_files(void *ctx, struct err *err) {
     (void)snprintf(dir, sizeof dir, "%s/federation", s->dirs->state);
     for (size_t i = 0; i < COUNT_OF(names) && r == 0; i++)
         r = shred(dir, names[i], err);
+    fed_tasks_folder_remove(dir);
     if (r == 0 && rmdir(dir) < 0 && errno != ENOENT)
         log_line(LOG_WARN, "federation", "the folder is not empty after erasing");
     return r;

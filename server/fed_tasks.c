@@ -35,7 +35,7 @@ struct run {
     atomic_int holders;
     atomic_bool stop;
     struct services *services;
-    uint64_t number, ends_ms;
+    uint64_t number, deadline_ms, ends_ms;
     char agent[TASKS_AGENT_BYTES_MAX + 1], skill[TASKS_AGENT_BYTES_MAX + 1];
     char audience[CONSENT_AUDIENCE_BYTES_MAX + 1];
     char folder[DIRS_PATH_BYTES_MAX];
@@ -127,12 +127,17 @@ static void work(struct run *r) {
                                      .cancelled = run_gone,
                                      .ctx = r};
     (void)snprintf(purpose, sizeof purpose, "%s.%s", r->agent, r->skill);
+    r->ends_ms = mono_ms() +
+                 (r->deadline_ms < FED_TASKS_RUN_MS ? r->deadline_ms : (uint64_t)FED_TASKS_RUN_MS);
     uint64_t before = cpu_ms();
     int code = audit(r->services, AUDIT_ARRIVE, r->audience, purpose, r->bytes, &r->err);
     if (code == 0)
         code = message ? fed_tasks_run(&w, &r->outcome.artifacts, &r->err)
                        : err_set(&r->err, ERR_NOMEM, "out of memory");
     json_decref(message);
+    if (code == ERR_CANCELLED && mono_ms() > r->ends_ms)
+        (void)err_set(&r->err, code, "it took longer than %d s, and was stopped",
+                      FED_TASKS_RUN_MS / 1000);
     if (code == 0) { // what answers leaves, too
         AUTO_BUF size = BUF_INIT(0);
         (void)buf_put_json(&size, r->outcome.artifacts, JSON_COMPACT);
@@ -209,7 +214,7 @@ static int start(void *ctx, const struct tasks_job *job, struct err *err) {
     atomic_init(&r->holders, 2);
     r->services = s;
     r->number = job->number;
-    r->ends_ms = mono_ms() + job->deadline_ms;
+    r->deadline_ms = job->deadline_ms;
     memcpy(r->agent, job->agent, strlen(job->agent) + 1);
     memcpy(r->skill, job->skill, strlen(job->skill) + 1);
     memcpy(r->folder, f->folder, sizeof r->folder);

@@ -10,6 +10,7 @@ enum {
     FED_TASKS_FILES_MAX = 200,
     FED_TASKS_BYTES_MAX = 840 * 1024, // of texts that leave with one request
     FED_TASKS_ANSWER_TOKENS = 8000,   // of an answer
+    FED_TASKS_RUN_MS = 120 * 1000,    // at work, whatever the friend's deadline
     FED_TASKS_POLICIES_MAX = 1000,
     FED_TASKS_SECRETS_MAX = 4096 // in one text; more are not sent
 };
@@ -56,6 +57,7 @@ struct fed_tasks_work {
 int fed_tasks_run(const struct fed_tasks_work *work, json_t **ret_artifacts, struct err *err);
 // Makes that folder, in which nothing is and above which no repository is looked for.
 int fed_tasks_folder(const char *dir, char *ret, size_t room, struct err *err);
+void fed_tasks_folder_remove(const char *dir); // as far as it is there
 
 // --- fed_tasks_db.c: in peers.db, on the federation's thread
 int fed_tasks_db_open(struct db *db, int64_t now_ms, struct err *err);

@@ -37,6 +37,14 @@ int fed_tasks_folder(const char *dir, char *ret, size_t room, struct err *err) {
     return n == (ssize_t)sizeof fence - 1 ? 0 : err_set(err, ERR_IO, "%s cannot be written", file);
 }
 
+void fed_tasks_folder_remove(const char *dir) {
+    char path[DIRS_PATH_BYTES_MAX + 32];
+    (void)snprintf(path, sizeof path, "%s/visitors/.git", dir);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/visitors", dir);
+    (void)rmdir(path);
+}
+
 static int put_parts(struct workspace *ws, const struct a2a_message *m, struct text *ret_diff,
                      struct err *err) {
     const struct a2a_part *p = m->parts.items;

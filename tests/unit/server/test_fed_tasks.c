@@ -23,11 +23,9 @@ static int setup(void **state) {
     return mkdtemp(scratch) && fed_tasks_folder(scratch, folder, sizeof folder, NULL) == 0 ? 0 : -1;
 }
 static int teardown(void **state) {
-    char path[300];
     (void)state;
-    (void)snprintf(path, sizeof path, "%s/.git", folder);
-    (void)unlink(path);
-    return rmdir(folder) < 0 || rmdir(scratch) < 0; // nothing else is there
+    fed_tasks_folder_remove(scratch);
+    return rmdir(scratch); // nothing else is there
 }
 
 static bool never(void *ctx) {
