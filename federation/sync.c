@@ -144,13 +144,23 @@ void sync_changed(struct sync *s, enum peersdb_change what, const uint8_t *scope
             j->orders |= !j->active;
             j->orders_seq = j->active ? j->orders_seq : j->seq;
             j->active = true;
+            s->due = one->due = true;
         }
 }
 
+static void session_pump(struct sync_session *s) {
+    s->due = false;
+    for (uint32_t i = 0; i < s->lanes_n && !s->failed; i++)
+        s->failed = lane_pump(s, &s->lanes[i], NULL);
+}
+
 void sync_pump(struct sync *s) {
+    if (!s->due)
+        return;
+    s->due = false;
     for (struct sync_session *one = s->sessions; one; one = one->next)
-        for (uint32_t i = 0; i < one->lanes_n && !one->failed; i++)
-            one->failed = lane_pump(one, &one->lanes[i], NULL);
+        if (one->due)
+            session_pump(one);
 }
 
 // --------------------------------------------------------------------------------- sessions
@@ -442,8 +452,10 @@ static int feed(struct sync_session *s, struct in *in, struct err *err) {
 static int feed_one(struct sync_session *s, const uint8_t *bytes, size_t n, struct err *err) {
     struct in in = {.at = bytes, .end = bytes + n};
     int e = feed(s, &in, err);
-    if (e >= 0)
+    if (e >= 0) {
+        session_pump(s);
         sync_pump(s->sync);
+    }
     if (e >= 0 && s->failed)
         e = err_set(err, s->failed, "the link of sync does not take more");
     if (e < 0 && err && err->code != e)

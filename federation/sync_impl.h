@@ -34,6 +34,7 @@ struct sync {
     struct sync_session *sessions;
     struct sync_set *sets; // by scope
     uint32_t sets_n, sets_cap, diffs;
+    bool due; // a session has something to send; most have not, and there may be thousands
 };
 
 struct job {                 // records to send
@@ -89,7 +90,7 @@ struct sync_session {
     uint64_t unknown, bad;
     struct buf late; // u32 length and message, each
     struct buf held; // so, too: came, and waits for a certificate
-    bool waiting, patient;
+    bool waiting, patient, due;
     int failed; // of a send, to be returned by the next call
     struct sync_info info;
 };

@@ -46,6 +46,7 @@ void party_certify(struct party *a) {
     uint8_t certificate[STATEMENT_BYTES_MAX];
     struct person *who = a->who;
     struct statement s = says(who, STATEMENT_DEVICE, party_device(a));
+    s.until_ms = who->until_ms;
     statement_sign(&s, who->secret, a->secret, certificate);
     buf_clear(&a->chain);
     assert(chain_format(who->rotations[0], who->rotations_n, who->revocations[0],

@@ -18,6 +18,7 @@ struct person { // an identity: its key now, and what it said
     uint8_t revocations[4][STATEMENT_REVOKE_BYTES];
     size_t revocations_n;
     uint64_t counter;
+    int64_t until_ms; // of its next certificates; 0: without end
 };
 struct party {
     struct web *web;

@@ -256,6 +256,28 @@ static void another_identity_than_the_one_paired_with_gets_nothing(void **state)
     assert_int_equal(improper(b, a), 0);
 }
 
+static void a_certificate_that_ends_is_renewed_and_nobodys_fault(void **state) {
+    (void)state;
+    friends(a, b);
+    share(a, b, 0, BOTH, BOTH);
+    b->who->until_ms = (int64_t)web.clock.now_ms + 3600 * 1000;
+    party_certify(b);
+    start_all(2);
+    party_put(b, 0, "in time", NULL);
+    assert_true(becomes(a, 0, 1));
+    party_stop(a);
+    web.clock.now_ms += UINT64_C(2) * 24 * 3600 * 1000; // and the day of grace
+    party_start(a);
+    web_run(&web, 5000);
+    party_put(b, 0, "too late", NULL);
+    web_run(&web, 5000);
+    assert_int_equal(party_count(a, 0), 1);
+    assert_int_equal(improper(a, b), 0);
+    b->who->until_ms = 0;
+    party_certify(b);
+    assert_true(becomes(a, 0, 2));
+}
+
 static void records_of_a_third_author_bring_their_certificate(void **state) {
     (void)state;
     uint8_t id[RECORD_ID_BYTES];
@@ -600,6 +622,7 @@ int main(void) {
         WITH_WEB(ten_thousand_records_pass_while_the_network_is_slow),
         WITH_WEB(a_forged_chain_gets_nothing_and_counts),
         WITH_WEB(another_identity_than_the_one_paired_with_gets_nothing),
+        WITH_WEB(a_certificate_that_ends_is_renewed_and_nobodys_fault),
         WITH_WEB(records_of_a_third_author_bring_their_certificate),
         WITH_WEB(a_friends_other_device_is_proved_by_the_friend),
         WITH_WEB(what_nobody_proves_is_refused_and_the_rest_arrives),
