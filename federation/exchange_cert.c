@@ -238,7 +238,7 @@ static int take_statements(struct exchange *x, const json_t *list, struct err *e
     return 0;
 }
 
-static int take_shown(struct talk *t, const json_t *params, struct err *err) {
+int cert_take_shown(struct talk *t, const json_t *params, struct err *err) {
     struct exchange *x = t->x;
     uint8_t bytes[CHAIN_BYTES_MAX];
     AUTO_FREE struct chain *c = mem_alloc(sizeof *c);
@@ -283,7 +283,7 @@ static void do_show(void *ctx, struct node_session *s, struct rpc_request *req, 
         fail(req, NODE_ERROR_BUSY, "Not ready");
         return;
     }
-    int r = take_shown(t, params, &e);
+    int r = cert_take_shown(t, params, &e);
     if (r < 0) {
         t->proved = false;
         fail(req, EXCHANGE_ERROR_CERTIFICATE, err_text(&e));
@@ -344,8 +344,8 @@ static void note_unknown(struct talk *t, const uint8_t *author, const uint8_t *d
     u->until_ms = now_ms(t) + EXCHANGE_UNKNOWN_MS;
 }
 
-static int take_answer(struct exchange *x, const struct ask *a, const json_t *result,
-                       struct err *err) {
+int cert_take_answer(struct exchange *x, const struct ask *a, const json_t *result,
+                     struct err *err) {
     uint8_t bytes[CHAIN_BYTES_MAX];
     AUTO_FREE struct chain *c = mem_alloc(sizeof *c);
     struct chain_expect expect = {
@@ -373,7 +373,7 @@ static void on_answer(void *ctx, const json_t *result, const json_t *error, cons
             break;
         }
     if (!ending) {
-        int r = result ? take_answer(t->x, a, result, &e) : ERR_NOT_FOUND;
+        int r = result ? cert_take_answer(t->x, a, result, &e) : ERR_NOT_FOUND;
         if (r < 0)
             note_unknown(t, a->author, a->device);
         if (r == ERR_CORRUPT || r == ERR_PARSE) // forged, not merely of no use

@@ -59,3 +59,7 @@ void talk_end(struct talk *t, const char *what, const struct err *why, bool impr
 int cert_own(struct exchange *x, struct err *err); // reads our chain, and certifies us
 void cert_show(struct talk *t);                    // our chain, and revocations that concern it
 int cert_ask(struct talk *t, const uint8_t *author, const uint8_t *device); // 1: wait
+// What the other side says, judged and kept: params of cert.show, the answer to cert.get.
+int cert_take_shown(struct talk *t, const json_t *params, struct err *err);
+int cert_take_answer(struct exchange *x, const struct ask *a, const json_t *result,
+                     struct err *err);
