@@ -110,6 +110,7 @@ static int begin(struct pairwork *w, struct err *err) {
 }
 
 static void begun(struct pairwork *w, bool host, const struct pairing_terms *terms) {
+    pairwork_undoubt(w);
     struct pairwork_state fresh = {.act = ++w->acts, .serial = w->state.serial, .host = host};
     fresh.offered = terms->give;
     fresh.asked = terms->want;
@@ -321,51 +322,6 @@ void pairwork_found(struct pairwork *w, uint16_t number, const struct net_addr *
     pairwork_seek(w);
 }
 
-// --- whether it was kept -------------------------------------------------------------------------
-
-void pairwork_unconfirmed(struct pairwork *w) {
-    struct err why = {0};
-    w->current = NULL;
-    w->state.code = err_set(&why, ERR_CLOSED,
-                            "%s was kept here, but %s was gone before it confirmed; as soon as the "
-                            "two are connected it is confirmed or taken back",
-                            w->state.known ? "what was agreed" : "the pairing", w->state.name);
-    memcpy(w->state.text, why.message, sizeof w->state.text);
-    pairwork_phase(w, PAIRWORK_UNCONFIRMED, 0);
-    pairwork_timer(w, PAIRWORK_CHECK_MS);
-}
-
-static void check_kept(struct pairwork *w) {
-    struct node_diagnosis d;
-    struct err why = {0};
-    const uint8_t *device = w->state.device;
-    if (node_diagnose(w->node, device, &d) < 0)
-        return; // the user has removed it meanwhile
-    if (d.refused) {
-        (void)err_set(&why, ERR_CLOSED, "%s says that it is not paired with you%s; pair again",
-                      w->state.name, w->state.known ? "" : ", so it was taken back here");
-        if (!w->state.known) {
-            node_peer_remove(w->node, device);
-            w->config.owner->unpaired(w->config.ctx, device);
-        }
-        pairwork_failed(w, &why);
-    } else if (d.state != NODE_CONNECTED) {
-        pairwork_timer(w, PAIRWORK_CHECK_MS);
-    } else if (w->state.known) { // connected as before: that says nothing of what is new
-        (void)err_set(&why, ERR_CLOSED,
-                      "you are paired with %s as before; it may not have kept what was agreed now: "
-                      "pair again to be sure",
-                      w->state.name);
-        memcpy(w->state.text, why.message, sizeof w->state.text);
-        w->state.serial++;
-    } else {
-        w->state.code = 0;
-        w->state.text[0] = '\0';
-        pairwork_phase(w, PAIRWORK_PAIRED, 0);
-        w->config.owner->confirmed(w->config.ctx, &w->state);
-    }
-}
-
 static void on_timer(void *ctx) {
     struct pairwork *w = ctx;
     struct err why = {0};
@@ -373,7 +329,7 @@ static void on_timer(void *ctx) {
     if (w->state.phase == PAIRWORK_SEEKING) {
         pairwork_seek(w);
     } else if (w->state.phase == PAIRWORK_UNCONFIRMED) {
-        check_kept(w);
+        pairwork_doubt_due(w);
     } else if (w->state.phase == PAIRWORK_KEEPING && w->current) {
         (void)err_set(&why, ERR_TIMEOUT, "%s did not store the pairing in time; nothing was kept",
                       w->state.name);

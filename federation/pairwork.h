@@ -11,8 +11,8 @@
 //
 // Who keeps it first: when both have said yes the guest stores and calls `pair.kept`; only then the
 // host stores, and answers. So a host that has kept it knows that the guest has; a guest without
-// the answer is PAIRWORK_UNCONFIRMED, knows where the host is, dials it as a friend, and is either
-// taken in (PAIRED) or told that it is not paired (everything is taken back, FAILED).
+// the answer is PAIRWORK_UNCONFIRMED and knows where the host is: it asks, then dials as a friend,
+// and is either taken in (PAIRED) or told that it is not paired (taken back, FAILED).
 // docs/FEDERATION.md, "Pairing". One owner thread, the node's.
 #pragma once
 
@@ -21,11 +21,12 @@
 
 enum {
     PAIRWORK_ADDRS_MAX = 8,
-    PAIRWORK_STAGGER_MS = 500,    // until the next address is tried beside the first
-    PAIRWORK_SEEK_MS = 60 * 1000, // for a host that stands and has the code
-    PAIRWORK_CALL_MS = 15 * 1000, // for the answer to each message
-    PAIRWORK_KEEP_MS = 30 * 1000, // host: from both verdicts until the guest has stored
-    PAIRWORK_CHECK_MS = 250       // unconfirmed: looks whether the host has taken us in
+    PAIRWORK_STAGGER_MS = 500,       // until the next address is tried beside the first
+    PAIRWORK_SEEK_MS = 60 * 1000,    // for a host that stands and has the code
+    PAIRWORK_CALL_MS = 15 * 1000,    // for the answer to each message
+    PAIRWORK_KEEP_MS = 30 * 1000,    // host: from both verdicts until the guest has stored
+    PAIRWORK_ASK_MAX_MS = 30 * 1000, // unconfirmed: between two questions to the host
+    PAIRWORK_CHECK_MS = 250          // unconfirmed: looks whether the host has taken us in
 };
 
 struct pairwork;

@@ -75,13 +75,21 @@ void pair_attempt_end(struct pair_attempt *e) {
     release(e);
 }
 
-// The guest has stored it, and does not know whether the host has: it asks as a friend.
+// Which pairing is meant, said by who knows its secret.
+static void id_of(const struct pair_attempt *e, char ret[PAIRWORK_ID_BYTES]) {
+    static const char label[] = "paired/pair/v1/kept";
+    uint8_t hash[32];
+    secret_hash(e->result->secret, label, strlen(label), NULL, 0, hash);
+    (void)sodium_bin2hex(ret, PAIRWORK_ID_BYTES, hash, PAIRWORK_ID_BYTES / 2);
+}
+
+// The guest has stored it, and does not know whether the host has.
 static void ask_later(struct pair_attempt *e) {
     struct pairwork *w = e->w;
-    struct peers_entry entry = e->entry;
+    struct pairwork_doubt doubt = {.addr = e->address, .entry = e->entry};
+    id_of(e, doubt.id);
     pair_attempt_end(e);
-    (void)node_peer_add(w->node, &entry, NULL); // dials it; else the next start does
-    pairwork_unconfirmed(w);
+    pairwork_unconfirmed(w, &doubt);
 }
 
 void pair_attempt_fail(struct pair_attempt *e, const struct err *why) {
@@ -319,16 +327,17 @@ static void on_kept(void *ctx, const json_t *result, const json_t *error, const 
     struct pair_attempt *e = ctx;
     struct pairwork *w = e->w;
     struct err why = {0};
+    bool not_kept = error && json_integer_value(json_object_get(error, "code")) == NOT_KEPT;
     if (!e->ended && result) {
         finish(e);
-    } else if (!e->ended && error) { // it has not, for certain
+    } else if (!e->ended && not_kept) { // for certain
         (void)err_set(&why, ERR_CLOSED, "%s could not store the pairing%s", w->state.name,
                       w->state.known ? "" : "; it was taken back here");
         e->stored = false;
         if (!w->state.known)
             w->config.owner->unpaired(w->config.ctx, w->state.device);
         pair_attempt_fail(e, &why);
-    } else if (!e->ended && err && err->code == ERR_TIMEOUT) {
+    } else if (!e->ended && (error || err->code == ERR_TIMEOUT)) {
         ask_later(e);
     }
     release(e);
@@ -342,7 +351,9 @@ static void guest_keep(struct pair_attempt *e) {
     }
     e->stored = true;
     struct link *l = e->session ? node_session_link(e->session) : NULL;
-    json_t *params = json_pack("{s:i}", "port", (int)node_port(e->w->node));
+    char id[PAIRWORK_ID_BYTES];
+    id_of(e, id);
+    json_t *params = json_pack("{s:s, s:i}", "id", id, "port", (int)node_port(e->w->node));
     hold(e);
     if (!params || !l ||
         link_call(l, "pair.kept", params, PAIRWORK_CALL_MS, on_kept, e, NULL) < 0) {
@@ -351,29 +362,57 @@ static void guest_keep(struct pair_attempt *e) {
     }
 }
 
-static void serve_kept(void *ctx, struct node_session *s, struct rpc_request *req, json_t *params) {
-    struct pairwork *w = ctx;
-    struct pair_attempt *e = find(w, s);
-    const json_t *port = json_object_get(params, "port");
-    json_int_t number = json_integer_value(port);
+static void host_keep(struct pair_attempt *e, struct node_session *s, struct rpc_request *req,
+                      uint16_t port) {
     struct err why = {0};
-    if (!e || e != w->current || !e->host || w->state.phase != PAIRWORK_KEEPING ||
-        !json_is_integer(port) || number < 0 || number > UINT16_MAX) {
-        rpc_fail(req, JSONRPC_INVALID_PARAMS, "Invalid params: there is nothing to keep", NULL);
-        return;
-    }
-    e->address.port = (uint16_t)number;
+    struct node_session *before = e->session;
     hold(e);
+    e->address.port = port;
+    e->session = s; // it may ask again on another link
+    if (before && before != s)
+        node_session_close(before, "pairing");
     if (keep(e, &why) < 0) {
         rpc_fail(req, NOT_KEPT, "The pairing could not be stored", NULL);
         pair_attempt_fail(e, &why);
     } else {
+        id_of(e, e->w->kept_id);
         e->inside++; // kept is kept, also when the link breaks under the answer
         rpc_reply(req, json_object());
         e->inside--;
         finish(e);
     }
     release(e);
+}
+
+// The guest has stored it. Whatever it is told, nothing of that pairing is under way here
+// afterwards.
+static void serve_kept(void *ctx, struct node_session *s, struct rpc_request *req, json_t *params) {
+    struct pairwork *w = ctx;
+    struct pair_attempt *e = w->current;
+    const char *id = json_string_value(json_object_get(params, "id"));
+    const json_t *port = json_object_get(params, "port");
+    json_int_t number = json_integer_value(port);
+    struct err why = {0};
+    char own[PAIRWORK_ID_BYTES] = "";
+    if (!id || !json_is_integer(port) || number < 0 || number > UINT16_MAX) {
+        rpc_fail(req, JSONRPC_INVALID_PARAMS, "Invalid params: id and port are expected", NULL);
+        return;
+    }
+    bool about = e && e->host && w->state.met &&
+                 memcmp(node_session_key(s), w->state.device, sizeof w->state.device) == 0;
+    if (about && w->state.phase == PAIRWORK_KEEPING)
+        id_of(e, own);
+    if (*own && strcmp(own, id) == 0) {
+        host_keep(e, s, req, (uint16_t)number);
+    } else if (*w->kept_id && strcmp(w->kept_id, id) == 0) {
+        rpc_reply(req, json_object());
+    } else {
+        rpc_fail(req, NOT_KEPT, "No such pairing was stored", NULL);
+        (void)err_set(&why, ERR_CLOSED, "%s has lost the link; nothing was kept here, pair again",
+                      w->state.name);
+        if (about)
+            pair_attempt_fail(e, &why);
+    }
 }
 
 const struct node_method pairwork_methods[] = {

@@ -19,6 +19,16 @@ struct pair_attempt {
     unsigned holds;  // calls of ours without answer, and the stack's; 0 and ended: freed
 };
 
+enum { PAIRWORK_ID_BYTES = 33 }; // of a pairing, for its two devices alone; in hex, with NUL
+// A guest's: what it has stored, and whether the host has.
+struct pairwork_doubt {
+    char id[PAIRWORK_ID_BYTES];
+    struct net_addr addr;
+    struct peers_entry entry;
+    uint64_t delay_ms;
+    bool asked; // nothing of it is under way at the host any more
+};
+
 enum candidate_state { CANDIDATE_WAITING, CANDIDATE_VISITED, CANDIDATE_DONE };
 struct candidate {
     struct net_addr addr;
@@ -46,17 +56,24 @@ struct pairwork {
     uint32_t candidates_n;
     bool typed; // addresses were given: when none is the host it is over
     struct err last;
+    struct pairwork_doubt doubt;
+    // host: the last pairing that it has stored
+    char kept_id[PAIRWORK_ID_BYTES];
 };
 
 // pairwork.c
 uint64_t pairwork_ms(const struct pairwork *w);
 void pairwork_phase(struct pairwork *w, enum pairwork_phase phase, uint64_t ms); // 0: no end
 void pairwork_failed(struct pairwork *w, const struct err *why);
-void pairwork_unconfirmed(struct pairwork *w);
 void pairwork_seek(struct pairwork *w); // the next address
 void pairwork_door(struct pairwork *w);
 void pairwork_timer(struct pairwork *w, uint64_t ms);
 void pairwork_tried(struct pairwork *w); // the code is spent: it is wiped
+
+// pairwork_doubt.c
+void pairwork_unconfirmed(struct pairwork *w, const struct pairwork_doubt *doubt);
+void pairwork_doubt_due(struct pairwork *w);
+void pairwork_undoubt(struct pairwork *w); // another pairing begins: no more of this one
 
 // pairwork_exchange.c
 extern const struct pairing_events pairwork_events;

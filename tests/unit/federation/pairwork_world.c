@@ -37,6 +37,12 @@ static int on_paired(void *ctx, const struct pairing_result *r, const struct net
     e->at_paired = NULL;
     if (e->fail)
         return err_set(err, e->fail, "the disk is full");
+    int verified = chain_verify(r->peer->chain_bytes, r->peer->chain_n,
+                                &(struct chain_expect){.device = r->peer->chain.device},
+                                &(struct chain){0}, NULL);
+    assert_true(verified == 0 || verified == ERR_NOMEM);
+    if (verified < 0 || peers_memory_put(e->peers, entry) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
     struct stored *s = e->stored;
     while (s < e->stored + e->stored_n && memcmp(s->device, r->peer->chain.device, 32) != 0)
         s++;
@@ -49,10 +55,6 @@ static int on_paired(void *ctx, const struct pairing_result *r, const struct net
     memcpy(s->identity, r->peer->chain.current, 32);
     memcpy(s->secret, r->secret, sizeof s->secret);
     memcpy(s->name, r->peer->name, sizeof s->name);
-    assert_int_equal(chain_verify(r->peer->chain_bytes, r->peer->chain_n,
-                                  &(struct chain_expect){.device = s->device}, &(struct chain){0},
-                                  NULL),
-                     0);
     s->chain_n = r->peer->chain_n;
     s->granted = r->granted;
     s->received = r->received;
@@ -61,7 +63,6 @@ static int on_paired(void *ctx, const struct pairing_result *r, const struct net
     s->times++;
     assert_memory_equal(entry->key, s->device, 32);
     assert_int_equal(entry->addrs_n, address->port != 0);
-    assert_true(peers_memory_put(e->peers, entry) == 0);
     if (then)
         then(e);
     return 0;

@@ -66,6 +66,38 @@ static void the_link_breaks_when_the_guest_has_stored_it(void **state) {
     assert_true(engines_connected(HOST, GUEST));
 }
 
+struct asked {
+    int code;
+};
+static void on_asked(void *ctx, const json_t *result, const json_t *error, const struct err *err) {
+    struct asked *a = ctx;
+    (void)result, (void)err;
+    a->code = error ? (int)json_integer_value(json_object_get(error, "code")) : 0;
+}
+static void ask_kept(void *ctx, struct node_session *s, const struct err *why) {
+    (void)why;
+    assert_non_null(s);
+    assert_true(link_call(node_session_link(s), "pair.kept",
+                          json_pack("{s:s, s:i}", "id", "another", "port", 1), 5000, on_asked, ctx,
+                          NULL) > 0);
+}
+
+static void what_was_under_way_is_ended_when_the_guest_asks(void **state) {
+    struct engine_world *w = *state;
+    engines_meet(HOST, GUEST);
+    engine_yes(HOST, "pattern"); // and Grace has not answered: nothing can be stored yet
+    engine_world_run(w, 0);
+    struct asked a = {0};
+    struct net_addr to = engine_addr(HOST);
+    assert_int_equal(node_visit(GUEST->node, &to, ask_kept, &a, NULL), 0);
+    engine_world_run(w, 100);
+    assert_int_equal(a.code, -32020);
+    assert_int_equal(engine_state(HOST).phase,
+                     PAIRWORK_FAILED); // its yes is worth nothing any more
+    assert_int_equal(engine_state(GUEST).phase, PAIRWORK_FAILED);
+    assert_int_equal(HOST->stored_n + GUEST->stored_n, 0);
+}
+
 static void the_link_breaks_when_the_host_has_stored_it(void **state) {
     struct engine_world *w = *state;
     begin(w);
@@ -391,7 +423,7 @@ static void the_longest_introductions_fit_a_strangers_frames(void **state) {
 static void any_allocation_may_fail(void **state) {
     (void)state;
     unsigned paired = 0, runs = 0;
-    for (uint64_t nth = 1;; nth += nth < 40 ? 1 : 13, runs++) {
+    for (uint64_t nth = 1;; nth += nth < 40 ? 1 : 7, runs++) {
         struct engine_world *w = mem_zalloc(sizeof *w);
         assert_non_null(w);
         engine_world_init(w, 2, NULL);
@@ -493,6 +525,7 @@ static void two_engines_pair_over_sockets_and_tls(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_link_breaks_when_the_guest_has_stored_it),
+        TEST(what_was_under_way_is_ended_when_the_guest_asks),
         TEST(the_link_breaks_when_the_host_has_stored_it),
         TEST(the_host_dies_before_it_has_stored_it),
         TEST(the_host_dies_when_it_has_stored_it),
