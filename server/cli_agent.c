@@ -175,10 +175,12 @@ static int show_patch(const struct cli_line *line, const json_t *answer) {
             cli_out_bytes(lines, k);
     }
     if (!passed)
-        cli_error("%s", !k ? "there is no patch"
-                        : cli_out_is_terminal() || line->json
-                            ? "the patch did not pass"
-                            : "no patch passed, and so none is written; --json has the last one");
+        cli_error(
+            "%s",
+            !k ? "there is no patch"
+            : cli_out_is_terminal() || line->json
+                ? "the patch did not pass"
+                : "no patch passed every check, and so none is written; --json has the last one");
     return passed ? CLI_OK : CLI_FAILED;
 }
 

@@ -371,7 +371,7 @@ void team_patch_json(const struct team *t, json_t *answer) {
     for (size_t i = 0; i < p->count; i++)
         (void)json_array_append_new(stages, stage_json(&p->stages[i]));
     (void)json_object_set_new(answer, "stages", stages);
-    (void)json_object_set_new(answer, "passed", json_boolean(s && s->passed));
+    (void)json_object_set_new(answer, "passed", json_boolean(s && s->passed && !left_out(s)));
     if (s)
         (void)json_object_set_new(answer, "patch",
                                   json_stringn(s->proof.patch.data, s->proof.patch.len));

@@ -208,6 +208,7 @@ def test_commands_that_cannot_run_hang_flood_or_fork_are_ended():
             a = d.patch()
             last = a["stages"][0]["checks"][-1]
             assert (last["name"], last["result"]) == (name, result) and words in last["note"], last
+            assert a["passed"] is (result == "passed") and a["stages"][-1]["passed"] is (result != "failed"), a  # what cannot run is no pass
             assert len(last["output"]) < 20000 and d.copies() == [], last
         pids = [int(d.text("pid.%d" % i)) for i in range(3)]
         p.wait_until(lambda: not any(os.path.exists("/proc/%d" % n) for n in pids), 20, "those that left the group to end")
