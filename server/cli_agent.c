@@ -185,6 +185,8 @@ static int show_patch(const struct cli_line *line, const json_t *answer) {
 }
 
 int cli_run_agent(const struct cli_line *line) {
+    if (cli_value(line, "from") && strcmp(line->command->name, "patterns") == 0)
+        return cli_run_patterns_from(line);
     const struct cli_agent *a = line->command->agent;
     json_t *arguments = json_object(), *answer = NULL;
     int code = arguments ? put_operands(line, arguments) : CLI_FAILED;

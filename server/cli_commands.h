@@ -51,6 +51,13 @@ cli_run_fn cli_run_tasks, cli_run_tasks_show, cli_run_tasks_allow, cli_run_tasks
 // cli_identity.c
 cli_run_fn cli_run_identity, cli_run_identity_words, cli_run_identity_stow, cli_run_identity_unstow,
     cli_run_identity_restore, cli_run_identity_rotate, cli_run_identity_revoke;
+// cli_share.c
+cli_run_fn cli_run_share_pattern, cli_run_share_template, cli_run_share_resource,
+    cli_run_share_metric, cli_run_share_decision, cli_run_share_milestone, cli_run_share_list,
+    cli_run_share_revoke;
+// cli_arrivals.c
+cli_run_fn cli_run_arrivals, cli_run_patterns_from, cli_run_accept, cli_run_reject,
+    cli_run_reputation, cli_run_privacy;
 // cli_gateway.c
 cli_run_fn cli_run_gateway_run, cli_run_gateway_env, cli_run_gateway_cache;
 // cli_consent.c

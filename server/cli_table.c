@@ -178,6 +178,9 @@ static const struct cli_option help_options[] = {
 #define CLI_FEDERATION_TABLES
 #include "server/cli_table_federation.inc"
 #undef CLI_FEDERATION_TABLES
+#define CLI_SHARE_TABLES
+#include "server/cli_table_share.inc"
+#undef CLI_SHARE_TABLES
 #define CLI_AGENT_TABLES
 #include <cli_agents.inc>
 #undef CLI_AGENT_TABLES
@@ -518,6 +521,9 @@ const struct cli_command cli_commands[] = {
 #define CLI_FEDERATION_ROWS
 #include "server/cli_table_federation.inc"
 #undef CLI_FEDERATION_ROWS
+#define CLI_SHARE_ROWS
+#include "server/cli_table_share.inc"
+#undef CLI_SHARE_ROWS
     {.group = "The store", .name = "key", .help = "What opens the store."},
     {.name = "key list", .run = cli_run_key_list, .help = "List the slots that open the store."},
     {.name = "key passphrase",

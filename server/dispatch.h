@@ -130,6 +130,7 @@ extern const struct capability capabilities_chat[];       // server/cap_models_c
 extern const struct capability capabilities_federation[]; // server/cap_fed.c
 extern const struct capability capabilities_pair[];       // server/cap_pair.c
 extern const struct capability capabilities_tasks[];      // server/cap_fed_tasks.c
+extern const struct capability capabilities_share[];      // server/cap_share.c
 extern const struct capability capabilities_mcp[];        // server/mcp_caps.c: behind MCP resources
 extern const struct capability capabilities_acp[];        // server/acp_caps.c: behind ACP turns
 // What the agents can do, and the MCP tools over it, from their tables (server/cap_agents.c). Made

@@ -386,6 +386,7 @@ static int make_services(struct engine *e, struct err *err) {
                                             capabilities_federation,
                                             capabilities_pair,
                                             capabilities_tasks,
+                                            capabilities_share,
                                             e->more,
                                             NULL};
     _Static_assert(sizeof all <= sizeof tables, "the list fits");

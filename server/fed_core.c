@@ -9,6 +9,7 @@
 #include "server/fed_groups.h"
 #include "server/fed_impl.h"
 #include "server/fed_pair.h"
+#include "server/fed_share.h"
 #include "server/fed_tasks.h"
 
 #include <stdio.h>
@@ -62,7 +63,7 @@ static const struct fed_part nothing;
 static const struct fed_part *const parts[FED_PARTS] = {
     [FED_PAIR] = &fed_part_pair,         [FED_EXCHANGE] = &fed_part_exchange,
     [FED_DISCOVERY] = &nothing,          [FED_TASKS] = &fed_part_tasks,
-    [FED_COSIGN] = &fed_part_cosign,     [FED_SHARE] = &nothing,
+    [FED_COSIGN] = &fed_part_cosign,     [FED_SHARE] = &fed_part_share,
     [FED_ARRIVALS] = &fed_part_arrivals, [FED_GROUPS] = &fed_part_groups,
 };
 

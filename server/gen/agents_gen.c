@@ -77,6 +77,8 @@ static void put_options(const struct agent_capability *c) {
             "{\"show-what-leaves\", 0, NULL, \"Print what --by would send, and send nothing.\"},\n"
             "{\"yes\", 'y', NULL, \"Agree to what leaves without being asked.\"},\n",
             stdout);
+    if (strcmp(c->name, "patterns") == 0) // the command line's own: cli_arrivals.c
+        fputs("{\"from\", 0, \"PEER\", \"Those that a friend shared.\"},\n", stdout);
     fputs("{0},\n};\n", stdout);
 }
 
