@@ -1,6 +1,7 @@
 """An agent of a friend's is asked: what leaves, who lets it, what comes back. Two engines in two profiles."""
 import json
 import os
+import signal
 import subprocess
 import threading
 
@@ -153,6 +154,34 @@ def test_a_friend_that_is_away_is_asked_when_it_is_back():
                           "it is asked and answered")
         text, _ = run(f.ada, "tasks", "show", done[0]["id"][:8])
         assert "src/first.c:5" in text, text
+
+
+def test_an_engine_that_dies_fails_what_was_under_way_on_both_sides():
+    with Friends() as f:
+        for dies in (f.grace, f.ada):
+            before = len(f.asked())
+            asking = subprocess.Popen([PAIRED, "review", "--by", "Grace", "--yes", "--workspace", f.folder],
+                                      env=f.ada.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            task = wait_until(lambda: f.asked("permission required"), "Grace is asked")[0]
+            pid = dies.engine_pid()
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: dies.engine_pid() != pid, "it is dead")
+            wait_until(lambda: data(dies, "federation")["state"] == "running", "it is back")
+            def ended(w):
+                found = [t for t in data(w, "tasks")["tasks"] if t["id"] == task["id"]]
+                return found and found[0]["ended"] and found[0]
+            mine = wait_until(lambda: ended(f.ada), "it has failed at Ada's")
+            assert mine["state"] == "failed" and "restarted" in mine["text"], mine
+            theirs = wait_until(lambda: ended(f.grace), "it is over at Grace's")
+            assert theirs["state"] == ("failed" if dies is f.grace else "canceled"), theirs
+            assert asking.wait(4 * WAIT_S) != OK
+            assert len(f.asked()) == before + 1
+            wait_until(lambda: state(f.ada)[0][1] == state(f.grace)[0][1] == "connected", "they are back")
+            # And another one works.
+            run(f.grace, "tasks", "policy", "Ada", "always")
+            out, _ = f.ask("review", "--by", "Grace", "--yes")
+            assert "src/first.c:5" in out, out
+            run(f.grace, "tasks", "policy", "Ada", "ask")
 
 
 def test_cards_of_a_friend_list_what_its_agents_do():
