@@ -2,6 +2,7 @@
 #include "server/fed_tasks.h"
 
 #include "core/base/mem.h"
+#include "core/db/db.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +217,89 @@ static void a_key_over_lines_of_a_diff_is_crossed_out_on_either_side(void **stat
     }
 }
 
+// --- what is kept
+
+static unsigned rows, usages;
+static int take_row(void *arg, const struct tasks_row *r) {
+    rows++;
+    *(struct tasks_row *)arg = *r;
+    return 0;
+}
+static int take_usage(void *arg, const struct tasks_usage *u) {
+    (void)arg;
+    usages++;
+    assert_int_equal(u->requests, 3);
+    return 0;
+}
+
+static void what_is_kept_comes_back_and_what_is_old_goes(void **state) {
+    enum { DAY = 24 * 3600 * 1000 };
+    const int64_t now = 1764000000000;
+    struct db *db = NULL;
+    struct tasks_row row = {.ours = true,
+                            .id = "0123abcd",
+                            .agent = "sherlock",
+                            .skill = "review",
+                            .state = A2A_WORKING,
+                            .made_ms = now,
+                            .changed_ms = now},
+                     back;
+    (void)state;
+    assert_int_equal(db_open_plain(":memory:", DB_CREATE, &db, NULL), 0);
+    assert_int_equal(fed_tasks_db_open(db, now, NULL), 0);
+    fed_tasks_db_keep(db, &row);
+    row.state = A2A_COMPLETED;
+    row.cancel = true;
+    fed_tasks_db_keep(db, &row); // the same one
+    row.ours = false;
+    fed_tasks_db_keep(db, &row); // another
+    struct tasks_usage u = {.day = now / DAY, .requests = 3, .cpu_ms = 5};
+    fed_tasks_db_usage(db, &u);
+    rows = usages = 0;
+    assert_int_equal(fed_tasks_db_restore(db, take_row, take_usage, &back), 0);
+    assert_int_equal(rows, 2);
+    assert_int_equal(usages, 1);
+    assert_int_equal(back.state, A2A_COMPLETED);
+    assert_true(back.cancel);
+    fed_tasks_db_forget(db, false, row.id, row.device);
+    rows = 0;
+    assert_int_equal(fed_tasks_db_restore(db, take_row, take_usage, &back), 0);
+    assert_int_equal(rows, 1);
+    assert_int_equal(fed_tasks_db_open(db, now + 2 * (int64_t)DAY, NULL), 0); // two days later
+    rows = usages = 0;
+    assert_int_equal(fed_tasks_db_restore(db, take_row, take_usage, &back), 0);
+    assert_int_equal(rows + usages, 0);
+    db_close(db);
+}
+
+static enum tasks_mode mode_of(struct db *db, const uint8_t *who, const char *agent) {
+    struct tasks_policy p;
+    fed_tasks_db_policy(db, who, agent, &p);
+    return p.mode;
+}
+
+static void the_nearest_policy_counts_and_without_one_the_user_is_asked(void **state) {
+    static const uint8_t everybody[32], ann[32] = {1}, bob[32] = {2};
+    const struct tasks_policy always = {.mode = TASKS_ALWAYS}, never = {.mode = TASKS_NEVER},
+                              quota = {.mode = TASKS_QUOTA, .requests_day = 4};
+    struct db *db = NULL;
+    (void)state;
+    assert_int_equal(db_open_plain(":memory:", DB_CREATE, &db, NULL), 0);
+    assert_int_equal(fed_tasks_db_open(db, 0, NULL), 0);
+    assert_int_equal(mode_of(db, ann, "marie"), TASKS_ASK);
+    assert_int_equal(fed_tasks_db_policy_put(db, everybody, "", &never, NULL), 0);
+    assert_int_equal(mode_of(db, ann, "marie"), TASKS_NEVER);
+    assert_int_equal(fed_tasks_db_policy_put(db, everybody, "marie", &quota, NULL), 0);
+    assert_int_equal(mode_of(db, ann, "marie"), TASKS_QUOTA);
+    assert_int_equal(fed_tasks_db_policy_put(db, ann, "", &always, NULL), 0);
+    assert_int_equal(mode_of(db, ann, "marie"), TASKS_ALWAYS); // the friend before the agent
+    assert_int_equal(fed_tasks_db_policy_put(db, ann, "marie", &never, NULL), 0);
+    assert_int_equal(mode_of(db, ann, "marie"), TASKS_NEVER);
+    assert_int_equal(mode_of(db, ann, "alex"), TASKS_ALWAYS);
+    assert_int_equal(mode_of(db, bob, "alex"), TASKS_NEVER);
+    db_close(db);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -226,6 +310,8 @@ int main(void) {
         TEST(only_what_reads_and_can_be_sent_for_is_a_skill),
         TEST(a_task_that_nobody_waits_for_stops),
         TEST(secrets_are_crossed_out_and_lines_stay_lines),
+        TEST(what_is_kept_comes_back_and_what_is_old_goes),
+        TEST(the_nearest_policy_counts_and_without_one_the_user_is_asked),
         TEST(a_key_over_lines_of_a_diff_is_crossed_out_on_either_side),
     };
     mem_init_json();
