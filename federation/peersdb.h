@@ -93,8 +93,8 @@ int peersdb_device_revoke(struct peersdb *p, const uint8_t key[RECORD_KEY_BYTES]
 // --- certificates. Identities are followed forward only: who has been told of a key's successor
 // does not believe the old key, nor another successor, any more.
 // Keeps what chain_verify took from these bytes: the device is its identity's, which other identity
-// it followed, whom it has revoked. ERR_KEY (it goes back, or to another successor), ERR_PERM (the
-// device is revoked), ERR_EXISTS (the device is another identity's), ERR_LIMIT.
+// it followed, whom it has revoked. ERR_KEY (another successor than the one we know), ERR_PERM (it
+// goes back, or the device is revoked), ERR_EXISTS (the device is another identity's), ERR_LIMIT.
 int peersdb_certify(struct peersdb *p, const struct chain *c, const void *bytes, size_t n,
                     int64_t now_ms, struct err *err);
 // Appends the proof of a device that is not revoked. ERR_NOT_FOUND.

@@ -266,8 +266,8 @@ int peersdb_written(struct peersdb *p, const uint8_t key[RECORD_KEY_BYTES], bool
 static int note_rotations(struct peersdb *p, const struct chain *c, struct err *err) {
     uint8_t later[RECORD_KEY_BYTES];
     int r = later_of(p, c->current, later, err);
-    if (r > 0)
-        return err_set(err, ERR_KEY,
+    if (r > 0) // whoever shows it may not have heard
+        return err_set(err, ERR_PERM,
                        "this identity has been followed by another key, which we know");
     for (size_t i = 0; r >= 0 && i < c->rotations_n; i++) {
         const struct db_value values[] = {db_blob(c->identities[i], RECORD_KEY_BYTES),

@@ -478,6 +478,7 @@ static void an_identity_that_was_rotated_is_followed_and_may_take_back_what_it_s
     assert_int_equal(exchange_take_back(a->x, old, NULL, revocation, NULL), 0);
     web_run(&web, 5000);
     assert_true(party_has(b, fresh) && party_has(c, fresh));
+    assert_int_equal(improper(b, d), 0); // d need not have heard of it
     assert_false(party_has(b, old));
     assert_false(party_has(c, old));
     struct peersdb_peer p;

@@ -97,8 +97,8 @@ static void an_identity_is_followed_forward_and_never_back(void **state) {
     for (size_t i = 0; i < 3; i++) // what it said under former keys is still its own
         assert_int_equal(trust(&keys[i], &device), PEERSDB_TRUSTED);
     assert_int_equal(trust(&keys[0], &other), PEERSDB_STALE);
-    assert_int_equal(show(&device, keys, 1, NULL), ERR_KEY);
-    assert_int_equal(show(&device, keys, 2, NULL), ERR_KEY);
+    assert_int_equal(show(&device, keys, 1, NULL), ERR_PERM);
+    assert_int_equal(show(&device, keys, 2, NULL), ERR_PERM);
     assert_int_equal(show(&other, thief, 2, NULL), ERR_KEY);
     assert_int_equal(show(&other, keys, 3, NULL), 0);
     assert_int_equal(trust(&keys[2], &other), PEERSDB_TRUSTED);
