@@ -293,6 +293,8 @@ static bool calls_itself(const struct checks *c, uint32_t function, uint32_t nam
     bool method =
         is_in_language_of_methods(c) && syntax_ancestor(c->s, function, ROLE_CLASS) >
                                             syntax_ancestor(c->s, function, ROLE_FUNCTION);
+    // The name of a method of an object, as of a class, is no variable within.
+    method |= check_in(c, CHECK_JS) && check_role(c, c->s->nodes[function].parent) == ROLE_MAP;
     uint32_t object = syntax_child(c->s, call, FIELD_ROLE_OBJECT); // of Java
     if (check_is(c, LANG_JAVA))
         return !object || syntax_text_is(c->s, object, "this");
