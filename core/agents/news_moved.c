@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     PAIR_BYTES_MIN = 24, // two lines with less say too little to be recognised by
@@ -158,12 +159,26 @@ static int read_line(struct tokens *t, struct piece line, bool old, struct news_
     return r;
 }
 
-// Of a line's words, without the signs around them; 0: it says too little.
-static uint64_t said_hash(struct piece line) {
-    size_t words = 0;
+static struct piece from_word(struct piece line) {
     while (line.n && !is_word(*line.text)) {
         line.text++;
         line.n--;
+    }
+    return line;
+}
+
+// Of a line's words in whatever letters, without the signs around them and the mark in front;
+// 0: it says too little.
+static uint64_t said_hash(struct piece line) {
+    static const char *const marks[] = {"todo", "fixme", "xxx", "hack"};
+    size_t words = 0;
+    line = from_word(line);
+    for (size_t i = 0; i < COUNT_OF(marks); i++) {
+        size_t n = strlen(marks[i]);
+        if (line.n > n && strncasecmp(line.text, marks[i], n) == 0 && !is_word(line.text[n])) {
+            line = from_word((struct piece){line.text + n, line.n - n});
+            break;
+        }
     }
     while (line.n && !is_word(line.text[line.n - 1]))
         line.n--;
@@ -171,7 +186,12 @@ static uint64_t said_hash(struct piece line) {
         words += is_word(line.text[i]) && (!i || !is_word(line.text[i - 1]));
     if (line.n < SAID_BYTES_MIN || words < SAID_WORDS_MIN)
         return 0;
-    uint64_t h = hash_bytes(FNV_START, line.text, line.n);
+    uint64_t h = FNV_START;
+    for (size_t i = 0; i < line.n; i++) {
+        char small =
+            line.text[i] >= 'A' && line.text[i] <= 'Z' ? (char)(line.text[i] | 0x20) : line.text[i];
+        h = hash_bytes(h, &small, 1);
+    }
     return h ? h : 1;
 }
 

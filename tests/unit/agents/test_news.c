@@ -340,6 +340,12 @@ static void a_comment_that_moved_is_not_new(void **state) {
     expect(files + 1, 1,
            "todo-comment: TO"
            "DO(jr): do we want to keep all of it?\n");
+    // Nor when it is spelled another way.
+    const struct side again[] = {
+        {"a.c", "/**\n * @todo do we want to keep all of it?\n */\nint f(void);\n",
+         "// TO"
+         "DO: Do we want to keep all of it?\nint f(void);\n"}};
+    expect(again, 1, "");
     // Few words are written twice by chance.
     const struct side few[] = {{"a.c",
                                 "int a;\n// TO"
