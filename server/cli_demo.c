@@ -38,7 +38,7 @@ struct demo {
     struct demo_scan scan;
     struct demo_samples starts, calls, recalls, gaps;
     char shown[128];
-    json_t *agents; // times of their answers
+    json_t *agents, *friends; // times of their answers
 };
 
 static volatile sig_atomic_t stopped; // asked to end: the story goes no further
@@ -349,11 +349,18 @@ static void measure(struct demo *d) {
     row(d, "engine killed, to the next answer", &d->gaps);
 }
 
+static void meet_friends(struct demo *d) {
+    struct demo_friends how = {.folder = d->profile, .quiet = d->line->json, .stopped = &stopped};
+    heading(d, 8, "Two people's engines meet: paired, a pattern shared and taken back");
+    int failed = demo_friends(&how, &d->friends);
+    (void)expect(d, failed == 0 || stopped, "two engines did not do what they should");
+}
+
 // --- beginning and end -------------------------------------------------------------------------
 
 static void registration(struct demo *d) {
     char path[DEMO_PATH_BYTES] = "paired";
-    heading(d, 8, "To have it in your tools");
+    heading(d, 9, "To have it in your tools");
     (void)cli_own_path(path, sizeof path);
     tell(d, "   %-14s %s setup claude-code\n", "Claude Code", path);
     tell(d, "   %-14s %s setup\n", "all others", path);
@@ -365,13 +372,13 @@ static json_t *percentiles(struct demo_samples *s) {
 }
 
 static void print_json(struct demo *d) {
-    cli_out_json(json_pack("{sb si ss sf sf s{sI sI sI} so so so so sO?}", "ok", d->failures == 0,
-                           "failures", d->failures, "version", paired_version, "cold_start_us",
-                           d->cold_us, "killed_us", d->gap_us, "disk", "files",
-                           (json_int_t)d->scan.files, "bytes", (json_int_t)d->scan.bytes, "hits",
-                           (json_int_t)d->scan.hits, "start", percentiles(&d->starts), "call",
-                           percentiles(&d->calls), "recall", percentiles(&d->recalls), "after_kill",
-                           percentiles(&d->gaps), "agents_ms", d->agents));
+    cli_out_json(json_pack(
+        "{sb si ss sf sf s{sI sI sI} so so so so sO? sO?}", "ok", d->failures == 0, "failures",
+        d->failures, "version", paired_version, "cold_start_us", d->cold_us, "killed_us", d->gap_us,
+        "disk", "files", (json_int_t)d->scan.files, "bytes", (json_int_t)d->scan.bytes, "hits",
+        (json_int_t)d->scan.hits, "start", percentiles(&d->starts), "call", percentiles(&d->calls),
+        "recall", percentiles(&d->recalls), "after_kill", percentiles(&d->gaps), "agents_ms",
+        d->agents, "friends_ms", d->friends));
 }
 
 static void interrupted(int signal_number) {
@@ -426,8 +433,8 @@ int cli_run_demo(const struct cli_line *line) {
         return CLI_FAILED;
     }
     d->line = &own;
-    static void (*const rest[])(struct demo * d) = {kill_engine, hand_over, search_disk,
-                                                    ask_agents,  measure,   registration};
+    static void (*const rest[])(struct demo * d) = {
+        kill_engine, hand_over, search_disk, ask_agents, measure, meet_friends, registration};
     if (begin(d) && !stopped && first_client(d) && !stopped && second_client(d))
         for (size_t i = 0; i < COUNT_OF(rest) && !stopped; i++)
             rest[i](d);
@@ -441,6 +448,7 @@ int cli_run_demo(const struct cli_line *line) {
         cli_error("demo: %d of its steps failed", d->failures);
     int code = d->failures ? CLI_FAILED : CLI_OK;
     json_decref(d->agents);
+    json_decref(d->friends);
     mem_free(d);
     return code;
 }

@@ -51,3 +51,12 @@ double demo_percentile_us(struct demo_samples *s, double part);
 // were no answers; *ret: the times in milliseconds by question, the caller's. Ends early when
 // *stopped.
 int demo_agents(struct cli_client *client, bool quiet, volatile const int *stopped, json_t **ret);
+
+// Two people's engines in profiles below `folder`: paired, a pattern shared, taken back, audited.
+// How many steps failed; *ret_times as demo_agents.
+struct demo_friends {
+    const char *folder;
+    bool quiet;
+    volatile const int *stopped;
+};
+int demo_friends(struct demo_friends *how, json_t **ret_times);
