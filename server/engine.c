@@ -469,6 +469,7 @@ static void stop(struct engine *e) {
     fed_stop(e->services.fed); // peers are told at once; what waits for it is answered
     engine_work_close(e);
     pool_free(e->pool);
+    engine_work_free(e);
     fed_free(e->services.fed);
     gateway_done(e->services.gateway);
     model_whys_free(e->services.whys);

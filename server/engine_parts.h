@@ -138,6 +138,7 @@ int engine_work_open(struct engine *e, struct err *err);
 int engine_work(struct services *services, void (*run)(void *ctx, bool ended), void *ctx);
 int engine_work_behind(struct services *services, void (*run)(void *ctx, bool ended), void *ctx);
 void engine_work_close(struct engine *e);
+void engine_work_free(struct engine *e); // after the pool
 
 // Pages of code that can be read again from their files leave this process (engine_trim.c).
 void engine_give_back_code(void);

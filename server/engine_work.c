@@ -36,7 +36,10 @@ static void on_work(void *ctx, void *message) {
 }
 
 int engine_work_open(struct engine *e, struct err *err) {
-    return mailbox_new(e->loop, ENGINE_WORK_MAX, on_work, e, &e->work, err);
+    int r = mailbox_new(e->loop, ENGINE_WORK_MAX, on_work, e, &e->work, err);
+    if (r == 0)
+        (void)mailbox_ref(e->work); // workers may still post when it has been closed
+    return r;
 }
 
 static int post(struct services *services, enum pool_priority priority,
@@ -63,5 +66,8 @@ int engine_work_behind(struct services *services, void (*run)(void *ctx, bool en
 void engine_work_close(struct engine *e) {
     if (e->work)
         mailbox_close(e->work, drop_work);
-    e->work = NULL;
+}
+
+void engine_work_free(struct engine *e) {
+    mailbox_unref(e->work);
 }
