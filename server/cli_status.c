@@ -80,6 +80,10 @@ static void put_status(const json_t *s) {
     if (strcmp(word(s, "build"), paired_build_id) != 0)
         cli_out("         another build than this program: the next client with a newer one "
                 "replaces it\n");
+    const json_t *federation = json_object_get(s, "federation");
+    if (strcmp(word(federation, "state"), "off") != 0)
+        cli_out("friends  federation %s, %lld connected\n", word(federation, "state"),
+                number(federation, "connected"));
     // This command is a session itself.
     cli_out("clients  %lld attached, %lld since its start\n", number(sessions, "open") - 1,
             number(sessions, "total") - 1);

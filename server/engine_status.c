@@ -2,6 +2,7 @@
 #include "core/base/build.h"
 #include "core/base/env.h"
 #include "server/engine_parts.h"
+#include "server/fed.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -83,7 +84,7 @@ json_t *engine_status(struct services *services) {
     struct figures *f = &e->figures;
     return json_pack(
         "{s:i, s:s, s:s, s:I, s:s, s:b, s:I, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:f, s:f}, "
-        "s:{s:I, s:I}, s:I, s:I, s:i, s:o, s:o}",
+        "s:{s:I, s:I}, s:I, s:I, s:i, s:o, s:o, s:{s:s, s:i}}",
         "pid", (int)getpid(), "version", paired_version, "build", paired_build_id, "number",
         (json_int_t)paired_build_number, "engine", e->id, "standalone", e->owned, "uptime_ms",
         (json_int_t)(env_now_wall_ms() - f->start_ms), "sessions", "open", figure(&f->sessions),
@@ -92,5 +93,6 @@ json_t *engine_status(struct services *services) {
         "p99_us", percentile(f, 0.99), "queues", "outbound_bytes", figure(&f->queued_bytes), "jobs",
         (json_int_t)pool_queued(e->pool), "bytes_in", figure(&f->bytes_in), "rss_bytes",
         rss_bytes(), "crashes", (int)f->crashes, "store", store_status(&e->store), "agents",
-        agent_status());
+        agent_status(), "federation", "state", fed_state_name(fed_state(services->fed, NULL)),
+        "connected", (int)fed_connected(services->fed));
 }

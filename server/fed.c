@@ -26,6 +26,7 @@ struct fed_job {
 
 struct fed {
     struct services *services;
+    atomic_int connected;
     pthread_mutex_t apply; // one start or stop at a time; taken before `lock`
     pthread_t thread;
     bool joinable, anyway, ended; // under `apply`
@@ -332,6 +333,15 @@ enum fed_state fed_state(struct fed *f, struct err *ret_why) {
         *ret_why = f->why;
     (void)pthread_mutex_unlock(&f->lock);
     return state;
+}
+
+unsigned fed_connected(const struct fed *f) {
+    int n = atomic_load(&f->connected);
+    return n > 0 ? (unsigned)n : 0;
+}
+
+void fed_count(struct fed *f, int change) {
+    (void)atomic_fetch_add(&f->connected, change);
 }
 
 enum fed_state fed_settled(struct fed *f, uint64_t ms, struct err *ret_why) {

@@ -47,6 +47,9 @@ void fed_free(struct fed *f); // after the pool; accepts NULL
 
 // --- any thread
 enum fed_state fed_state(struct fed *f, struct err *ret_why);
+// Friends' sessions that stand just now.
+unsigned fed_connected(const struct fed *f);
+void fed_count(struct fed *f, int change); // by the thread
 // Waits until it has started or cannot, at most ms. The state.
 enum fed_state fed_settled(struct fed *f, uint64_t ms, struct err *ret_why);
 

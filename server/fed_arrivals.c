@@ -106,14 +106,27 @@ void fed_arrivals_count(struct fed_core *core, const struct record *r, bool refu
     row->bytes += (int64_t)(RECORD_BYTES_MIN + id + r->body_bytes);
 }
 
+static void on_up(void *ctx, struct node_session *session) {
+    struct fed_arrivals *a = ctx;
+    (void)session;
+    fed_count(a->core->services->fed, 1);
+}
+
+static void on_down(void *ctx, struct node_session *session, const struct err *why) {
+    struct fed_arrivals *a = ctx;
+    (void)session, (void)why;
+    fed_count(a->core->services->fed, -1);
+}
+
 static int make(struct fed_core *core, void **ret, struct node_service *service, struct err *err) {
+    static const struct node_method none[] = {{0}};
     struct fed_arrivals *a = mem_zalloc(sizeof *a);
-    (void)service;
     if (!a || loop_timer_new(core->loop, flush, a, &a->timer) < 0) {
         mem_free(a);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     a->core = core;
+    *service = (struct node_service){.methods = none, .up = on_up, .down = on_down, .ctx = a};
     *ret = a;
     return 0;
 }

@@ -32,6 +32,8 @@ def test_members_find_each_other_and_nobody_else():
         run(grace, "groups", "join", "compilers", input=secret.encode() + b"\n")
         wait_until(lambda: here(ada) == {"compilers": 1} and here(grace) == {"compilers": 1}, "members meet")
         assert here(eve) == {"compilers": 0}
+        assert data(ada, "status")["federation"] == {"state": "running", "connected": 2}
+        assert "2 connected" in run(ada, "status")[0]
         # It lasts over a restart of one of them.
         run(grace, "stop")
         wait_until(lambda: here(ada) == {"compilers": 0}, "one is gone")

@@ -114,6 +114,10 @@ test('the status says what there is, and nothing of what is not known', () => {
   assert.deepStrictEqual(describe(undefined), []);
   assert.deepStrictEqual(describe({ engine: { version: '0.1', pid: 7 }, index: { files: 1, symbols: 12345, busy: true }, findings: 1, quiet: { on: true, held: 2 } }),
     ['engine 0.1, process 7', 'index: 1 file, 12,345 symbols, still reading', '1 finding in open files', 'quiet while typing: 2 things held']);
+  const met = federation => describe({ engine: { version: '0.1', pid: 7, federation } }).slice(1);
+  assert.deepStrictEqual(met({ state: 'off', connected: 0 }), []);
+  assert.deepStrictEqual(met({ state: 'running', connected: 1 }), ['1 friend connected']);
+  assert.deepStrictEqual(met({ state: 'locked' }), ['federation locked']);
   assert.deepStrictEqual(describe({ quiet: { on: false, held: 0 } }), ['quiet while typing: off']);
 });
 
