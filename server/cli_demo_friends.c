@@ -202,15 +202,15 @@ static bool pair(struct friends *f) {
 // The first pattern of this repository that can go.
 static bool share_pattern(struct friends *f, char id[80]) {
     uint64_t since = env_now_mono_ns();
-    json_t *made = RUN(f, ADA, "share", "pattern");
+    json_t *made = RUN(f, ADA, "share", "pattern", "--all");
     const json_t *first = json_array_get(json_object_get(made, "bodies"), 0);
     const char *pattern = word(first, "id");
-    show(f, ADA, "share pattern", since, first != NULL);
+    show(f, ADA, "share pattern --all", since, first != NULL);
     if (!first) {
         json_decref(made);
         return false;
     }
-    note(f, "these bytes would leave, and nothing else:", "");
+    note(f, "mined here; of the first these bytes would leave, and nothing else:", "");
     const char *body = word(first, "body");
     for (int line = 0; line < 6 && *body && !f->how->quiet; line++) {
         size_t n = strcspn(body, "\n");
