@@ -211,8 +211,9 @@ static bool share_pattern(struct friends *f, char id[80]) {
         return false;
     }
     note(f, "mined here; of the first these bytes would leave, and nothing else:", "");
-    const char *body = word(first, "body");
-    for (int line = 0; line < 6 && *body && !f->how->quiet; line++) {
+    const char *body = strstr(word(first, "body"), "\n\n"); // behind language, rule and counts
+    body = body ? body + 2 : "";
+    for (int line = 0; line < 4 && *body && !f->how->quiet; line++) {
         size_t n = strcspn(body, "\n");
         cli_out("   |  ");
         cli_out_text(body, n > 100 ? 100 : n);
@@ -256,7 +257,7 @@ static bool see_it(struct friends *f) {
 
 static bool take_back(struct friends *f, const char *id) {
     uint64_t since = env_now_mono_ns();
-    json_t *gone = RUN(f, ADA, "share", "revoke", id, "--yes"), *none = NULL;
+    json_t *gone = RUN(f, ADA, "share", "revoke", id), *none = NULL;
     show(f, ADA, "share revoke ID", since, gone != NULL);
     since = env_now_mono_ns();
     none = gone ? arrivals(f, 0) : NULL;
