@@ -223,6 +223,8 @@ int tag_table_put(struct tag_table *t, const uint8_t device[HINT_DEVICE_BYTES],
     if (r < 0)
         return r;
     struct friend *f = &t->friends[i];
+    if (known && sodium_memcmp(f->secret, secret, sizeof f->secret) == 0)
+        return 0;
     memcpy(f->device, device, sizeof f->device);
     memcpy(f->secret, secret, sizeof f->secret);
     for (int64_t day = t->day - 1; day <= t->day + 1; day++)
@@ -244,6 +246,19 @@ void tag_table_remove(struct tag_table *t, const uint8_t device[HINT_DEVICE_BYTE
     if (i < t->count)
         t->friends[i] = t->friends[t->count];
     sodium_memzero(&t->friends[t->count], sizeof *t->friends);
+    index_all(t);
+    t->version++;
+}
+
+void tag_table_retain(struct tag_table *t, tag_keep_fn *keep, void *ctx) {
+    uint32_t kept = 0, had = t->count;
+    for (uint32_t i = 0; i < had; i++)
+        if (keep(ctx, t->friends[i].device))
+            t->friends[kept++] = t->friends[i];
+    if (kept == had)
+        return;
+    t->count = kept;
+    sodium_memzero(&t->friends[kept], (had - kept) * sizeof *t->friends);
     index_all(t);
     t->version++;
 }

@@ -35,10 +35,14 @@ int tag_table_new(const uint8_t own[HINT_DEVICE_BYTES], const uint8_t local[TAG_
                   int64_t wall_ms, struct tag_table **ret, struct err *err);
 void tag_table_free(struct tag_table *t); // wipes; accepts NULL
 
-// Copies; replaces the secret of a device that is there. ERR_LIMIT, ERR_NOMEM, ERR_INVAL (itself).
+// Copies; replaces the secret of a device that is there, and changes nothing when it is the same.
+// ERR_LIMIT, ERR_NOMEM, ERR_INVAL (itself).
 int tag_table_put(struct tag_table *t, const uint8_t device[HINT_DEVICE_BYTES],
                   const uint8_t secret[TAG_SECRET_BYTES], struct err *err);
 void tag_table_remove(struct tag_table *t, const uint8_t device[HINT_DEVICE_BYTES]); // or is absent
+// Removes all that `keep` says no to.
+typedef bool tag_keep_fn(void *ctx, const uint8_t device[HINT_DEVICE_BYTES]);
+void tag_table_retain(struct tag_table *t, tag_keep_fn *keep, void *ctx);
 uint32_t tag_table_friends(const struct tag_table *t);
 // The number of the code that is shown here, and of the one that was typed here; negative: none.
 void tag_table_show_code(struct tag_table *t, int64_t number);

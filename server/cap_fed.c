@@ -5,6 +5,7 @@
 #include "core/store/consent.h"
 #include "federation/pair_message.h"
 #include "server/cap_admin.h"
+#include "server/fed_discovery.h"
 #include "server/fed_groups.h"
 
 #include <stddef.h>
@@ -42,6 +43,7 @@ static int read_status(struct fed_core *core, void *arg, struct err *err) {
                           "identity", identity, "device", device, "since_ms",
                           (json_int_t)core->since_ms, "peers", (json_int_t)stats.peers, "connected",
                           (json_int_t)stats.in_use, "refused", (json_int_t)stats.refused));
+    (void)json_object_set_new(s->out, "discovery", fed_discovery_report(core));
     return 0;
 }
 

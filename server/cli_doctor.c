@@ -40,6 +40,7 @@ static const struct {
     {"models.grants", doctor_grants},
     {"models.checks", doctor_model_checks},
     {"federation.state", doctor_federation},
+    {"federation.discovery", doctor_discovery},
     {"federation.peers", doctor_peers},
     {"system.descriptors", doctor_descriptors},
     {"system.memlock", doctor_memlock},

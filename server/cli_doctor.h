@@ -48,7 +48,7 @@ doctor_check doctor_engine, doctor_build, doctor_answer, doctor_store, doctor_in
 // cli_doctor_models.c
 doctor_check doctor_backends, doctor_grants, doctor_model_checks;
 // cli_doctor_federation.c
-doctor_check doctor_federation, doctor_peers;
+doctor_check doctor_federation, doctor_discovery, doctor_peers;
 // One capability, or NULL; the caller's.
 json_t *doctor_ask(struct doctor *d, const char *capability, uint64_t deadline_ms, struct err *err);
 bool doctor_not_open(struct doctor *d); // says so

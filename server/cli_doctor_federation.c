@@ -40,6 +40,35 @@ void doctor_federation(struct doctor *d) {
     json_decref(found);
 }
 
+// "beacon ready, mdns no-daemon (avahi-daemon does not run …)". One way that works is enough.
+void doctor_discovery(struct doctor *d) {
+    json_t *found = d->engine ? doctor_ask(d, "federation status", ASK_DEADLINE_MS, NULL) : NULL;
+    json_t *ways = json_object_get(found, "discovery"), *way;
+    char text[TEXT_BYTES] = "";
+    const char *name;
+    size_t at = 0;
+    bool ready = false;
+    json_object_foreach(ways, name, way) {
+        const char *state = word(way, "state"), *trouble = word(way, "trouble");
+        ready |= strcmp(state, "ready") == 0;
+        int n = snprintf(text + at, sizeof text - at, "%s%s %s%s%s%s", at ? ", " : "", name, state,
+                         *trouble ? " (" : "", trouble, *trouble ? ")" : "");
+        at = n < 0 || (size_t)n >= sizeof text - at ? sizeof text - 1 : at + (size_t)n;
+    }
+    if (!ways)
+        doctor_put(d, DOCTOR_SKIP, NULL, "federation is not running");
+    else if (json_object_size(ways) == 0)
+        doctor_put(d, DOCTOR_OK, NULL, "off by the setting federation.discovery");
+    else if (ready)
+        doctor_put(d, DOCTOR_OK, NULL, "%s", text);
+    else
+        doctor_put(d, DOCTOR_WARN,
+                   "Friends on this network are not found by themselves: paired peers address PEER "
+                   "HOST:PORT",
+                   "%s", text);
+    json_decref(found);
+}
+
 // The last try: "192.168.1.5:4711 (saved): connection refused"
 static void tried(const json_t *peer, char text[TEXT_BYTES]) {
     const json_t *a = json_array_get(json_object_get(peer, "attempts"), 0);

@@ -25,6 +25,26 @@ static void put_span(char out[32], json_int_t ms) {
         (void)snprintf(out, 32, "%lld days", (long long)s / S_PER_DAY);
 }
 
+// "discovery   beacon, mdns: no-daemon, …", or "off".
+static void show_discovery(const json_t *ways) {
+    const char *name, *separator = "";
+    json_t *way;
+    cli_out("discovery   ");
+    json_object_foreach((json_t *)(uintptr_t)ways, name, way) {
+        const char *trouble = cli_models_word(way, "trouble");
+        cli_out("%s%s", separator, name);
+        if (strcmp(cli_models_word(way, "state"), "ready") != 0)
+            cli_out(": %s", cli_models_word(way, "state"));
+        if (*trouble) {
+            cli_out(" (");
+            cli_models_put(trouble);
+            cli_out(")");
+        }
+        separator = ", ";
+    }
+    cli_out("%s\n", json_object_size(ways) ? "" : "off");
+}
+
 static int show_status(const struct cli_line *line, json_t *found) {
     const char *state = cli_models_word(found, "state"), *why = cli_models_word(found, "why");
     bool running = strcmp(state, "running") == 0;
@@ -44,6 +64,7 @@ static int show_status(const struct cli_line *line, json_t *found) {
         cli_out("identity    %s\n", cli_models_word(found, "identity"));
         cli_out("peers       %lld, %lld connected\n", cli_models_number(found, "peers"),
                 cli_models_number(found, "connected"));
+        show_discovery(json_object_get(found, "discovery"));
         if (!cli_models_number(found, "peers"))
             cli_note("nobody is paired with you yet: paired pair");
     } else if (code == CLI_OK)

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/loop/mailbox.h"
+#include "server/fed_discovery.h"
 #include "server/fed_impl.h"
 
 #include <pthread.h>
@@ -95,9 +96,10 @@ static void on_job(void *ctx, void *message) {
         return;
     }
     int r;
-    if (t->core.ready || job->closing)
+    if (t->core.ready || job->closing) {
         r = job->fn(&t->core, job->arg, &err);
-    else {
+        fed_discovery_look(&t->core); // a code or a friend may have come or gone by it
+    } else {
         (void)fed_state(t->fed, &err);
         r = err.code ? err.code : err_set(&err, ERR_CLOSED, "federation is not running");
     }

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "federation/peers_saved.h"
 #include "server/fed_arrivals.h"
+#include "server/fed_discovery.h"
 #include "server/fed_exchange.h"
 #include "server/fed_groups.h"
 #include "server/fed_impl.h"
@@ -59,12 +60,11 @@ static int open_database(struct fed_core *core, const char *dir, struct err *err
 
 // --- parts ---------------------------------------------------------------------------------------
 
-static const struct fed_part nothing;
 static const struct fed_part *const parts[FED_PARTS] = {
-    [FED_PAIR] = &fed_part_pair,         [FED_EXCHANGE] = &fed_part_exchange,
-    [FED_DISCOVERY] = &nothing,          [FED_TASKS] = &fed_part_tasks,
-    [FED_COSIGN] = &fed_part_cosign,     [FED_SHARE] = &fed_part_share,
-    [FED_ARRIVALS] = &fed_part_arrivals, [FED_GROUPS] = &fed_part_groups,
+    [FED_PAIR] = &fed_part_pair,           [FED_EXCHANGE] = &fed_part_exchange,
+    [FED_DISCOVERY] = &fed_part_discovery, [FED_TASKS] = &fed_part_tasks,
+    [FED_COSIGN] = &fed_part_cosign,       [FED_SHARE] = &fed_part_share,
+    [FED_ARRIVALS] = &fed_part_arrivals,   [FED_GROUPS] = &fed_part_groups,
 };
 
 static int make_parts(struct fed_core *core, size_t *ret_n, struct err *err) {
@@ -133,9 +133,11 @@ static int start_node(struct fed_core *core, struct err *err) {
     size_t services_n = 0;
     const struct conf *conf = __atomic_load_n(&core->services->conf, __ATOMIC_ACQUIRE);
     uint16_t port = (uint16_t)conf_int(conf, "federation.port");
+    struct socket_group_config group = net_loop_neighbourhood;
+    group.loopback = true; // another user's engine, also where there is no other network
     int r = tls_new(identity_device_seed(core->id), &core->tls, err);
     if (r == 0)
-        r = net_loop_new(core->loop, NULL, &core->sockets, err);
+        r = net_loop_new(core->loop, &group, &core->sockets, err);
     if (r < 0)
         return r;
     core->channels = tls_maker(core->tls);

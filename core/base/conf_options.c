@@ -9,6 +9,7 @@ static const char *const caches[] = {"exact", "off", NULL};
 static const char *const secret_gates[] = {"mask", "refuse", NULL};
 static const char *const substitutes[] = {"always", "failing", "never", NULL};
 static const char *const isolations[] = {"off", "auto", "required", NULL};
+static const char *const discovery_ways[] = {"on", "off", "beacon", "mdns", NULL};
 static const char *const toolsets[] = {"all", "read-only", NULL};
 
 const struct conf_option conf_options[] = {
@@ -257,5 +258,13 @@ const struct conf_option conf_options[] = {
      .unit = "port",
      .help = "TCP port that friends reach this engine at; 0 takes 4711, or any free one where that "
              "is taken."},
+    {.key = "federation.discovery",
+     .type = CONF_ENUM,
+     .fallback = "on",
+     .values = discovery_ways,
+     .help =
+         "How friends on the same network are found: on by all ways, off by none, or by our own "
+         "beacon or the system's mDNS service alone. Strangers learn that an engine is there, "
+         "not whose."},
     {0},
 };

@@ -55,7 +55,9 @@ class World:
         os.mkdir(self.profile, 0o700)
         keep = {k: v for k, v in os.environ.items()
                 if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")}
-        self.env = dict(keep, HOME=self.dir, PAIRED_PROFILE=self.profile, PAIRED_TEST_IDLE_MS=str(idle_ms))
+        self.env = dict(keep, HOME=self.dir, PAIRED_PROFILE=self.profile, PAIRED_TEST_IDLE_MS=str(idle_ms),
+                        # Not to be heard on this machine's network, and not to meet by chance.
+                        PAIRED_FEDERATION_DISCOVERY="off")
         self.env.update(env)
         self.clients = []
 

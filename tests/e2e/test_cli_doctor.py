@@ -63,7 +63,7 @@ def test_a_fresh_and_a_used_profile_are_well():
         assert w.run("stop").returncode == 0
         expect(doctor(w, code=0), "store.state", "ok")  # starts one to look into the store that is there
         out = w.run("doctor").stdout.decode()
-        assert "38 checks" in out and "\x1b" not in out
+        assert "39 checks" in out and "\x1b" not in out
 
 
 def test_home_that_cannot_be_written():
@@ -286,6 +286,7 @@ def test_federation_that_cannot_listen():
         checks = doctor(w)
         expect(checks, "federation.state", "ok", "0 peers")
         expect(checks, "federation.peers", "ok", "none")
+        expect(checks, "federation.discovery", "ok", "off by the setting")
 
 
 def doctor_on_terminal(w, *flags):

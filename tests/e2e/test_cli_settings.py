@@ -403,6 +403,15 @@ def effect_federation_port(w):
     assert socket.socket().connect_ex(("127.0.0.1", port)) == 0
 
 
+def effect_federation_discovery(w):
+    del w.env["PAIRED_FEDERATION_DISCOVERY"]
+    run(w, "config", "set", "federation.enabled", "true")
+    assert set(data(w, "federation")["discovery"]) == {"beacon", "mdns"}
+    for value, ways in (("beacon", {"beacon"}), ("mdns", {"mdns"}), ("off", set())):
+        set_and_restart(w, "federation.discovery", value)
+        assert set(data(w, "federation")["discovery"]) == ways, value
+
+
 SLOW_ONES = {"store.rotate_days", "store.auto_lock_minutes", "engine.idle_minutes"}
 
 

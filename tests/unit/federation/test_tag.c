@@ -234,6 +234,44 @@ static void ten_thousand_friends_are_found_each(void **state) {
     tag_table_free(a.t);
 }
 
+static bool is_odd(void *ctx, const uint8_t device[HINT_DEVICE_BYTES]) {
+    size_t *asked = ctx;
+    ++*asked;
+    return device[1] & 1;
+}
+
+static void the_same_again_is_no_change_and_friends_go_at_once(void **state) {
+    struct device a = device(0, NOON);
+    struct tag_hit hit;
+    struct tag tag;
+    size_t asked = 0;
+    (void)state;
+    for (uint8_t i = 0; i < 9; i++) {
+        const uint8_t key[HINT_DEVICE_BYTES] = {77, i}, secret[TAG_SECRET_BYTES] = {i};
+        assert_int_equal(tag_table_put(a.t, key, secret, NULL), 0);
+    }
+    uint64_t version = tag_table_version(a.t);
+    const uint8_t fifth[HINT_DEVICE_BYTES] = {77, 5}, same[TAG_SECRET_BYTES] = {5}, new[32] = {99};
+    assert_int_equal(tag_table_put(a.t, fifth, same, NULL), 0);
+    assert_int_equal(tag_table_version(a.t), version);
+    assert_int_equal(tag_table_put(a.t, fifth, new, NULL), 0);
+    assert_true(tag_table_version(a.t) > version);
+    version = tag_table_version(a.t);
+    tag_table_retain(a.t, is_odd, &asked);
+    assert_int_equal(asked, 9);
+    assert_int_equal(tag_table_friends(a.t), 4);
+    assert_true(tag_table_version(a.t) > version);
+    for (uint8_t i = 0; i < 9; i++) {
+        const uint8_t key[HINT_DEVICE_BYTES] = {77, i}, secret[TAG_SECRET_BYTES] = {i};
+        tag_derive(i == 5 ? new : secret, tag_table_day(a.t), key, &tag);
+        assert_int_equal(tag_find(a.t, tag.tag, &hit), i & 1);
+    }
+    version = tag_table_version(a.t);
+    tag_table_retain(a.t, is_odd, &asked);
+    assert_int_equal(tag_table_version(a.t), version);
+    tag_table_free(a.t);
+}
+
 static void the_table_has_a_maximum_and_survives_want_of_memory(void **state) {
     struct device a = device(0, NOON);
     uint8_t key[HINT_DEVICE_BYTES], secret[TAG_SECRET_BYTES];
@@ -284,6 +322,7 @@ int main(void) {
         cmocka_unit_test(within_a_day_it_says_the_same),
         cmocka_unit_test(the_sides_of_a_code_find_each_other),
         cmocka_unit_test(ten_thousand_friends_are_found_each),
+        cmocka_unit_test(the_same_again_is_no_change_and_friends_go_at_once),
         cmocka_unit_test(the_table_has_a_maximum_and_survives_want_of_memory),
         cmocka_unit_test(the_documented_vector),
     };
