@@ -1,7 +1,8 @@
 // The table of tasks, and what both sides of it share.
-#include "federation/tasks_impl.h"
+#include "federation/tasks.h"
 
 #include "core/base/mem.h"
+#include "federation/tasks_impl.h"
 
 #include <assert.h>
 #include <string.h>

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PRODUCT = ("core/", "protocol/", "server/")
+PRODUCT = ("core/", "protocol/", "federation/", "server/")
 SKIPPED_FOLDERS = {".git", "build", "node_modules", "__pycache__"}
 SKIP = 77  # ctest's SKIP_RETURN_CODE
 
