@@ -158,5 +158,7 @@ class Lan:
             for process in (host.avahi, host.bus, host.holder):
                 if process:
                     end(process)
+            # A namespace goes some time after its last process, and this end with it: now, unless it went already.
+            subprocess.run(["ip", "link", "del", f"p{host.number}"], stderr=subprocess.DEVNULL, check=False)
         ip("link", "del", "br0")
         shutil.rmtree(self.dir, ignore_errors=True)

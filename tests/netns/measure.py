@@ -12,8 +12,19 @@ PROGRAM = os.path.abspath(sys.argv[1])
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 
 
+def at_once(net, ways, rounds, what):
+    times = []
+    for _ in range(rounds):
+        engines = [Engine(PROGRAM, host, len(net.hosts), ways) for host in net.hosts]
+        lan.wait_until("all have met", lambda: all_met(engines), 120)
+        times += [met_us(a, b) - max(a.started_us, b.started_us) for a in engines for b in engines if a.number < b.number]
+        for e in engines:
+            e.stop()
+    figures(f"{what}, {len(net.hosts)} hosts: all start at once, each session", times)
+
+
 def restarts(net, ways, rounds, what):
-    """Each host in turn goes and comes again, while the others stay."""
+    """Each host in turn goes and comes again, while the others stay; what they have announced has arrived."""
     engines = [Engine(PROGRAM, host, len(net.hosts), ways) for host in net.hosts]
     lan.wait_until("all have met", lambda: all_met(engines), 120)
     times, first = [], []
@@ -21,6 +32,8 @@ def restarts(net, ways, rounds, what):
         for at, host in enumerate(net.hosts):
             engines[at].stop()
             lan.wait_until("it is missed", lambda: all(host.number not in e.sessions for e in engines if e.host is not host))
+            # Somebody who comes, not somebody who is back within a second: then limits hold answers and dials back.
+            lan.time.sleep(2)
             engines[at] = new = Engine(PROGRAM, host, len(net.hosts), ways)
             lan.wait_until("it has met all again", lambda: all_met(engines), 120)
             of_it = [met_us(new, e) - new.started_us for e in engines if e is not new]
@@ -52,6 +65,7 @@ def main():
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores", flush=True)
     for hosts in (2, 5, 10, 20):
         net = lan.Lan(hosts)
+        at_once(net, ("beacon",), ROUNDS, "beacon")
         engines = restarts(net, ("beacon",), max(1, ROUNDS * 20 // hosts // 4), "beacon")
         back(engines, ROUNDS, "cable", "beacon")
         back(engines, ROUNDS, "interface", "beacon")
@@ -61,6 +75,7 @@ def main():
             for host in net.hosts:
                 host.bus_start()
                 host.avahi_start()
+            at_once(net, ("mdns",), ROUNDS, "Avahi")
             engines = restarts(net, ("mdns",), max(1, ROUNDS * 20 // hosts // 4), "Avahi")
             back(engines, ROUNDS, "cable", "Avahi")
             for e in engines:
