@@ -2,6 +2,7 @@
 
 Standard library only. Each test file is a script: `test_x.py PAIRED [LATER]` runs its functions named test_* and ends
 with 0, 1 (failed) or 77 (all skipped). `--only=NAME` picks some."""
+import fcntl
 import json
 import os
 import selectors
@@ -45,6 +46,25 @@ def percentile(values, part):
     return values[min(len(values) - 1, int(len(values) * part))] if values else 0
 
 
+def can_be_alone():
+    """Whether a process can be put into a network of its own, where nothing it says reaches anybody."""
+    return subprocess.run(["unshare", "-rn", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def only_alone(test_file):
+    """Begins the test anew in a network of its own, which has nothing but its loopback."""
+    if os.environ.get("PAIRED_TEST_ALONE") == "1":
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # SIOCSIFFLAGS: IFF_UP, IFF_MULTICAST
+            fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x1 | 0x1000))
+        return
+    if not can_be_alone():
+        print("SKIP  %s: no network namespace is to be had, and nothing is sent to a real network"
+              % os.path.basename(test_file))
+        sys.exit(77)
+    os.environ["PAIRED_TEST_ALONE"] = "1"
+    os.execvp("unshare", ["unshare", "-rn", sys.executable, "-B", *sys.argv])
+
+
 class World:
     """A profile in a temporary directory, and everything that was started in it."""
 
@@ -59,6 +79,7 @@ class World:
                         # Not to be heard on this machine's network, and not to meet by chance.
                         PAIRED_FEDERATION_DISCOVERY="off")
         self.env.update(env)
+        self.prefix = []  # of each command: ["unshare", "-rn"] keeps an engine's datagrams from the real network
         self.clients = []
 
     def __enter__(self):
@@ -118,7 +139,7 @@ class World:
         return c
 
     def run(self, *argv, program=None, input=b"", timeout=30, env=None):
-        return subprocess.run([program or PAIRED, *argv], env=env or self.env, input=input, timeout=timeout,
+        return subprocess.run([*self.prefix, program or PAIRED, *argv], env=env or self.env, input=input, timeout=timeout,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

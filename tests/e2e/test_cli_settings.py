@@ -12,7 +12,7 @@ from backend import Backend
 from faulty import Answer, Faulty
 from lsp_lib import Lsp, position
 from model_script import Model
-from process_lib import PAIRED, World, main, wait_until
+from process_lib import PAIRED, Skip, World, can_be_alone, main, wait_until
 from test_cli import data, run
 from test_cli_store import remember
 from test_gateway import Gate
@@ -404,6 +404,9 @@ def effect_federation_port(w):
 
 
 def effect_federation_discovery(w):
+    if not can_be_alone():
+        raise Skip("no network namespace is to be had, and nothing is sent to a real network")
+    w.prefix = ["unshare", "-rn"]
     del w.env["PAIRED_FEDERATION_DISCOVERY"]
     run(w, "config", "set", "federation.enabled", "true")
     assert set(data(w, "federation")["discovery"]) == {"beacon", "mdns"}

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from process_lib import SLOW, World, main, wait_until
+from process_lib import SLOW, World, main, only_alone, wait_until
 from test_cli import OK, data, run
 from test_pair import Pair, state
 
@@ -139,4 +139,5 @@ def test_off_nothing_is_said():
 
 
 if __name__ == "__main__":
+    only_alone(__file__)
     main(globals())
