@@ -18,7 +18,7 @@ struct member {
     struct member *next, **self;
     uint32_t common;                              // bit i: list[i]
     uint8_t theirs[GROUPS_MAX][GROUPS_TAG_BYTES]; // as shown last
-    bool shown;
+    bool shown, changed;                          // `changed`: to be told
 };
 struct groups {
     struct groups_config config;
@@ -48,7 +48,7 @@ bool groups_name_good(const char *name, size_t n) {
 
 // --- what is in common with a session ------------------------------------------------------------
 
-static void compare(struct member *m) {
+static void look(struct member *m) {
     struct link *l = node_session_link(m->session);
     uint32_t before = m->common;
     struct groups *g = m->groups;
@@ -63,8 +63,19 @@ static void compare(struct member *m) {
     }
     for (uint32_t i = 0; i < g->n; i++)
         g->list[i].common += (m->common >> i & 1) - (before >> i & 1);
-    if (m->common != before && g->config.met)
-        g->config.met(g->config.ctx, node_session_key(m->session));
+    m->changed |= m->common != before;
+}
+
+// From the beginning after each: what is told may end any session, and its member with it.
+static void tell(struct groups *g) {
+    struct member *m = g->members;
+    while (m) {
+        bool changed = m->changed;
+        m->changed = false;
+        if (changed && g->config.met)
+            g->config.met(g->config.ctx, node_session_key(m->session));
+        m = changed ? g->members : m->next;
+    }
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -115,7 +126,8 @@ static void on_show(void *ctx, struct node_session *s, struct rpc_request *req, 
         return;
     memcpy(m->theirs, bytes, sizeof bytes);
     m->shown = true;
-    compare(m);
+    look(m);
+    tell(g);
 }
 
 static void on_up(void *ctx, struct node_session *s) {
@@ -175,16 +187,20 @@ static int load(struct groups *g, struct err *err) {
     return r < 0 ? r : 0;
 }
 
-// The list has changed: every friend is shown it, and what it has shown looked at again.
+// The list has changed: every friend is shown it, and what it has shown looked at again. Bits have
+// other meanings now, so that whoever had something in common is told, whatever is left of it.
 static int reload(struct groups *g, struct err *err) {
-    for (struct member *m = g->members; m; m = m->next)
+    for (struct member *m = g->members; m; m = m->next) {
+        m->changed |= m->common != 0;
         m->common = 0;
+    }
     int r = load(g, err);
     for (struct member *m = g->members, *next; m; m = next) {
         next = m->next;
         show(m);
-        compare(m);
+        look(m);
     }
+    tell(g);
     return r;
 }
 
