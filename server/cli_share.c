@@ -57,8 +57,8 @@ static int put_file(const char *path, json_t *arguments) {
 static void put_masked(const json_t *made) {
     const char *name;
     json_t *count, *masked = json_object_get(made, "masked");
-    json_object_foreach(masked, name, count)
-        cli_note("%lld times [%s] stands for what does not leave", json_integer_value(count), name);
+    json_object_foreach(masked, name, count) cli_note(
+        "[%s] stands for what does not leave: %lld of them", name, json_integer_value(count));
     if (cli_models_number(made, "refused"))
         cli_note("%lld left out, the last because: %s", cli_models_number(made, "refused"),
                  cli_models_word(made, "why"));

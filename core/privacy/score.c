@@ -38,7 +38,7 @@ static void add_out(struct adding *a, const struct score_facts *f) {
         f->without_end ? "Some of what may leave may do so without an end."
         : any          ? "All that may leave may do so until a date."
                        : "Nothing may leave to other people.",
-        "paired consent grant … --lasts 90d");
+        "paired consent grant … --for 90d");
     add(a, "backends", f->backends ? 5 : 10, 10,
         f->backends ? "Requests may go to model backends of others."
                     : "No request may go to a model backend.",
