@@ -1,4 +1,5 @@
 // core/models/http_server, asked by core/models/http_client and by raw bytes.
+#include "core/base/env.h"
 #include "core/base/mem.h"
 #include "core/models/http_client.h"
 #include "core/models/http_server.h"
@@ -267,6 +268,8 @@ static void an_aborted_answer_is_seen_as_cut(void **state) {
 
 // --- raw bytes
 
+static const uint64_t QUIET_NS = 1000 * 1000 * 1000;
+
 static void say(struct world *w, const char *bytes, size_t n, struct buf *answer) {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(http_server_port(w->server)),
@@ -280,14 +283,15 @@ static void say(struct world *w, const char *bytes, size_t n, struct buf *answer
         if (at % 30 == 0)
             fixture_settle(w->f);
     }
-    for (int quiet = 0; quiet < 10;) {
+    // Until the server ends it, or has said nothing for so long that nothing can be on its way.
+    for (uint64_t quiet = env_now_mono_ns(); env_now_mono_ns() - quiet < QUIET_NS;) {
         ssize_t got = recv(fd, some, sizeof some, MSG_DONTWAIT);
         if (got == 0)
             break;
-        if (got > 0)
+        if (got > 0) {
             assert_int_equal(buf_append(answer, some, (size_t)got), 0);
-        else
-            quiet++;
+            quiet = env_now_mono_ns();
+        }
         fixture_settle(w->f);
     }
     (void)close(fd);
