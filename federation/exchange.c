@@ -171,6 +171,7 @@ static void open_scope(void *ctx, const uint8_t scope[RECORD_SCOPE_BYTES]) {
     struct opened *have = opened_of(t, scope);
     if (o->failed || !(allow & ~(have ? have->allow : 0)))
         return;
+    bool again = have != NULL;
     if (!have) {
         int r = mem_grow((void **)&t->opened, t->opened_n, &t->opened_cap, sizeof *t->opened,
                          SYNC_LANES_MAX);
@@ -184,7 +185,7 @@ static void open_scope(void *ctx, const uint8_t scope[RECORD_SCOPE_BYTES]) {
         memcpy(have->scope, scope, sizeof have->scope);
     }
     have->allow = allow;
-    int r = sync_open(t->sync, scope, &o->err);
+    int r = again ? sync_reopen(t->sync, scope, &o->err) : sync_open(t->sync, scope, &o->err);
     if (r == ERR_LIMIT) // the other side has opened others
         t->left_out++;
     else if (r < 0)

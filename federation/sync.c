@@ -348,13 +348,19 @@ struct lane *session_lane(struct sync_session *s, const uint8_t *scope) {
     return NULL;
 }
 
+// The side that was dialled asks the other one, which numbers the lanes.
+static int nudge(struct sync_session *s, const uint8_t *scope, bool again) {
+    AUTO_BUF b = BUF_INIT(0);
+    (void)buf_putc(&b, SYNC_NUDGE);
+    (void)buf_append(&b, scope, RECORD_SCOPE_BYTES);
+    if (again)
+        (void)buf_putc(&b, 1);
+    return sync_session_send(s, &b);
+}
+
 int sync_open(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], struct err *err) {
-    if (!s->config.outgoing) { // the other side numbers the lanes
-        AUTO_BUF b = BUF_INIT(0);
-        (void)buf_putc(&b, SYNC_NUDGE);
-        (void)buf_append(&b, scope, RECORD_SCOPE_BYTES);
-        return sync_session_send(s, &b);
-    }
+    if (!s->config.outgoing)
+        return nudge(s, scope, false);
     struct lane *l = session_lane(s, scope);
     int e = l ? 0 : lane_add(s, scope, err);
     if (e < 0)
@@ -365,6 +371,25 @@ int sync_open(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], s
     l->healed = l->dry = false;
     l->tries = 0;
     return pull_hello(s, l, false, err);
+}
+
+int sync_reopen(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], struct err *err) {
+    struct lane *l = session_lane(s, scope);
+    bool busy = l && l->pull != PULL_NONE;
+    if (busy)
+        l->again = true;
+    if (!s->config.outgoing)
+        return nudge(s, scope, true);
+    return busy ? 0 : sync_open(s, scope, err);
+}
+
+// The pull that was under way has ended.
+int lane_again(struct sync_session *s, struct lane *l, struct err *err) {
+    if (!l->again || l->pull != PULL_NONE)
+        return 0;
+    l->again = l->healed = l->dry = false;
+    l->tries = 0;
+    return lane_allow(s, l) ? pull_hello(s, l, false, err) : 0;
 }
 
 // A HELLO of the side that numbers brings its lane along.
@@ -435,9 +460,12 @@ static int feed(struct sync_session *s, struct in *in, struct err *err) {
     enum sync_message type = (enum sync_message)in_uint(in, 1);
     if (type == SYNC_NUDGE) {
         const uint8_t *scope = in_bytes(in, RECORD_SCOPE_BYTES);
+        bool again = scope && in->at != in->end && in_uint(in, 1) == 1;
         if (!scope || in->at != in->end || !s->config.outgoing)
             return err_set(err, ERR_PARSE, "a message of sync is malformed");
-        return s->config.allow(s->config.ctx, scope) ? sync_open(s, scope, err) : 0;
+        if (!s->config.allow(s->config.ctx, scope))
+            return 0;
+        return again ? sync_reopen(s, scope, err) : sync_open(s, scope, err);
     }
     uint8_t tag = (uint8_t)in_uint(in, 1);
     struct lane *l = NULL;

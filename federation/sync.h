@@ -89,6 +89,9 @@ int sync_session_new(struct sync *s, const struct sync_session_config *config,
 void sync_session_free(struct sync_session *s); // accepts NULL
 // Begins, or begins again, with one scope; either side. ERR_LIMIT (SYNC_LANES_MAX).
 int sync_open(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], struct err *err);
+// As sync_open, of a scope that was opened before and of which more is allowed now: what is under
+// way, which was begun with less, is followed by another look.
+int sync_reopen(struct sync_session *s, const uint8_t scope[RECORD_SCOPE_BYTES], struct err *err);
 // One message of the other side. Negative: the link is to be closed: ERR_PARSE (no message),
 // ERR_PERM (sent what nobody asked for, asked for what was not offered), ERR_LIMIT, or what the
 // store said.

@@ -19,7 +19,8 @@ enum sync_message {
 };
 enum { PREFIX_BYTES = 8 }; // of an id, in lists
 enum { HELLO_WANT = 1, HELLO_CELLS = 2 };
-enum { SAME_WANT = 1, SAME_CURSOR = 2, SAME_TELL = 4 }; // TELL: of yours I have no cursor
+// TELL: of yours I have no cursor. TOLD: no answer, you have all of mine up to the cursor.
+enum { SAME_WANT = 1, SAME_CURSOR = 2, SAME_TELL = 4, SAME_TOLD = 8 };
 enum { RECORDS_ZSTD = 1, RECORDS_PUSH = 2, RECORDS_ORDERS = 4 };
 enum { REFUSE_SENDING = 1, REFUSE_RECEIVING = 2, REFUSE_FULL = 4 };
 
@@ -56,7 +57,9 @@ struct lane { // a scope of a session
     bool following;       // their new records come unasked
     bool dry;             // by cursor there was nothing, though the sets differ
     bool healed;          // reconciled since sync_open
+    bool held_back;       // since hello_newest something could not go, for want of a grant
     bool tell_due;        // what we had is with them once JOB_PUSH is done
+    bool again;           // more is allowed than when this pull began: once more after it
     bool refused;         // one has told the other to stop: what crossed that is no misconduct
     int64_t hello_newest; // ours, when it was asked
     unsigned tries;
@@ -131,6 +134,7 @@ void pull_end(struct sync_session *s, struct lane *l); // frees what it held
 // --- sync_records.c
 int records_arrive(struct sync_session *s, struct lane *l, struct in *in, struct err *err);
 int records_ack(struct sync_session *s, struct lane *l, struct err *err);
+int lane_again(struct sync_session *s, struct lane *l, struct err *err);
 int lane_pump(struct sync_session *s, struct lane *l, struct err *err);
 // --- sync_serve.c
 int serve_hello(struct sync_session *s, struct lane *l, struct in *in, struct err *err);

@@ -42,6 +42,7 @@ int pull_hello(struct sync_session *s, struct lane *l, bool by_cells, struct err
     out_uint(&b, 8, set ? riblt_digest(set->table, s->check) : 0);
     out_varint(&b, cursor.epoch);
     out_varint(&b, (uint64_t)cursor.seq);
+    l->held_back = false;
     l->pull = PULL_ASKED;
     l->following = allow & SYNC_RECEIVE_ORDERS;
     l->dry = true; // until something comes
@@ -64,14 +65,15 @@ int pull_same(struct sync_session *s, struct lane *l, struct in *in, struct err 
         cursor.epoch = (uint32_t)in_varint(in);
         cursor.seq = (int64_t)in_varint(in);
     }
-    if (in->bad || flags & ~(unsigned)(SAME_WANT | SAME_CURSOR | SAME_TELL))
+    bool told = flags & SAME_TOLD; // they have pushed what we lacked; may cross a HELLO of ours
+    if (in->bad || flags & ~(unsigned)(SAME_WANT | SAME_CURSOR | SAME_TELL | SAME_TOLD) ||
+        (told && flags != (SAME_CURSOR | SAME_TOLD)))
         return err_set(err, ERR_PARSE, "a message of sync is malformed");
-    bool told = flags == SAME_CURSOR && l->served; // they have pushed what we lacked
-    if (l->pull != PULL_ASKED && !told && !l->refused)
+    if (!l->refused && (told ? !l->served : l->pull != PULL_ASKED))
         return session_improper(s, 1, "answers what was not asked", err);
-    if (told && !(lane_allow(s, l) & SYNC_RECEIVE_ORDERS))
+    if (told && !(l->served && lane_allow(s, l) & SYNC_RECEIVE_ORDERS))
         return 0;
-    if (told && l->pull != PULL_ASKED) {
+    if (told) {
         l->following = true;
         return keep_cursor(s, l, cursor, err);
     }
@@ -91,11 +93,11 @@ int pull_tell(struct sync_session *s, struct lane *l) {
     if (!l->tell_due || l->jobs[JOB_PUSH].active)
         return 0;
     l->tell_due = false;
-    if (!(lane_allow(s, l) & SYNC_SEND_ORDERS))
+    if (l->held_back || !(lane_allow(s, l) & SYNC_SEND)) // they do not have it all
         return 0;
     AUTO_BUF b = BUF_INIT(0);
     out_begin(&b, SYNC_SAME, l);
-    out_uint(&b, 1, SAME_CURSOR);
+    out_uint(&b, 1, SAME_CURSOR | SAME_TOLD);
     out_varint(&b, store->ops->epoch(store->self));
     out_varint(&b, (uint64_t)l->hello_newest);
     serve_follow(l, l->hello_newest);

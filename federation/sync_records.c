@@ -149,6 +149,7 @@ int lane_pump(struct sync_session *s, struct lane *l, struct err *err) {
             unsigned allow = lane_allow(s, l);
             if (!(allow & SYNC_SEND_ORDERS)) // withdrawn meanwhile
                 return lane_stop_sending(s, l);
+            l->held_back |= !(allow & SYNC_SEND);
             struct batch b = {.raw = BUF_INIT(RAW_BYTES_MAX), .orders_only = !(allow & SYNC_SEND)};
             e = (job == JOB_AFTER ? fill_after : fill_ids)(s, l, j, &b, err);
             if (e == 0 && b.n)
@@ -158,7 +159,7 @@ int lane_pump(struct sync_session *s, struct lane *l, struct err *err) {
             buf_done(&b.raw);
         }
     }
-    return e;
+    return e < 0 ? e : lane_again(s, l, err);
 }
 
 int records_ack(struct sync_session *s, struct lane *l, struct err *err) {

@@ -418,10 +418,13 @@ static int reopen(struct fed_core *core, void *arg, struct err *err) {
     struct fed *f = arg;
     fed_core_close(core);
     int r = fed_core_open(core, err);
-    if (r < 0) {
-        set_state(f, FED_FAILED, err);
+    set_state(f,
+              r == 0            ? FED_RUNNING
+              : r == ERR_LOCKED ? FED_LOCKED
+                                : FED_FAILED,
+              r < 0 ? err : NULL);
+    if (r < 0)
         loop_timer_start(core->retry, FED_RETRY_MS, 0);
-    }
     return r;
 }
 

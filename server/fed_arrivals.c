@@ -67,13 +67,18 @@ static void write_batch(void *ctx, bool ended) {
 static void flush(void *ctx) {
     struct fed_arrivals *a = ctx;
     struct batch *b = a->n ? mem_alloc(sizeof *b) : NULL;
+    if (a->n && !b)
+        loop_timer_start(a->timer, FLUSH_MS, 0);
     if (!b)
-        return; // with the next ones
+        return;
     *b = (struct batch){a->core->services, env_wall_ms(a->core->env), a->n, {{0}}};
     memcpy(b->rows, a->rows, sizeof a->rows);
-    if (a->core->services->work(a->core->services, write_batch, b) < 0)
-        mem_free(b);
-    a->n = 0;
+    if (a->core->services->work(a->core->services, write_batch, b) == 0) {
+        a->n = 0;
+        return;
+    }
+    mem_free(b); // the workers have no room: with the next ones
+    loop_timer_start(a->timer, FLUSH_MS, 0);
 }
 
 static struct row *row_of(struct fed_arrivals *a, enum record_kind kind, bool refused,

@@ -579,6 +579,45 @@ static bool settled(void *ctx) {
 }
 
 // Whatever allocation fails while they meet, in the end they agree.
+// Right after pairing each side gives its grants when its user has said so, while sessions stand
+// and messages are under way; the scope is open for revocations and receipts all the time.
+static bool both_have_both(void *ctx) {
+    const uint64_t *n = ctx;
+    return party_count(a, 0) == *n && party_count(b, 0) == *n;
+}
+static bool never(void *ctx) {
+    (void)ctx;
+    return false;
+}
+static void grants_that_come_in_any_order_blame_nobody(void **state) {
+    (void)state;
+    enum { ROUNDS = 120, ORDERS = SYNC_SEND_ORDERS | SYNC_RECEIVE_ORDERS };
+    uint64_t n = 0;
+    friends(a, b);
+    start_all(2);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct party *first = round & 1 ? a : b, *second = round & 1 ? b : a;
+        share(a, b, 0, ORDERS, ORDERS);
+        exchange_grants_changed(a->x);
+        exchange_grants_changed(b->x);
+        (void)web_until(&web, round % 7, never, NULL);
+        n++;
+        party_put(round & 2 ? a : b, 0, "one more", NULL);
+        first->allow[second->number][0] = BOTH | ORDERS;
+        exchange_grants_changed(first->x);
+        (void)web_until(&web, round % 5, never, NULL);
+        second->allow[first->number][0] = BOTH | ORDERS;
+        exchange_grants_changed(second->x);
+        if (round & 4) {
+            n++;
+            party_put(first, 0, "and another", NULL);
+        }
+        assert_true(web_until(&web, WHILE_MS, both_have_both, &n));
+        assert_int_equal(improper(a, b), 0);
+        assert_int_equal(improper(b, a), 0);
+    }
+}
+
 static void every_failed_allocation_is_made_up_for(void **state) {
     (void)state;
     bool whole = false;
@@ -635,6 +674,7 @@ int main(void) {
         WITH_WEB(who_deleted_confirms_also_after_a_week_away),
         WITH_WEB(a_receipt_is_written_once_also_when_a_crash_came_between),
         WITH_WEB(only_an_author_takes_back),
+        WITH_WEB(grants_that_come_in_any_order_blame_nobody),
         WITH_WEB(every_failed_allocation_is_made_up_for),
     };
     mem_init_json();
