@@ -3,8 +3,11 @@ include(texts)
 install(TARGETS paired RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS engine LIBRARY DESTINATION lib/paired)
 # Units of the user's service manager: shipped, not needed.
-configure_file(${CMAKE_SOURCE_DIR}/packaging/systemd/paired.service.in ${CMAKE_BINARY_DIR}/systemd/paired.service @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/systemd/paired.service ${CMAKE_SOURCE_DIR}/packaging/systemd/paired.socket
+foreach(unit paired paired-federate)
+  configure_file(${CMAKE_SOURCE_DIR}/packaging/systemd/${unit}.service.in ${CMAKE_BINARY_DIR}/systemd/${unit}.service @ONLY)
+endforeach()
+install(FILES ${CMAKE_BINARY_DIR}/systemd/paired.service ${CMAKE_BINARY_DIR}/systemd/paired-federate.service
+              ${CMAKE_SOURCE_DIR}/packaging/systemd/paired.socket
         DESTINATION lib/systemd/user)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/systemd/paired.tmpfiles DESTINATION share/user-tmpfiles.d
         RENAME paired.conf)

@@ -81,7 +81,10 @@ static void finish(struct fed *f, struct fed_job *job, int result, const struct 
 static bool take(struct fed *f, struct fed_job *job) {
     (void)pthread_mutex_lock(&f->lock);
     bool wanted = job->state == JOB_WAITING;
-    if (wanted)
+    // Closing before a lock is not given up because its caller has: the keys must go.
+    if (job->closing && job->state == JOB_ABANDONED)
+        wanted = true;
+    else if (wanted)
         job->state = JOB_RUNNING;
     (void)pthread_mutex_unlock(&f->lock);
     return wanted;

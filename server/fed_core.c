@@ -17,6 +17,16 @@
 #include <string.h>
 #include <unistd.h>
 
+// A restoring of the identity that was cut off left it under this name: without it we would begin
+// as somebody new.
+static void bring_back(const char *dir) {
+    char path[DIRS_PATH_BYTES_MAX + 32], aside[DIRS_PATH_BYTES_MAX + 48];
+    (void)snprintf(path, sizeof path, "%s/identity", dir);
+    (void)snprintf(aside, sizeof aside, "%s.before", path);
+    if (access(path, F_OK) < 0 && rename(aside, path) == 0)
+        log_line(LOG_WARN, "federation", "the identity from before a restoring is back");
+}
+
 static int open_keys(struct fed_core *core, const char *dir, bool create, struct err *err) {
     core->store = core->services->store(core->services, err);
     if (!core->store)
@@ -25,6 +35,7 @@ static int open_keys(struct fed_core *core, const char *dir, bool create, struct
         return err_set(err, ERR_LOCKED, "the store is locked: paired key unlock");
     if (!create && access(dir, F_OK) < 0)
         return err_set(err, ERR_NOT_FOUND, "federation was never on");
+    bring_back(dir);
     int r = dirs_ensure_private(dir, err);
     if (r == 0)
         r = identity_open(store_keyring(core->store), dir, create ? IDENTITY_CREATE : 0,

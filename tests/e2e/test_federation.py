@@ -114,6 +114,16 @@ def test_the_words_bring_the_identity_to_another_machine():
         assert "before" not in " ".join(os.listdir(folder(other)))
 
 
+def test_a_restoring_that_was_cut_off_loses_nobody():
+    with World() as w:
+        turn_on(w)
+        before = data(w, "identity")
+        run(w, "stop")
+        os.rename(os.path.join(folder(w), "identity"), os.path.join(folder(w), "identity.before"))
+        assert data(w, "identity") == before
+        assert "identity.before" not in os.listdir(folder(w))
+
+
 def test_a_key_on_paper_alone():
     with World() as w:
         turn_on(w)
