@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from process_lib import PAIRED, World, main, wait_until
+from process_lib import PAIRED, SAN, World, main, wait_until
 
 
 def leftovers(folder):
@@ -25,10 +25,27 @@ def engines_below(folder):
     return found
 
 
+def place(w):
+    """Which folder the demo shows: this repository, or, as a sanitizer takes minutes to mine that, a small one."""
+    if not SAN:
+        return []
+    top = os.path.join(w.dir, "small")
+    os.mkdir(top)
+    for i in range(12):
+        with open(os.path.join(top, "part%d.c" % i), "w") as f:
+            f.write("#include <stdio.h>\n")
+            for k in range(4):
+                f.write("int step_%d_%d(int x) {\n    int r = printf(\"%%d\", x);\n    if (r < 0)\n        return r;\n"
+                        "    return x * %d;\n}\n" % (i, k, i + k))
+    for argv in (("init", "-q"), ("add", "-A"), ("-c", "user.name=n", "-c", "user.email=n@example.org", "commit", "-qm", "one")):
+        subprocess.run(["git", *argv], cwd=top, check=True, stdout=subprocess.DEVNULL)
+    return ["--workspace", top]
+
+
 def test_demo_tells_its_story_and_cleans_up():
     with World() as w, tempfile.TemporaryDirectory() as tmp:
         env = dict(w.env, TMPDIR=tmp)
-        r = w.run("demo", env=env, timeout=120)
+        r = w.run("demo", *place(w), env=env, timeout=240)
         out = r.stdout.decode()
         assert r.returncode == 0, (out, r.stderr)
         for word in ("Claude Code starts paired", "VS Code starts its own", "kill -9", "first hands its work over", "played by this program",
@@ -40,7 +57,7 @@ def test_demo_tells_its_story_and_cleans_up():
 
 def test_demo_gives_its_figures_as_json():
     with World() as w, tempfile.TemporaryDirectory() as tmp:
-        r = w.run("demo", "--json", env=dict(w.env, TMPDIR=tmp), timeout=120)
+        r = w.run("demo", "--json", *place(w), env=dict(w.env, TMPDIR=tmp), timeout=240)
         figures = json.loads(r.stdout)
         assert r.returncode == 0 and figures["ok"] and figures["failures"] == 0
         assert figures["disk"]["hits"] == 0 and figures["disk"]["files"] > 3

@@ -112,7 +112,8 @@ def test_what_may_not_leave_is_refused():
             assert why in text(out[1]), (argv, out)
         run(w, "share", "pattern", code=USAGE)
         # Without federation nothing can go.
-        out = run(w, "share", "resource", "x", "--title", "x", "--to", "everyone", "--yes", code=FAILED)
+        out = run(w, "share", "resource", "x", "--title", "x", "--to", "everyone", "--yes", "--workspace", top,
+                  code=FAILED)
         assert "federation" in text(out[1]), out
 
 
