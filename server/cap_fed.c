@@ -329,16 +329,12 @@ static int remove_peer(struct fed_core *core, void *arg, struct err *err) {
     return peersdb_peer_remove(core->peersdb, peer.device, err);
 }
 
-static int end_grants(struct db *db, void *ctx, struct buf *result, struct err *err) {
-    char audience[CONSENT_AUDIENCE_BYTES_MAX];
-    int r = 0;
-    (void)result;
-    (void)snprintf(audience, sizeof audience, "friend:%s", (const char *)ctx);
-    for (unsigned kind = RECORD_PATTERN; kind <= RECORD_MILESTONE && r == 0; kind++)
-        r = consent_end_audience(db, record_kind_name(kind), audience, "forgotten",
-                                 env_now_wall_ms(), err);
-    return r < 0 ? r
-                 : consent_end_audience(db, "task", audience, "forgotten", env_now_wall_ms(), err);
+static int forget_grants(struct services *services, const char *identity, struct err *err) {
+    char audience[CONSENT_AUDIENCE_BYTES_MAX + 1];
+    int64_t ended;
+    struct store *s = services->store(services, err);
+    (void)snprintf(audience, sizeof audience, CONSENT_FRIEND "%s", identity);
+    return s ? consent_forget(s, &(struct origin){0}, audience, "forgotten", &ended, err) : ERR_IO;
 }
 
 static int run_remove(struct call *call, const void *input, struct answer *answer,
@@ -346,11 +342,8 @@ static int run_remove(struct call *call, const void *input, struct answer *answe
     const struct peer_input *in = input;
     struct removal x = {.who = in->peer};
     int r = fed_run(call->services, remove_peer, &x, err);
-    struct store *s = r == 0 && x.last ? call->services->store(call->services, err) : NULL;
-    if (s) {
-        r = store_write(s, &(struct origin){0}, end_grants, x.identity, NULL, NULL, err);
-        consent_changed(s);
-    }
+    if (r == 0 && x.last)
+        r = forget_grants(call->services, x.identity, err);
     return r < 0 ? r : admin_answer(answer, json_pack("{sb}", "last", x.last), err);
 }
 

@@ -98,17 +98,10 @@ static int split_skill(struct text given, struct asking *a, const struct agent_c
                           a->agent, a->skill);
 }
 
-static int write_audit(struct db *db, void *ctx, struct buf *result, struct err *err) {
-    (void)result;
-    return audit_append(db, ctx, NULL, err);
-}
-
 // The entry is there before anything can leave.
 static int audit_leaving(struct call *call, const struct asking *a, const char *audience,
                          struct err *err) {
     char purpose[2 * (TASKS_AGENT_BYTES_MAX + 1)];
-    int r = 0;
-    struct store *store = admin_store(call, &r, err);
     (void)snprintf(purpose, sizeof purpose, "%s.%s", a->agent, a->skill);
     struct audit_entry entry = {.time_ms = call->now_ms,
                                 .event = AUDIT_SEND,
@@ -119,8 +112,7 @@ static int audit_leaving(struct call *call, const struct asking *a, const char *
                                 .purpose = purpose,
                                 .model = "",
                                 .workspace = call->caller->workspace};
-    return store ? store_write(store, &(struct origin){0}, write_audit, &entry, NULL, NULL, err)
-                 : r;
+    return fed_audit_entry(call->services, &entry, err);
 }
 
 static json_t *leaving_json(const struct asking *a) {

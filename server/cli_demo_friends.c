@@ -5,6 +5,7 @@
 #include "core/base/env.h"
 #include "core/base/mem.h"
 #include "server/cli_commands.h"
+#include "server/cli_models.h"
 #include "server/cli_print.h"
 #include "server/cli_setup.h"
 
@@ -127,11 +128,6 @@ static json_t *run(struct friends *f, int who, const char *const *words) {
 }
 #define RUN(f, who, ...) run((f), (who), (const char *const[]){__VA_ARGS__, NULL})
 
-static const char *word(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
-}
-
 // --- what is shown -------------------------------------------------------------------------------
 
 static void show(struct friends *f, int who, const char *command, uint64_t since_ns, bool good) {
@@ -160,7 +156,7 @@ static bool turn_on(struct friends *f) {
         json_t *off = RUN(f, who, "config", "set", "federation.discovery", "off");
         uint64_t since = env_now_mono_ns();
         json_t *on = RUN(f, who, "federation", "on");
-        bool good = off && strcmp(word(on, "state"), "running") == 0;
+        bool good = off && strcmp(cli_models_word(on, "state"), "running") == 0;
         show(f, who, "federation on", since, good);
         json_decref(off);
         json_decref(on);
@@ -184,15 +180,16 @@ static bool pair(struct friends *f) {
                         : NULL;
     (void)snprintf(at, sizeof at, "127.0.0.1:%lld",
                    (long long)json_integer_value(json_object_get(first, "port")));
-    json_t *guest = first ? RUN(f, GRACE, "pair", word(first, "code"), "--at", at, "--name",
-                                "Grace", "--give", "pattern", "--want", "pattern,task", "--yes")
-                          : NULL;
+    json_t *guest =
+        first ? RUN(f, GRACE, "pair", cli_models_word(first, "code"), "--at", at, "--name", "Grace",
+                    "--give", "pattern", "--want", "pattern,task", "--yes")
+              : NULL;
     int code = CLI_FAILED;
     json_t *end = finish(f, &host, &code);
     bool good = guest && end && code == CLI_OK;
     show(f, ADA, "pair", since, good);
-    note(f, "the code that is said over the phone: ", word(first, "code"));
-    note(f, "both are shown who the other is: Grace is ", word(end, "short"));
+    note(f, "the code that is said over the phone: ", cli_models_word(first, "code"));
+    note(f, "both are shown who the other is: Grace is ", cli_models_word(end, "short"));
     json_decref(first);
     json_decref(guest);
     json_decref(end);
@@ -204,14 +201,15 @@ static bool share_pattern(struct friends *f, char id[80]) {
     uint64_t since = env_now_mono_ns();
     json_t *made = RUN(f, ADA, "share", "pattern", "--all");
     const json_t *first = json_array_get(json_object_get(made, "bodies"), 0);
-    const char *pattern = word(first, "id");
+    const char *pattern = cli_models_word(first, "id");
     show(f, ADA, "share pattern --all", since, first != NULL);
     if (!first) {
         json_decref(made);
         return false;
     }
     note(f, "mined here; of the first these bytes would leave, and nothing else:", "");
-    const char *body = strstr(word(first, "body"), "\n\n"); // behind language, rule and counts
+    const char *body =
+        strstr(cli_models_word(first, "body"), "\n\n"); // behind language, rule and counts
     body = body ? body + 2 : "";
     for (int line = 0; line < 4 && *body && !f->how->quiet; line++) {
         size_t n = strcspn(body, "\n");
@@ -223,7 +221,7 @@ static bool share_pattern(struct friends *f, char id[80]) {
     since = env_now_mono_ns();
     json_t *sent = RUN(f, ADA, "share", "pattern", pattern, "--to", "Grace", "--yes");
     const json_t *item = json_array_get(json_object_get(sent, "shared"), 0);
-    (void)snprintf(id, 80, "%s", word(item, "id"));
+    (void)snprintf(id, 80, "%s", cli_models_word(item, "id"));
     show(f, ADA, "share pattern ID --to Grace --yes", since, *id != 0);
     json_decref(made);
     json_decref(sent);
@@ -250,7 +248,7 @@ static bool see_it(struct friends *f) {
     const json_t *a = json_array_get(json_object_get(found, "records"), 0);
     show(f, GRACE, "arrivals", since, found != NULL);
     if (a)
-        note(f, "from ", word(a, "from"));
+        note(f, "from ", cli_models_word(a, "from"));
     json_decref(found);
     return a != NULL;
 }

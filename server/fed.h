@@ -9,6 +9,7 @@
 
 #include "core/base/env.h"
 #include "core/crypto/identity.h"
+#include "core/store/audit.h"
 #include "core/store/consent.h"
 #include "federation/node.h"
 #include "federation/peersdb.h"
@@ -77,6 +78,9 @@ int fed_erase(struct services *s, struct fed_erased *ret, struct err *err);
 
 // Closes everything on the thread and opens it anew: the keys have changed. As fed_run.
 int fed_restart(struct services *s, struct err *err);
+
+// One entry of the audit log, durable when this returns. Any worker. As store_write.
+int fed_audit_entry(struct services *s, const struct audit_entry *entry, struct err *err);
 
 // What is to be shared: a finished body, already scrubbed, under a grant that stands (checked again
 // on the thread right before it is signed). Any worker. Audited before. `ret_id` is filled when it

@@ -23,14 +23,12 @@ static int swap(struct fed_core *core, void *arg, struct err *err) {
 }
 
 // The thread may be busy for long, or others wait for it; without this turn it would go without
-// its grants for good. False: it is ending, or not running.
-static bool insist(struct services *s, fed_fn *fn, void *arg) {
+// its grants for good. Ends also when the thread does.
+static void insist(struct services *s, fed_fn *fn, void *arg) {
     for (;;) {
         struct err err = {0};
-        if (fed_run(s, fn, arg, &err) >= 0)
-            return true;
-        if (err.code != ERR_TIMEOUT && err.code != ERR_BUSY)
-            return false;
+        if (fed_run(s, fn, arg, &err) >= 0 || (err.code != ERR_TIMEOUT && err.code != ERR_BUSY))
+            return;
         (void)nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
     }
 }
@@ -45,7 +43,7 @@ static void load(void *ctx, bool ended) {
     int r = store ? fed_grants_load(store, &fresh, &err) : err.code;
     if (r < 0)
         log_line(LOG_WARN, "federation", "grants not loaded code=%s", err_name(r));
-    (void)insist(s, swap, &fresh);
+    insist(s, swap, &fresh);
     fed_grants_free(fresh); // nobody took it
 }
 
@@ -67,7 +65,7 @@ static int again(struct fed_core *core, void *arg, struct err *err) {
 static void tell(void *ctx, bool ended) {
     struct services *s = ctx;
     if (!ended)
-        (void)insist(s, again, NULL);
+        insist(s, again, NULL);
 }
 
 static void on_change(void *ctx) {

@@ -40,12 +40,17 @@ static int write_audit(struct db *db, void *ctx, struct buf *result, struct err 
     return audit_append(db, ctx, NULL, err);
 }
 
+int fed_audit_entry(struct services *s, const struct audit_entry *entry, struct err *err) {
+    struct store *store = s->store(s, err);
+    struct audit_entry copy = *entry;
+    if (!store)
+        return err && err->code ? err->code : ERR_IO;
+    return store_write(store, &(struct origin){0}, write_audit, &copy, NULL, NULL, err);
+}
+
 int fed_publish(struct services *s, const struct fed_record *r, uint8_t ret_id[RECORD_ID_BYTES],
                 struct err *err) {
     struct publishing p = {r, ret_id};
-    struct store *store = s->store(s, err);
-    if (!store)
-        return err && err->code ? err->code : ERR_IO;
     struct audit_entry entry = {.time_ms = env_now_wall_ms(),
                                 .event = AUDIT_SEND,
                                 .outcome = AUDIT_OK,
@@ -55,7 +60,7 @@ int fed_publish(struct services *s, const struct fed_record *r, uint8_t ret_id[R
                                 .purpose = "share",
                                 .model = "",
                                 .workspace = r->workspace};
-    int code = store_write(store, &(struct origin){0}, write_audit, &entry, NULL, NULL, err);
+    int code = fed_audit_entry(s, &entry, err);
     return code < 0 ? code : fed_run(s, publish, &p, err);
 }
 

@@ -55,14 +55,8 @@ struct tasks *fed_tasks_of(struct fed_core *core) {
 
 // --- audit: on a worker ------------------------------------------------------------------------
 
-static int write_audit(struct db *db, void *ctx, struct buf *result, struct err *err) {
-    (void)result;
-    return audit_append(db, ctx, NULL, err);
-}
-
 static int audit(struct services *s, enum audit_event event, const char *audience,
                  const char *purpose, size_t bytes, struct err *err) {
-    struct store *store = s->store(s, err);
     struct audit_entry entry = {.time_ms = env_now_wall_ms(),
                                 .event = event,
                                 .outcome = AUDIT_OK,
@@ -72,8 +66,7 @@ static int audit(struct services *s, enum audit_event event, const char *audienc
                                 .audience = audience,
                                 .purpose = purpose,
                                 .model = ""};
-    return store ? store_write(store, &(struct origin){0}, write_audit, &entry, NULL, NULL, err)
-                 : ERR_IO;
+    return fed_audit_entry(s, &entry, err);
 }
 
 // --- a run -------------------------------------------------------------------------------------
